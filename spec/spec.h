@@ -1,0 +1,190 @@
+/*
+ * spec: what a run is. run.json in the shape of the OCI runtime specification
+ * (config.md, config-linux.md, v1.1), with a "tach" object for what OCI has no
+ * word for. Pure: no system calls; bytes in, an immutable struct out.
+ *
+ * Ownership: spec_read fills a struct whose strings it owns; spec_finish frees
+ * all of them. Absent strings are NULL; absent lists have n == 0.
+ */
+#ifndef TACH_SPEC_SPEC_H
+#define TACH_SPEC_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spec/base/buf.h"
+#include "spec/base/error.h"
+
+#define SPEC_MAX_BYTES (16u << 20) /* longest run.json that is read */
+#define SPEC_MAX_DEPTH 32          /* deepest nesting */
+
+struct spec_strv {
+        char **v;
+        size_t n;
+};
+
+struct spec_pair {
+        char *key, *value;
+};
+
+struct spec_pairs {
+        struct spec_pair *v;
+        size_t n;
+};
+
+struct spec_id_map {
+        uint32_t container_id, host_id, size;
+};
+
+struct spec_id_maps {
+        struct spec_id_map *v;
+        size_t n;
+};
+
+struct spec_rlimit {
+        char *type; /* "RLIMIT_NOFILE", ... */
+        uint64_t soft, hard;
+};
+
+struct spec_rlimits {
+        struct spec_rlimit *v;
+        size_t n;
+};
+
+struct spec_mount {
+        char *destination; /* absolute, normalised */
+        char *type;        /* "bind", "tmpfs", ... */
+        char *source;
+        struct spec_strv options;
+};
+
+struct spec_mounts {
+        struct spec_mount *v;
+        size_t n;
+};
+
+/* config-linux.md, Namespaces: a bit each */
+enum spec_namespace {
+        SPEC_NS_USER = 1 << 0,
+        SPEC_NS_MOUNT = 1 << 1,
+        SPEC_NS_PID = 1 << 2,
+        SPEC_NS_NETWORK = 1 << 3,
+        SPEC_NS_IPC = 1 << 4,
+        SPEC_NS_UTS = 1 << 5,
+        SPEC_NS_CGROUP = 1 << 6,
+        SPEC_NS_ALL = (1 << 7) - 1,
+};
+
+/* config-linux.md, Seccomp. Actions and operators keep their OCI names. */
+struct spec_seccomp_arg {
+        uint32_t index;
+        uint64_t value, value_two;
+        char *op; /* "SCMP_CMP_EQ", ... */
+};
+
+struct spec_seccomp_rule {
+        struct spec_strv names;
+        char *action; /* "SCMP_ACT_ERRNO", ... */
+        int64_t errno_ret; /* -1: not given */
+        struct spec_seccomp_arg *args;
+        size_t n_args;
+};
+
+struct spec_seccomp {
+        char *default_action;      /* NULL: no linux.seccomp, the built-in profile applies */
+        int64_t default_errno_ret; /* -1: not given */
+        struct spec_strv architectures;
+        struct spec_strv flags;
+        struct spec_seccomp_rule *rules;
+        size_t n_rules;
+};
+
+/* config-linux.md, Control groups. -1: not given. */
+struct spec_resources {
+        int64_t memory_limit, memory_reservation, memory_swap; /* bytes */
+        int64_t pids_limit;
+        int64_t cpu_shares, cpu_quota, cpu_period; /* -, microseconds, microseconds */
+        char *cpu_cpus;
+        struct spec_pairs unified;
+};
+
+enum spec_isolation {
+        SPEC_ISOLATION_CELL, /* "cell": every test in a sandbox of its own */
+        SPEC_ISOLATION_NONE, /* "none": plain forked workers */
+};
+
+enum spec_enforce {
+        SPEC_ENFORCE_REQUIRED,    /* "required": what cannot be enforced ends the run */
+        SPEC_ENFORCE_BEST_EFFORT, /* "best-effort": it runs and the start event says what was not */
+};
+
+struct spec {
+        char *oci_version;
+        struct {
+                bool terminal;
+                bool no_new_privileges; /* default true */
+                char *cwd;              /* absolute; default: tach.project, else "/" */
+                struct spec_strv env;   /* "NAME=value"; the whole environment of the interpreter */
+                struct spec_strv args;  /* with args and no tach.tests: run that one command */
+                bool has_user;
+                uint32_t uid, gid;
+                bool has_capabilities;
+                struct spec_strv bounding, effective, permitted, inheritable, ambient;
+                struct spec_rlimits rlimits;
+        } process;
+        struct {
+                char *path; /* default "/" */
+                bool readonly; /* default true */
+        } root;
+        char *hostname; /* default "tach" */
+        struct spec_mounts mounts;
+        struct {
+                unsigned namespaces; /* enum spec_namespace bits; default SPEC_NS_ALL */
+                struct spec_id_maps uid_mappings, gid_mappings;
+                struct spec_seccomp seccomp;
+                struct spec_resources resources;
+                bool has_masked, has_readonly; /* given, even if empty: replaces the OCI defaults */
+                struct spec_strv masked_paths, readonly_paths;
+        } linux_;
+        struct spec_pairs annotations;
+        struct {
+                char *python;                 /* interpreter, absolute; default "/usr/bin/python3" */
+                char *project;                /* absolute; the tree that tests see copy-on-write */
+                bool has_tests;               /* "tests" was given (even if empty: pytest's own default) */
+                struct spec_strv tests;       /* paths and node ids, as pytest takes them */
+                struct spec_strv pytest_args; /* "pytestArgs": further pytest options (-k EXPR, -m ...) */
+                struct spec_strv python_path; /* "pythonPath": put in front of sys.path, absolute */
+                uint32_t workers;             /* 0: one per CPU; at most 1024 */
+                double timeout;               /* seconds a test; 0: none; default 60 */
+                uint32_t max_fail;            /* "maxFail": stop after that many failures; 0: never */
+                enum spec_isolation isolation;
+                enum spec_enforce enforce;    /* default required */
+                char *harness;                /* folder that holds tach_harness; NULL: beside the program */
+        } tach;
+};
+
+/* Parses LEN bytes of JSON. ORIGIN names them in errors ("run.json", "<stdin>").
+ * Errors: one of phase "spec", what = "ORIGIN:LINE:COLUMN: $.path.to[3].key: reason",
+ * hint = the nearest known key where that helps. SPEC is untouched on failure. */
+int spec_read(struct spec *ret_spec, const char *json, size_t len, const char *origin, struct error *err);
+
+/* Appends SPEC as run.json (indented); spec_read of it gives an equal spec. Defaults are written too. */
+int spec_write(const struct spec *spec, struct buf *out, struct error *err);
+
+/* A spec with every default filled in and nothing else. */
+int spec_init(struct spec *ret_spec, struct error *err);
+
+/* Derives the spec of the one test NODEID from the run's: same sandbox, tach.tests = [NODEID],
+ * workers = 1, annotations["tach.nodeid"] = NODEID. */
+int spec_derive_test(const struct spec *run, const char *nodeid, struct spec *ret_test, struct error *err);
+
+void spec_finish(struct spec *spec);
+
+/* Appends a copy of S: 0 or -ENOMEM. */
+int spec_strv_add(struct spec_strv *strv, const char *s);
+int spec_pairs_add(struct spec_pairs *pairs, const char *key, const char *value);
+
+#define CLEANUP_SPEC __attribute__((cleanup(spec_finish)))
+
+#endif
