@@ -85,7 +85,7 @@ struct spec_seccomp_arg {
 
 struct spec_seccomp_rule {
         struct spec_strv names;
-        char *action; /* "SCMP_ACT_ERRNO", ... */
+        char *action;      /* "SCMP_ACT_ERRNO", ... */
         int64_t errno_ret; /* -1: not given */
         struct spec_seccomp_arg *args;
         size_t n_args;
@@ -134,7 +134,7 @@ struct spec {
                 struct spec_rlimits rlimits;
         } process;
         struct {
-                char *path; /* default "/" */
+                char *path;    /* default "/" */
                 bool readonly; /* default true */
         } root;
         char *hostname; /* default "tach" */
@@ -159,8 +159,8 @@ struct spec {
                 double timeout;               /* seconds a test; 0: none; default 60 */
                 uint32_t max_fail;            /* "maxFail": stop after that many failures; 0: never */
                 enum spec_isolation isolation;
-                enum spec_enforce enforce;    /* default required */
-                char *harness;                /* folder that holds tach_harness; NULL: beside the program */
+                enum spec_enforce enforce; /* default required */
+                char *harness;             /* folder that holds tach_harness; NULL: beside the program */
         } tach;
 };
 

@@ -9,16 +9,16 @@
 #define TACH_SPEC_BASE_ERROR_H
 
 struct error {
-        int errnum;      /* positive errno, 0 where none applies */
-        char phase[24];  /* the step that failed: "spec", "mount", "cgroup", ... */
-        char what[768];  /* what failed: the path, key or call by name */
-        char hint[384];  /* what to do about it; may be empty */
+        int errnum;     /* positive errno, 0 where none applies */
+        char phase[24]; /* the step that failed: "spec", "mount", "cgroup", ... */
+        char what[768]; /* what failed: the path, key or call by name */
+        char hint[384]; /* what to do about it; may be empty */
 };
 
 /* Fills ERR (NULL is allowed) and returns -ERRNUM, or -EINVAL where ERRNUM is 0.
  * ERR's hint is cleared. Over-long text is cut. */
 int error_set(struct error *err, const char *phase, int errnum, const char *fmt, ...)
-        __attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 
 /* Puts "CONTEXT: " in front of what ERR already says. */
 void error_context(struct error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
