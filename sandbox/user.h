@@ -1,0 +1,14 @@
+/* user: the id maps of a user namespace. user_namespaces(7). */
+#ifndef TACH_SANDBOX_USER_H
+#define TACH_SANDBOX_USER_H
+
+#include <sys/types.h>
+
+#include "spec/base/error.h"
+
+/* Maps INSIDE_UID/GID to OUTSIDE_UID/GID, one id each, in the user namespace of PID, which the
+ * caller has just cloned; setgroups is denied first. Called once, from the parent namespace. */
+int user_map(pid_t pid, uid_t inside_uid, uid_t outside_uid, gid_t inside_gid, gid_t outside_gid,
+             struct error *err);
+
+#endif
