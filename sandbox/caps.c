@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/securebits.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 
 int caps_drop_all(cap_t empty, struct error *err)

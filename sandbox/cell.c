@@ -1,0 +1,405 @@
+/* How it works: cell_setup() is the table of contents of what a cell is. The lower layers of the project's
+ * overlay are what the outer sandbox kept under /dev/.tach: the project itself and what the zygote wrote to
+ * it; a cell opens them, hides /dev/.tach under a tmpfs of its own, and names them to the overlay by fd, so
+ * that no character of a path can upset the option string. */
+#include "sandbox/cell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox/mnt.h"
+#include "sandbox/net.h"
+#include "sandbox/sys.h"
+#include "sandbox/user.h"
+#include "spec/base/cleanup.h"
+
+#define LAYERS "/dev/.tach"
+
+static const char *const hidden[] = {"/tmp", "/var/tmp", "/dev/shm", "/run"};
+
+unsigned long long cell_clone_flags(void)
+{
+        return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+               CLONE_NEWCGROUP;
+}
+
+static int below(const char *path, const char *dir)
+{
+        size_t n = strlen(dir);
+
+        return strncmp(path, dir, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+/* Puts a fresh tmpfs on each hidden directory of ROOT_FD; what the plan keeps visible below is cloned
+ * before it disappears and attached again, read-only. */
+static int hide(int root_fd, const struct cell_plan *plan, struct error *err)
+{
+        for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
+                char options[128];
+                int trees[64];
+                size_t n = 0;
+                int r;
+
+                CLEANUP_CLOSE int before = mnt_resolve(root_fd, hidden[i], 0, 0, NULL);
+                if (before < 0)
+                        continue;
+                for (size_t k = 0; k < plan->n_visible && n < 64; k++)
+                        if (below(plan->visible[k], hidden[i])) {
+                                CLEANUP_CLOSE int fd = mnt_resolve(root_fd, plan->visible[k], 0, 0, err);
+
+                                if (fd < 0)
+                                        return fd;
+                                trees[n] = mnt_clone(fd, "", err);
+                                if (trees[n] < 0)
+                                        return trees[n];
+                                n++;
+                        }
+                (void)snprintf(options, sizeof options, "%s,mode=%s", plan->tmpfs_options,
+                               i == 3 ? "755" : "1777");
+                r = mnt_tmpfs(before, options, 0, err);
+                if (r < 0)
+                        return r;
+                n = 0;
+                for (size_t k = 0; k < plan->n_visible && n < 64; k++)
+                        if (below(plan->visible[k], hidden[i])) {
+                                CLEANUP_CLOSE int tree = trees[n++];
+                                struct stat st;
+
+                                if (fstat(tree, &st) < 0)
+                                        return error_set(err, "mount", errno, "stat %s", plan->visible[k]);
+                                CLEANUP_CLOSE int at =
+                                    mnt_resolve(root_fd, plan->visible[k], 1, !S_ISDIR(st.st_mode), err);
+                                r = at < 0 ? at : mnt_attach(tree, at, MOUNT_ATTR_RDONLY, err);
+                                if (r < 0)
+                                        return r;
+                        }
+        }
+        return 0;
+}
+
+/* An overlay on TARGET_FD with what /dev/.tach keeps below it, or only LOWER_FD where UPPER_FD < 0. */
+static int overlay(const char *project, int upper_fd, int lower_fd, const char *scratch, struct error *err)
+{
+        char options[256], layer[32] = "", at[48];
+        int target = open(project, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int r = 0;
+
+        if (target < 0)
+                return error_set(err, "mount", errno, "open project %s", project);
+        if (upper_fd >= 0)
+                (void)snprintf(layer, sizeof layer, "/proc/self/fd/%d:", upper_fd);
+        (void)snprintf(options, sizeof options,
+                       "lowerdir=%s/proc/self/fd/%d,upperdir=%s/up,workdir=%s/work,userxattr,volatile", layer,
+                       lower_fd, scratch, scratch);
+        (void)snprintf(at, sizeof at, "/proc/self/fd/%d", target);
+        if (mount("overlay", at, "overlay", MS_NOSUID | MS_NODEV, options) < 0) {
+                char sub[512];
+                int why = errno;
+
+                r = error_set(err, "mount", why, "overlay on %s", project);
+                if (why == EINVAL && mnt_find_submount(project, sub, sizeof sub, NULL) == 1)
+                        error_hint(err, "lowerdir has a mount below it (%s): unmount it", sub);
+                else if (why == EINVAL)
+                        error_hint(
+                            err,
+                            "the project may lie on nested overlays, or the kernel may be older than 5.11");
+        }
+        (void)close(target);
+        return r;
+}
+
+static int scratch_dirs(const char *base, struct error *err)
+{
+        static const char *const names[] = {"up", "work"};
+        char path[64];
+
+        for (size_t i = 0; i < 2; i++) {
+                (void)snprintf(path, sizeof path, "%s/%s", base, names[i]);
+                if (mkdir(path, 0755) < 0)
+                        return error_set(err, "mount", errno, "mkdir %s", path);
+        }
+        return 0;
+}
+
+/* The upper directory becomes the project's root to everyone who looks: it must look like the original. */
+static int copy_root_attributes(int from_fd, const char *upper, struct error *err)
+{
+        struct stat st;
+
+        if (fstat(from_fd, &st) < 0 || chmod(upper, st.st_mode & 07777) < 0)
+                return error_set(err, "mount", errno, "copy the project folder's mode");
+        return 0;
+}
+
+static int cell_filesystem(const struct cell_plan *plan, struct error *err)
+{
+        CLEANUP_CLOSE int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        CLEANUP_CLOSE int upper = open(LAYERS "/outer/up", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        CLEANUP_CLOSE int lower = open(LAYERS "/project", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        CLEANUP_CLOSE int layers = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int r;
+
+        if (root < 0 || layers < 0 || (plan->project != NULL && (upper < 0 || lower < 0)))
+                return error_set(err, "mount", errno, "open the project's layers");
+        r = hide(root, plan, err);
+        if (r == 0)
+                r = mnt_tmpfs(layers, plan->tmpfs_options, 0, err);
+        if (r == 0 && plan->project != NULL) {
+                r = scratch_dirs(LAYERS, err);
+                if (r == 0)
+                        r = copy_root_attributes(lower, LAYERS "/up", err);
+                if (r == 0)
+                        r = overlay(plan->project, upper, lower, LAYERS, err);
+                if (r == 0) {
+                        CLEANUP_CLOSE int cover = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                        r = mnt_tmpfs(cover, "size=4k,nr_inodes=2,mode=000", MOUNT_ATTR_RDONLY, err);
+                }
+        }
+        if (r == 0 && mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+                            "newinstance,ptmxmode=0666,mode=0620") < 0)
+                r = error_set(err, "mount", errno, "devpts");
+        return r == 0 ? mnt_proc(plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err) : r;
+}
+
+static int cell_setup(const struct cell_plan *plan, struct error *err)
+{
+        int r = cell_filesystem(plan, err);
+
+        if (r == 0)
+                r = net_loopback_up(err);
+        if (r == 0 && sethostname(plan->hostname, strlen(plan->hostname)) < 0)
+                r = error_set(err, "uts", errno, "sethostname %s", plan->hostname);
+        if (r == 0 && chdir("/") < 0)
+                r = error_set(err, "mount", errno, "chdir /");
+        return r;
+}
+
+/* pid 1 of a cell: reaps whatever is orphaned there until it is killed. It keeps its capabilities, so
+ * that a test, which has none, may not trace it; and it holds no descriptor worth stealing. */
+static void __attribute__((noreturn)) cell_init_loop(void)
+{
+        sigset_t chld;
+
+        sigemptyset(&chld);
+        sigaddset(&chld, SIGCHLD);
+        sigprocmask(SIG_SETMASK, &chld, NULL);
+        (void)close_range(0, ~0u, 0);
+        for (;;) {
+                siginfo_t si;
+
+                while (waitpid(-1, NULL, WNOHANG) > 0)
+                        continue;
+                (void)sigwaitinfo(&chld, &si);
+        }
+}
+
+int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, struct error *err)
+{
+        int go[2], done[2], pidfd = -1, r = 0;
+        struct error cell_err = {0};
+        pid_t pid;
+        ssize_t n;
+
+        if (pipe2(go, O_CLOEXEC) < 0)
+                return error_set(err, "cell", errno, "pipe");
+        if (pipe2(done, O_CLOEXEC) < 0) {
+                (void)close(go[0]);
+                (void)close(go[1]);
+                return error_set(err, "cell", errno, "pipe");
+        }
+        pid = sys_clone3(cell_clone_flags() | CLONE_CLEAR_SIGHAND, &pidfd, -1, SIGCHLD);
+        if (pid == 0) {
+                char c;
+
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+                (void)close(go[1]);
+                if (read(go[0], &c, 1) != 1)
+                        _exit(1);
+                (void)cell_setup(plan, &cell_err);
+                if (write(done[1], &cell_err, sizeof cell_err) != (ssize_t)sizeof cell_err ||
+                    cell_err.phase[0] != '\0')
+                        _exit(1);
+                cell_init_loop();
+        }
+        if (pid < 0)
+                r = error_set(err, "cell", errno, "clone a cell");
+        (void)close(go[0]);
+        (void)close(done[1]);
+        if (r == 0)
+                r = user_map(pid, plan->uid, plan->uid, plan->gid, plan->gid, err);
+        if (r == 0) {
+                n = write(go[1], "g", 1) == 1 ? read(done[0], &cell_err, sizeof cell_err) : -1;
+                if (n != (ssize_t)sizeof cell_err)
+                        r = error_set(err, "cell", EIO, "the cell died while it was made");
+                else if (cell_err.phase[0] != '\0') {
+                        *err = cell_err;
+                        r = -(cell_err.errnum != 0 ? cell_err.errnum : EINVAL);
+                }
+        }
+        (void)close(go[1]);
+        (void)close(done[0]);
+        if (r < 0 && pid > 0) {
+                (void)kill(pid, SIGKILL);
+                (void)waitpid(pid, NULL, 0);
+                (void)close(pidfd);
+        }
+        if (r == 0) {
+                *ret_pid = pid;
+                *ret_pidfd = pidfd;
+        }
+        return r;
+}
+
+static int outer_dev(int root_fd, struct error *err)
+{
+        static const char *const nodes[] = {"null", "zero", "full", "random", "urandom", "tty"};
+        static const char *const links[][2] = {{"/proc/self/fd", "fd"},
+                                               {"/proc/self/fd/0", "stdin"},
+                                               {"/proc/self/fd/1", "stdout"},
+                                               {"/proc/self/fd/2", "stderr"},
+                                               {"pts/ptmx", "ptmx"}};
+        int trees[sizeof nodes / sizeof *nodes];
+        int r = 0;
+
+        for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) {
+                char path[32];
+
+                (void)snprintf(path, sizeof path, "/dev/%s", nodes[i]);
+                trees[i] = mnt_clone(AT_FDCWD, path, err);
+                if (trees[i] < 0)
+                        return trees[i];
+        }
+        CLEANUP_CLOSE int under = mnt_resolve(root_fd, "/dev", 0, 0, err);
+        if (under < 0)
+                return under;
+        r = mnt_tmpfs(under, "size=64k,mode=755", 0, err);
+        CLEANUP_CLOSE int dev = r == 0 ? mnt_resolve(root_fd, "/dev", 0, 0, err) : r;
+        if (dev < 0)
+                return dev;
+        for (size_t i = 0; r == 0 && i < sizeof nodes / sizeof *nodes; i++) {
+                char path[32];
+
+                (void)snprintf(path, sizeof path, "/dev/%s", nodes[i]);
+                CLEANUP_CLOSE int at = mnt_resolve(root_fd, path, 1, 1, err);
+                CLEANUP_CLOSE int tree = trees[i];
+                r = at < 0 ? at : mnt_attach(tree, at, 0, err);
+        }
+        for (size_t i = 0; r == 0 && i < sizeof links / sizeof *links; i++)
+                if (symlinkat(links[i][0], dev, links[i][1]) < 0)
+                        r = error_set(err, "mount", errno, "/dev/%s", links[i][1]);
+        if (r == 0 && (mkdirat(dev, "shm", 01777) < 0 || mkdirat(dev, "pts", 0755) < 0 ||
+                       mkdirat(dev, ".tach", 0700) < 0))
+                r = error_set(err, "mount", errno, "make the folders of /dev");
+        return r;
+}
+
+/* After the pivot: /dev/.tach/project is the project as it is, /dev/.tach/outer/{up,work} what the zygote
+ * writes. */
+static int outer_project(const struct cell_plan *plan, int project_tree, struct error *err)
+{
+        CLEANUP_CLOSE int layers = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int r = layers < 0 ? error_set(err, "mount", errno, "open " LAYERS) : 0;
+
+        if (r == 0)
+                r = mnt_tmpfs(layers, plan->tmpfs_options, 0, err);
+        if (r == 0 && (mkdir(LAYERS "/project", 0700) < 0 || mkdir(LAYERS "/outer", 0700) < 0))
+                r = error_set(err, "mount", errno, "make the layers");
+        if (r == 0)
+                r = scratch_dirs(LAYERS "/outer", err);
+        if (r < 0 || plan->project == NULL)
+                return r;
+        CLEANUP_CLOSE int at = open(LAYERS "/project", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        r = mnt_attach(project_tree, at, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, err);
+        if (r < 0)
+                return r;
+        CLEANUP_CLOSE int lower = open(LAYERS "/project", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        r = copy_root_attributes(lower, LAYERS "/outer/up", err);
+        return r == 0 ? overlay(plan->project, -1, lower, LAYERS "/outer", err) : r;
+}
+
+int outer_enter(const struct cell_plan *plan, struct error *err)
+{
+        struct mount_attr rdonly = {.attr_set = MOUNT_ATTR_RDONLY};
+        char sub[512];
+        int r;
+
+        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return error_set(err, "mount", errno, "make / private");
+        if (plan->project != NULL) {
+                r = mnt_find_submount(plan->project, sub, sizeof sub, err);
+                if (r > 0) {
+                        r = error_set(err, "mount", EINVAL, "overlay on %s", plan->project);
+                        error_hint(err, "it has a mount below it (%s): unmount it", sub);
+                }
+                if (r < 0)
+                        return r;
+        }
+        CLEANUP_CLOSE int tree = mnt_clone(AT_FDCWD, "/", err);
+        if (tree < 0)
+                return tree;
+        CLEANUP_CLOSE int project = plan->project != NULL ? mnt_clone(AT_FDCWD, plan->project, err) : -EBADF;
+        if (plan->project != NULL && project < 0)
+                return project;
+        /* any directory serves as the place to stage on; the tree below is a clone and is not touched */
+        CLEANUP_CLOSE int stage = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=700") < 0 ||
+            mkdir("/tmp/root", 0700) < 0)
+                return error_set(err, "mount", errno, "stage the new root on /tmp");
+        CLEANUP_CLOSE int at = open("/tmp/root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        r = mnt_attach(tree, at, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, err);
+        if (r < 0)
+                return r;
+        CLEANUP_CLOSE int root = open("/tmp/root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        r = outer_dev(root, err);
+        if (r == 0)
+                r = hide(root, plan, err);
+        if (r < 0)
+                return r;
+        CLEANUP_CLOSE int cg = mnt_resolve(root, "/sys/fs/cgroup", 0, 0, NULL);
+        if (cg >= 0) {
+                r = mnt_tmpfs(cg, "size=4k,nr_inodes=2,mode=555", MOUNT_ATTR_RDONLY, err);
+                if (r < 0)
+                        return r;
+        }
+        CLEANUP_CLOSE int procdir = mnt_resolve(root, "/proc", 0, 0, err);
+        if (procdir < 0)
+                return procdir;
+        {
+                char target[48];
+
+                (void)snprintf(target, sizeof target, "/proc/self/fd/%d", procdir);
+                if (mount("proc", target, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) {
+                        r = error_set(err, "mount", errno, "a fresh /proc");
+                        error_hint(
+                            err,
+                            "the /proc that this runs under may have masked paths (a container?): unmask "
+                            "them, or use --no-isolation");
+                        return r;
+                }
+        }
+        if (fchdir(root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
+            chdir("/") < 0)
+                return error_set(err, "mount", errno, "pivot_root");
+        r = outer_project(plan, project, err);
+        if (r == 0 && mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+                            "newinstance,ptmxmode=0666,mode=0620") < 0)
+                r = error_set(err, "mount", errno, "devpts");
+        if (r == 0 && mount_setattr(AT_FDCWD, "/dev", 0, &rdonly, sizeof rdonly) < 0)
+                r = error_set(err, "mount", errno, "make /dev read-only");
+        if (r == 0 && mount_setattr(AT_FDCWD, "/run", 0, &rdonly, sizeof rdonly) < 0 && errno != EINVAL &&
+            errno != ENOENT)
+                r = error_set(err, "mount", errno, "make /run read-only");
+        if (r == 0)
+                r = net_loopback_up(err);
+        if (r == 0 && sethostname(plan->hostname, strlen(plan->hostname)) < 0)
+                r = error_set(err, "uts", errno, "sethostname %s", plan->hostname);
+        return r;
+}

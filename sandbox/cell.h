@@ -1,0 +1,41 @@
+/*
+ * cell: the sandbox of one test, and the outer sandbox that holds the zygote and the cells.
+ *
+ * A cell is a tiny process (pid 1 of its pid namespace) that holds user, mount, pid, net, ipc, uts and
+ * cgroup namespaces with everything mounted. A worker is cloned into it (enter.h).
+ */
+#ifndef TACH_SANDBOX_CELL_H
+#define TACH_SANDBOX_CELL_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "spec/base/error.h"
+
+/* What every cell of a run is made from. Immutable; strings are the maker's. All paths absolute, real. */
+struct cell_plan {
+        const char *project;        /* seen copy-on-write; NULL: no overlay */
+        const char *const *visible; /* paths to keep where /tmp, /run... are hidden */
+        size_t n_visible;
+        const char *hostname;
+        uid_t uid; /* mapped one to one */
+        gid_t gid;
+        const char *const *masked;
+        size_t n_masked;
+        const char *const *readonly;
+        size_t n_readonly;
+        const char *tmpfs_options; /* "size=...,nr_inodes=..." of each private tmpfs */
+};
+
+/* In a process that was just cloned with all seven namespaces and mapped: makes the outer sandbox's
+ * tree (root read-only, own /dev /proc /tmp, project as overlay) and enters it. */
+int outer_enter(const struct cell_plan *plan, struct error *err);
+
+/* Clones a cell from inside the outer sandbox: its pid-1 process and *RET_PIDFD (caller's). On failure
+ * nothing is left. The caller reaps the process. Killing it ends everything in the cell. */
+int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, struct error *err);
+
+/* All seven namespaces as clone flags. */
+unsigned long long cell_clone_flags(void);
+
+#endif

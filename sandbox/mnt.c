@@ -1,0 +1,180 @@
+/* How it works: every target is resolved once, to an fd, inside the root that it belongs to, and the
+ * mount is moved onto that fd: no path string is looked up twice, so a link cannot be swapped in. */
+#include "sandbox/mnt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libmount/libmount.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sandbox/sys.h"
+#include "spec/base/cleanup.h"
+
+static int resolve(int root_fd, const char *path)
+{
+        struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                               .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+        int fd;
+
+        do
+                fd = sys_openat2(root_fd, path, &how);
+        while (fd < 0 && errno == EAGAIN);
+        return fd < 0 ? -errno : fd;
+}
+
+static int make_one(int root_fd, char *path, int file)
+{
+        char *slash = strrchr(path, '/');
+        const char *name = slash + 1;
+        int r = 0;
+
+        *slash = '\0';
+        CLEANUP_CLOSE int parent = resolve(root_fd, *path != '\0' ? path : "/");
+        if (parent < 0)
+                r = parent;
+        else if (file) {
+                CLEANUP_CLOSE int fd =
+                    openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0444);
+                r = fd < 0 && errno != EEXIST ? -errno : 0;
+        } else if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+                r = -errno;
+        *slash = '/';
+        return r;
+}
+
+int mnt_resolve(int root_fd, const char *path, int create, int file, struct error *err)
+{
+        int fd = resolve(root_fd, path);
+
+        if (fd == -ENOENT && create) {
+                CLEANUP_FREE char *copy = strdup(path);
+
+                if (copy == NULL)
+                        return error_set(err, "mount", ENOMEM, "resolve %s", path);
+                for (char *p = copy + 1;; p++)
+                        if (*p == '/' || *p == '\0') {
+                                char end = *p;
+                                int r;
+
+                                *p = '\0';
+                                CLEANUP_CLOSE int have = resolve(root_fd, copy);
+                                r = have == -ENOENT ? make_one(root_fd, copy, file && end == '\0') : 0;
+                                *p = end;
+                                if (r < 0)
+                                        return error_set(err, "mount", r, "make mount point %s", path);
+                                if (end == '\0')
+                                        break;
+                        }
+                fd = resolve(root_fd, path);
+        }
+        return fd < 0 ? error_set(err, "mount", fd, "open %s", path) : fd;
+}
+
+int mnt_clone(int dirfd, const char *path, struct error *err)
+{
+        int fd = open_tree(dirfd, path,
+                           OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE |
+                               (*path == '\0' ? AT_EMPTY_PATH : 0u));
+
+        return fd < 0 ? error_set(err, "mount", errno, "clone the mount at %s", *path != '\0' ? path : "fd")
+                      : fd;
+}
+
+int mnt_attach(int tree_fd, int target_fd, unsigned long long flags, struct error *err)
+{
+        struct mount_attr attr = {.attr_set = flags};
+
+        if (flags != 0 && mount_setattr(tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
+                return error_set(err, "mount", errno, "set mount attributes %#llx", flags);
+        if (move_mount(tree_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
+                int r = error_set(err, "mount", errno, "attach a mount");
+
+                if (errno == ENOSPC)
+                        error_hint(err, "too many mounts: check fs.mount-max");
+                return r;
+        }
+        return 0;
+}
+
+int mnt_tmpfs(int target_fd, const char *options, unsigned long long flags, struct error *err)
+{
+        char target[48];
+        unsigned long ms = MS_NOSUID | MS_NODEV | ((flags & MOUNT_ATTR_RDONLY) != 0 ? MS_RDONLY : 0ul);
+
+        (void)snprintf(target, sizeof target, "/proc/self/fd/%d", target_fd);
+        if (mount("tmpfs", target, "tmpfs", ms, options) < 0)
+                return error_set(err, "mount", errno, "tmpfs (%s)", options);
+        return 0;
+}
+
+static int mask(const char *path, int readonly, struct error *err)
+{
+        struct stat st;
+        int r = 0;
+
+        CLEANUP_CLOSE int target = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        if (target < 0 || fstat(target, &st) < 0)
+                return errno == ENOENT || errno == EACCES ? 0
+                                                          : error_set(err, "mount", errno, "mask %s", path);
+        if (S_ISLNK(st.st_mode))
+                return error_set(err, "mount", ELOOP, "mask %s: it is a symbolic link", path);
+        if (readonly || !S_ISDIR(st.st_mode)) {
+                CLEANUP_CLOSE int tree =
+                    readonly ? mnt_clone(target, "", err) : mnt_clone(AT_FDCWD, "/dev/null", err);
+
+                r = tree < 0 ? tree : mnt_attach(tree, target, readonly ? MOUNT_ATTR_RDONLY : 0, err);
+        } else
+                r = mnt_tmpfs(target, "size=4k,nr_inodes=2,mode=555", MOUNT_ATTR_RDONLY, err);
+        if (r < 0)
+                error_context(err, "%s %s", readonly ? "make read-only" : "mask", path);
+        return r;
+}
+
+int mnt_proc(const char *const *masked, size_t n_masked, const char *const *readonly, size_t n_readonly,
+             struct error *err)
+{
+        int r = 0;
+
+        if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) {
+                r = error_set(err, "mount", errno, "a fresh /proc");
+                if (errno == EPERM)
+                        error_hint(
+                            err,
+                            "the /proc that this runs under has masked paths (a container?): run it with "
+                            "an unmasked /proc, or use --no-isolation");
+                return r;
+        }
+        for (size_t i = 0; r == 0 && i < n_masked; i++)
+                r = mask(masked[i], 0, err);
+        for (size_t i = 0; r == 0 && i < n_readonly; i++)
+                r = mask(readonly[i], 1, err);
+        return r;
+}
+
+int mnt_find_submount(const char *path, char *buf, size_t size, struct error *err)
+{
+        struct libmnt_table *table = mnt_new_table();
+        struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+        struct libmnt_fs *fs = NULL;
+        size_t len = strlen(path);
+        int found = 0;
+
+        if (table == NULL || iter == NULL || mnt_table_parse_mtab(table, "/proc/self/mountinfo") < 0)
+                found = error_set(err, "mount", EIO, "read /proc/self/mountinfo");
+        while (found == 0 && mnt_table_next_fs(table, iter, &fs) == 0) {
+                const char *target = mnt_fs_get_target(fs);
+
+                if (target != NULL && strncmp(target, path, len) == 0 && target[len] == '/') {
+                        (void)snprintf(buf, size, "%s", target);
+                        found = 1;
+                }
+        }
+        mnt_free_iter(iter);
+        mnt_unref_table(table);
+        return found;
+}

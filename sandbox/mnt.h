@@ -1,0 +1,33 @@
+/*
+ * mnt: what outer sandbox and cells have in common about mounts. mount(2), open_tree(2).
+ */
+#ifndef TACH_SANDBOX_MNT_H
+#define TACH_SANDBOX_MNT_H
+
+#include <stddef.h>
+
+#include "spec/base/error.h"
+
+/* Opens PATH (absolute) inside ROOT_FD as O_PATH, following its links inside that root only
+ * (openat2 RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS). With CREATE the missing directories are made, and
+ * where FILE a missing last component as an empty file. Returns the fd or -errno. */
+int mnt_resolve(int root_fd, const char *path, int create, int file, struct error *err);
+
+/* A detached clone of the mount at PATH with everything below it (open_tree): fd or -errno. */
+int mnt_clone(int dirfd, const char *path, struct error *err);
+
+/* Attaches the detached mount TREE_FD on TARGET_FD. FLAGS: MOUNT_ATTR_* to set on it, recursively. */
+int mnt_attach(int tree_fd, int target_fd, unsigned long long flags, struct error *err);
+
+/* A tmpfs on TARGET_FD. OPTIONS as in "size=64m,mode=1777"; nosuid and nodev are always set. */
+int mnt_tmpfs(int target_fd, const char *options, unsigned long long flags, struct error *err);
+
+/* A new procfs of the caller's pid namespace on /proc, with OCI's masked and read-only paths. */
+int mnt_proc(const char *const *masked, size_t n_masked, const char *const *readonly, size_t n_readonly,
+             struct error *err);
+
+/* The first mount below PATH in the caller's namespace (libmount reads mountinfo): 1 and its target in
+ * BUF, 0 none, or -errno. An overlay in a user namespace refuses a lower tree with such a mount. */
+int mnt_find_submount(const char *path, char *buf, size_t size, struct error *err);
+
+#endif
