@@ -23,8 +23,8 @@ static inline pid_t sys_clone3(uint64_t flags, int *pidfd, int cgroup_fd, int ex
             .flags = flags | (pidfd != NULL ? CLONE_PIDFD : 0) |
                      (cgroup_fd >= 0 ? (uint64_t)CLONE_INTO_CGROUP : 0),
             .pidfd = (uint64_t)(uintptr_t)pidfd,
-            .exit_signal = (uint64_t)exit_signal,
-            .cgroup = cgroup_fd >= 0 ? (uint64_t)cgroup_fd : 0,
+            .exit_signal = (unsigned)exit_signal,
+            .cgroup = cgroup_fd >= 0 ? (unsigned)cgroup_fd : 0,
         };
 
         return (pid_t)syscall(SYS_clone3, &args, sizeof args);

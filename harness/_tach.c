@@ -1,0 +1,320 @@
+/* _tach: the zygote's C part. serve() clones a worker for each RUN message that the engine sends and
+ * returns in the worker; in the zygote it returns None when the engine asks it to quit.
+ *
+ * A RUN packet is struct run_head and n_items uint32 indices, with 3 to 5 descriptors attached: result,
+ * out, err, then the cell's pidfd (flag 1), then the cgroup leaf (flag 2). What the zygote answers is JSON
+ * (see runtime/engine/zygote.h). Limited API: one build serves every CPython from 3.10. */
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030a0000
+#include <Python.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness/run_message.h"
+#include "sandbox/enter.h"
+
+#define MAX_WORKERS 1024
+
+/* The three calls that CPython documents for a fork by other means than os.fork (C API, Operating System
+ * Utilities); they are outside the limited API's headers but in its stable exports. */
+extern void PyOS_BeforeFork(void);
+extern void PyOS_AfterFork_Parent(void);
+extern void PyOS_AfterFork_Child(void);
+
+struct worker {
+        uint32_t slot;
+        pid_t pid;
+        int pidfd;
+};
+
+static struct worker workers[MAX_WORKERS];
+static size_t n_workers;
+static int kept[64];
+static size_t n_kept;
+static struct enter_plan plan;
+
+static int send_text(int fd, const char *text, int attach)
+{
+        union {
+                char buf[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control = {0};
+        struct iovec iov = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
+        struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+        ssize_t n;
+
+        if (attach >= 0) {
+                struct cmsghdr *c;
+
+                msg.msg_control = control.buf;
+                msg.msg_controllen = sizeof control.buf;
+                c = CMSG_FIRSTHDR(&msg);
+                c->cmsg_level = SOL_SOCKET;
+                c->cmsg_type = SCM_RIGHTS;
+                c->cmsg_len = CMSG_LEN(sizeof(int));
+                memcpy(CMSG_DATA(c), &attach, sizeof attach);
+        }
+        do
+                n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+        const int x = *(const int *)a, y = *(const int *)b;
+
+        return x < y ? -1 : x > y;
+}
+
+static PyObject *keep_fds(PyObject *self, PyObject *list)
+{
+        Py_ssize_t n = PyList_Size(list);
+
+        (void)self;
+        if (n < 0)
+                return NULL;
+        if ((size_t)n > 56) {
+                PyErr_SetString(PyExc_ValueError, "too many descriptors to keep");
+                return NULL;
+        }
+        n_kept = 0;
+        for (Py_ssize_t i = 0; i < n; i++) {
+                long fd = PyLong_AsLong(PyList_GetItem(list, i));
+
+                if (fd < 0 && PyErr_Occurred() != NULL)
+                        return NULL;
+                kept[n_kept++] = (int)fd;
+        }
+        Py_RETURN_NONE;
+}
+
+/* Reads the seccomp filter and the limits that the engine left in the environment's descriptors. */
+static PyObject *configure(PyObject *self, PyObject *args)
+{
+        int bpf_fd;
+        const char *cwd;
+        PyObject *limits;
+        struct stat st;
+
+        (void)self;
+        if (!PyArg_ParseTuple(args, "isO!", &bpf_fd, &cwd, &PyList_Type, &limits))
+                return NULL;
+        plan.cwd = strdup(cwd);
+        plan.empty = cap_init();
+        if (plan.cwd == NULL || plan.empty == NULL)
+                return PyErr_NoMemory();
+        if (bpf_fd >= 0) {
+                if (fstat(bpf_fd, &st) < 0)
+                        return PyErr_SetFromErrno(PyExc_OSError);
+                plan.bpf_bytes = (size_t)st.st_size;
+                plan.bpf = mmap(NULL, plan.bpf_bytes, PROT_READ, MAP_PRIVATE, bpf_fd, 0);
+                if (plan.bpf == MAP_FAILED) {
+                        plan.bpf = NULL;
+                        return PyErr_SetFromErrno(PyExc_OSError);
+                }
+                (void)close(bpf_fd);
+        }
+        for (Py_ssize_t i = 0; i < PyList_Size(limits) && plan.n_limits < 16; i++) {
+                int resource;
+                unsigned long long soft, hard;
+
+                if (!PyArg_ParseTuple(PyList_GetItem(limits, i), "iKK", &resource, &soft, &hard))
+                        return NULL;
+                plan.limits[plan.n_limits++] = (struct rlimit_entry){resource, soft, hard};
+        }
+        Py_RETURN_NONE;
+}
+
+static void report_exit(int control, size_t i)
+{
+        struct rusage ru = {0};
+        char text[256];
+        int status = 0;
+
+        if (wait4(workers[i].pid, &status, 0, &ru) != workers[i].pid)
+                return;
+        (void)close(workers[i].pidfd);
+        (void)snprintf(text, sizeof text,
+                       "{\"t\":\"exited\",\"slot\":%u,\"status\":%d,\"utime\":%ld.%06ld,\"stime\":%ld.%06ld,"
+                       "\"maxrss_kb\":%ld}",
+                       workers[i].slot, status, (long)ru.ru_utime.tv_sec, (long)ru.ru_utime.tv_usec,
+                       (long)ru.ru_stime.tv_sec, (long)ru.ru_stime.tv_usec, ru.ru_maxrss);
+        workers[i] = workers[--n_workers];
+        (void)send_text(control, text, -1);
+}
+
+static size_t take_fds(struct msghdr *msg, int fds[5])
+{
+        size_t n = 0;
+
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c))
+                if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+                        n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+                        if (n > 5)
+                                n = 5;
+                        memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+                }
+        return n;
+}
+
+static PyObject *worker_result(const struct run_head *head, const uint32_t *items, const int fds[3])
+{
+        PyObject *list = PyList_New((Py_ssize_t)head->n_items);
+
+        if (list == NULL)
+                return NULL;
+        for (uint32_t i = 0; i < head->n_items; i++)
+                if (PyList_SetItem(list, (Py_ssize_t)i, PyLong_FromUnsignedLong(items[i])) < 0)
+                        return NULL;
+        return Py_BuildValue("(iNiii)", (int)head->slot, list, fds[0], fds[1], fds[2]);
+}
+
+/* In the child: 0 and the worker is ready to run, or it does not return. */
+static void become_worker(const int fds[3], int cell, int result_fd)
+{
+        struct error err = {0};
+        int keep[64];
+
+        memcpy(keep, kept, n_kept * sizeof *kept);
+        memcpy(keep + n_kept, fds, 3 * sizeof *fds);
+        plan.keep_fds = keep;
+        plan.n_keep_fds = n_kept + 3;
+        qsort(keep, plan.n_keep_fds, sizeof *keep, by_value);
+        if (enter_child(&plan, cell, &err) < 0) {
+                char line[2048], text[1600];
+
+                (void)error_format(&err, "worker", text, sizeof text);
+                for (char *p = text; *p != '\0'; p++)
+                        if (*p == '"' || *p == '\\')
+                                *p = '\'';
+                (void)snprintf(line, sizeof line, "{\"t\":\"enter_failed\",\"what\":\"%s\"}\n", text);
+                if (write(result_fd, line, strlen(line)) < 0)
+                        _exit(1);
+                _exit(1);
+        }
+        PyOS_AfterFork_Child();
+}
+
+static PyObject *serve(PyObject *self, PyObject *arg)
+{
+        static uint32_t packet[RUN_MAX_ITEMS + sizeof(struct run_head) / sizeof(uint32_t)];
+        long control = PyLong_AsLong(arg);
+
+        (void)self;
+        if (control < 0 && PyErr_Occurred() != NULL)
+                return NULL;
+        for (;;) {
+                struct pollfd polls[MAX_WORKERS + 1];
+                union {
+                        char buf[CMSG_SPACE(5 * sizeof(int))];
+                        struct cmsghdr align;
+                } cm;
+                struct iovec iov = {.iov_base = packet, .iov_len = sizeof packet};
+                struct msghdr msg = {
+                    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = cm.buf, .msg_controllen = sizeof cm.buf};
+                const struct run_head *head = (const struct run_head *)packet;
+                int fds[5] = {-1, -1, -1, -1, -1};
+                size_t n_fds, expected;
+                struct error err = {0};
+                int pidfd = -1;
+                int cell = -1, cgroup = -1;
+                pid_t pid;
+                ssize_t got;
+
+                polls[0] = (struct pollfd){.fd = (int)control, .events = POLLIN};
+                for (size_t i = 0; i < n_workers; i++)
+                        polls[i + 1] = (struct pollfd){.fd = workers[i].pidfd, .events = POLLIN};
+                if (poll(polls, n_workers + 1, -1) < 0) {
+                        if (errno == EINTR)
+                                continue;
+                        return PyErr_SetFromErrno(PyExc_OSError);
+                }
+                for (size_t i = n_workers; i > 0; i--)
+                        if (polls[i].revents != 0)
+                                report_exit((int)control, i - 1);
+                if (polls[0].revents == 0)
+                        continue;
+                got = recvmsg((int)control, &msg, MSG_CMSG_CLOEXEC);
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got <= 0 || (size_t)got < sizeof *head || head->op == RUN_QUIT)
+                        Py_RETURN_NONE;
+                n_fds = take_fds(&msg, fds);
+                expected = 3u + ((head->flags & RUN_CELL) != 0) + ((head->flags & RUN_CGROUP) != 0);
+                if (head->op != RUN_ITEMS || n_fds != expected || head->n_items > RUN_MAX_ITEMS ||
+                    (size_t)got != sizeof *head + head->n_items * sizeof(uint32_t) ||
+                    n_workers == MAX_WORKERS) {
+                        for (size_t i = 0; i < n_fds; i++)
+                                (void)close(fds[i]);
+                        PyErr_SetString(PyExc_RuntimeError, "malformed run message");
+                        return NULL;
+                }
+                if ((head->flags & RUN_CELL) != 0)
+                        cell = fds[3];
+                if ((head->flags & RUN_CGROUP) != 0)
+                        cgroup = fds[n_fds - 1];
+                PyOS_BeforeFork();
+                pid = enter_clone(cell, cgroup, &pidfd, &err);
+                if (pid == 0) {
+                        become_worker(fds, cell, fds[0]);
+                        return worker_result(head, packet + sizeof *head / sizeof *packet, fds);
+                }
+                PyOS_AfterFork_Parent();
+                for (size_t i = 0; i < n_fds; i++)
+                        (void)close(fds[i]);
+                if (pid < 0) {
+                        char text[256];
+
+                        (void)snprintf(text, sizeof text,
+                                       "{\"t\":\"clone_failed\",\"slot\":%u,\"errno\":%d,\"what\":\"%s\"}",
+                                       head->slot, err.errnum, err.what);
+                        (void)send_text((int)control, text, -1);
+                        continue;
+                }
+                workers[n_workers++] = (struct worker){head->slot, pid, pidfd};
+                {
+                        char text[96];
+
+                        (void)snprintf(text, sizeof text, "{\"t\":\"started\",\"slot\":%u}", head->slot);
+                        (void)send_text((int)control, text, pidfd);
+                }
+        }
+}
+
+static PyMethodDef methods[] = {
+    {"configure", configure, METH_VARARGS,
+     "configure(seccomp_fd, cwd, [(resource, soft, hard), ...]) -> None"},
+    {"keep_fds", keep_fds, METH_O, "keep_fds([fd, ...]) -> None: what workers keep besides 0, 1 and 2"},
+    {"serve", serve, METH_O, "serve(control_fd) -> None, or in a worker (slot, indices, result, out, err)"},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT,
+                                        "tach_harness._tach",
+                                        "Clones workers into cells.",
+                                        -1,
+                                        methods,
+                                        NULL,
+                                        NULL,
+                                        NULL,
+                                        NULL};
+
+PyMODINIT_FUNC PyInit__tach(void);
+PyMODINIT_FUNC PyInit__tach(void)
+{
+        return PyModule_Create(&definition);
+}

@@ -1,0 +1,27 @@
+/* run_message: the packet with which the engine asks the zygote for a worker. Same machine, same byte order.
+ */
+#ifndef TACH_HARNESS_RUN_MESSAGE_H
+#define TACH_HARNESS_RUN_MESSAGE_H
+
+#include <stdint.h>
+
+#define RUN_MAX_ITEMS 40000u /* indices in one packet */
+
+enum run_op {
+        RUN_ITEMS = 1,
+        RUN_QUIT = 2,
+};
+
+enum run_flag {
+        RUN_CELL = 1,   /* a cell's pidfd is attached */
+        RUN_CGROUP = 2, /* a cgroup leaf's descriptor is attached, last */
+};
+
+struct run_head {
+        uint32_t op;
+        uint32_t slot; /* the engine's name for the worker */
+        uint32_t flags;
+        uint32_t n_items; /* that many uint32_t follow */
+};
+
+#endif

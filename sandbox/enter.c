@@ -1,0 +1,72 @@
+/* How it works: the zygote points pid_for_children at the cell, clones, and points it back; the child is born
+ * inside the cell's pid namespace and joins the other namespaces with one setns on the same pidfd. What needs
+ * a capability comes before caps_drop_all, the filter comes last. */
+#include "sandbox/enter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "sandbox/caps.h"
+#include "sandbox/seccomp.h"
+#include "sandbox/sys.h"
+#include "spec/base/cleanup.h"
+
+pid_t enter_clone(int cell_pidfd, int cgroup_fd, int *ret_pidfd, struct error *err)
+{
+        static int own_pidns = -1;
+        pid_t pid;
+
+        if (cell_pidfd >= 0) {
+                if (own_pidns < 0)
+                        own_pidns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+                if (own_pidns < 0)
+                        return error_set(err, "enter", errno, "open /proc/self/ns/pid");
+                if (setns(cell_pidfd, CLONE_NEWPID) < 0)
+                        return error_set(err, "enter", errno, "join the cell's pid namespace");
+        }
+        pid = sys_clone3(CLONE_CLEAR_SIGHAND, ret_pidfd, cgroup_fd, SIGCHLD);
+        if (pid < 0)
+                (void)error_set(err, "enter", errno, "clone a worker");
+        if (pid != 0 && cell_pidfd >= 0 && setns(own_pidns, CLONE_NEWPID) < 0 && pid > 0)
+                (void)error_set(err, "enter", errno, "return to the zygote's pid namespace");
+        return pid < 0 ? -(err != NULL ? err->errnum : EAGAIN) : pid;
+}
+
+static void close_others(const int *keep, size_t n)
+{
+        unsigned from = 3;
+
+        for (size_t i = 0; i < n; i++) {
+                if (keep[i] < (int)from)
+                        continue;
+                if ((unsigned)keep[i] > from)
+                        (void)close_range(from, (unsigned)keep[i] - 1, 0);
+                from = (unsigned)keep[i] + 1;
+        }
+        (void)close_range(from, ~0u, 0);
+}
+
+int enter_child(const struct enter_plan *plan, int cell_pidfd, struct error *err)
+{
+        int r;
+
+        if (cell_pidfd >= 0 && setns(cell_pidfd, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
+                                                     CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
+                return error_set(err, "enter", errno, "join the cell's namespaces");
+        if (cell_pidfd < 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+                return error_set(err, "enter", errno, "set the parent death signal");
+        if (setsid() < 0)
+                return error_set(err, "enter", errno, "setsid");
+        if (chdir(plan->cwd) < 0)
+                return error_set(err, "enter", errno, "chdir %s", plan->cwd);
+        close_others(plan->keep_fds, plan->n_keep_fds);
+        r = rlimit_apply(plan->limits, plan->n_limits, err);
+        if (r == 0 && cell_pidfd >= 0)
+                r = caps_drop_all(plan->empty, err);
+        if (r == 0 && plan->bpf != NULL)
+                r = seccomp_install(plan->bpf, plan->bpf_bytes, err);
+        return r;
+}
