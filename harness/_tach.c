@@ -277,7 +277,7 @@ static PyObject *serve(PyObject *self, PyObject *arg)
                 for (size_t i = 0; i < n_fds; i++)
                         (void)close(fds[i]);
                 if (pid < 0) {
-                        char text[256];
+                        char text[1024];
 
                         (void)snprintf(text, sizeof text,
                                        "{\"t\":\"clone_failed\",\"slot\":%u,\"errno\":%d,\"what\":\"%s\"}",
