@@ -214,7 +214,7 @@ int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct la
         (void)close(sockets[1]);
         (void)close(map[0]);
         if (r == 0)
-                r = user_map(k->pid, plan->uid, plan->uid, plan->gid, plan->gid, err);
+                r = user_map(k->pid, plan->uid, geteuid(), plan->gid, getegid(), err);
         if (r == 0 && write(map[1], "m", 1) != 1)
                 r = error_set(err, "keeper", errno, "the keeper died");
         (void)close(map[1]);

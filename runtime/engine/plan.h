@@ -1,0 +1,38 @@
+/*
+ * plan: a run's spec resolved against this machine: real paths, the filter compiled, limits as numbers.
+ * Made once, before anything is started.
+ */
+#ifndef TACH_ENGINE_PLAN_H
+#define TACH_ENGINE_PLAN_H
+
+#include "sandbox/cell.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/rlimit.h"
+#include "spec/base/error.h"
+#include "spec/spec.h"
+
+#define PLAN_MAX_VISIBLE 48
+
+struct plan {
+        const struct spec *spec; /* the caller's; outlives the plan */
+        struct cell_plan cell;
+        char *project; /* real path; NULL in a command spec without one */
+        char *python;  /* as given: a venv is found by the path that it was called by */
+        char *harness; /* the folder to run; NULL for a command */
+        char *cwd;
+        char *visible[PLAN_MAX_VISIBLE];
+        char **env; /* NULL-terminated */
+        unsigned workers;
+        int isolated;
+        int seccomp_fd; /* -1: none */
+        struct rlimit_entry limits[16];
+        int n_limits;
+        struct cgroup cgroup;
+        char missing[512]; /* controllers that limits need and that are not there */
+};
+
+/* Resolves SPEC. Errors: phase "plan", "seccomp", "rlimit" or "cgroup". */
+int plan_make(struct plan *ret, const struct spec *spec, struct error *err);
+void plan_finish(struct plan *plan);
+
+#endif
