@@ -1,0 +1,268 @@
+/* How it works: yajl writes the configuration and parses the packets. The interpreter's own output goes to a
+ * memfd that is only read when it fails. */
+#include "runtime/engine/zygote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <yajl/yajl_gen.h>
+
+#include "harness/run_message.h"
+#include "runtime/engine/event.h"
+#include "spec/base/cleanup.h"
+
+#define PACKET_MAX   (256 * 1024)
+#define LOG_TAIL     (16 * 1024)
+#define SOCKET_BYTES (1 << 20)
+
+yajl_val json_field(yajl_val object, const char *key)
+{
+        if (!YAJL_IS_OBJECT(object))
+                return NULL;
+        for (size_t i = 0; i < object->u.object.len; i++)
+                if (strcmp(object->u.object.keys[i], key) == 0)
+                        return object->u.object.values[i];
+        return NULL;
+}
+
+const char *json_text(yajl_val object, const char *key)
+{
+        return YAJL_GET_STRING(json_field(object, key));
+}
+
+long long json_int(yajl_val object, const char *key, long long none)
+{
+        yajl_val v = json_field(object, key);
+
+        return YAJL_IS_INTEGER(v) ? YAJL_GET_INTEGER(v) : none;
+}
+
+double json_number(yajl_val object, const char *key)
+{
+        yajl_val v = json_field(object, key);
+
+        return YAJL_IS_NUMBER(v) && (v->u.number.flags & YAJL_NUMBER_DOUBLE_VALID) ? v->u.number.d : 0.0;
+}
+
+static int configuration(const struct plan *p, struct buf *out)
+{
+        const struct spec *s = p->spec;
+        struct event ev = {.gen = yajl_gen_alloc(NULL)};
+        const unsigned char *text;
+        size_t n;
+        int r = -ENOMEM;
+
+        if (ev.gen == NULL)
+                return r;
+        event_open(&ev, NULL, '{');
+        event_text(&ev, "cwd", p->cwd);
+        event_open(&ev, "args", '[');
+        for (size_t i = 0; i < s->tach.pytest_args.n; i++)
+                event_text(&ev, NULL, s->tach.pytest_args.v[i]);
+        for (size_t i = 0; i < s->tach.tests.n; i++)
+                event_text(&ev, NULL, s->tach.tests.v[i]);
+        event_close(&ev, ']');
+        event_open(&ev, "pythonPath", '[');
+        for (size_t i = 0; i < s->tach.python_path.n; i++)
+                event_text(&ev, NULL, s->tach.python_path.v[i]);
+        event_close(&ev, ']');
+        event_bool(&ev, "isolated", p->isolated);
+        event_int(&ev, "workers", p->workers);
+        event_seconds(&ev, "timeout", s->tach.timeout);
+        event_int(&ev, "seccompFd", p->seccomp_fd);
+        event_open(&ev, "rlimits", '[');
+        for (int i = 0; i < p->n_limits; i++) {
+                event_open(&ev, NULL, '[');
+                event_int(&ev, NULL, p->limits[i].resource);
+                event_int(&ev, NULL, (int64_t)p->limits[i].soft);
+                event_int(&ev, NULL, (int64_t)p->limits[i].hard);
+                event_close(&ev, ']');
+        }
+        event_close(&ev, ']');
+        event_close(&ev, '}');
+        if (yajl_gen_get_buf(ev.gen, &text, &n) == yajl_gen_status_ok)
+                r = buf_add(out, text, n);
+        yajl_gen_free(ev.gen);
+        return r;
+}
+
+static int start_process(struct zygote *z, const struct plan *plan, int theirs, struct error *err)
+{
+        char control[40];
+        char *argv[] = {plan->python, plan->harness, NULL};
+        size_t n = 0;
+        CLEANUP_CLOSE int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        CLEANUP_FREE char **env = NULL;
+        const int pass[2] = {theirs, plan->seccomp_fd};
+        struct launch l = {.argv = argv,
+                           .cwd = plan->cwd,
+                           .stdin_fd = null,
+                           .stdout_fd = z->log,
+                           .stderr_fd = z->log,
+                           .pass = pass,
+                           .n_pass = plan->seccomp_fd >= 0 ? 2 : 1,
+                           .bare = !plan->isolated};
+
+        if (null < 0)
+                return error_set(err, "zygote", errno, "open /dev/null");
+        while (plan->env[n] != NULL)
+                n++;
+        env = calloc(n + 2, sizeof *env);
+        if (env == NULL)
+                return error_set(err, "zygote", ENOMEM, "environment");
+        memcpy(env, plan->env, n * sizeof *env);
+        (void)snprintf(control, sizeof control, "TACH_CONTROL_FD=%d", theirs);
+        env[n] = control;
+        l.envp = env;
+        if (plan->isolated)
+                return keeper_start(&z->keeper, &plan->cell, &l, err);
+        z->pid = launch_bare(&l, err);
+        return z->pid < 0 ? (int)z->pid : 0;
+}
+
+int zygote_start(struct zygote *z, const struct plan *plan, struct error *err)
+{
+        const int bytes = SOCKET_BYTES;
+        struct buf packet = {0};
+        int sockets[2], r;
+
+        *z = (struct zygote){.control = -1, .log = -1, .pid = -1, .keeper = {-1, -1, -1}};
+        z->log = memfd_create("tach-zygote-log", MFD_CLOEXEC);
+        if (z->log < 0)
+                return error_set(err, "zygote", errno, "memfd_create");
+        (void)fcntl(z->log, F_SETFL, O_APPEND);
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return error_set(err, "zygote", errno, "socketpair");
+        z->control = sockets[0];
+        for (int i = 0; i < 2; i++)
+                if (setsockopt(sockets[i], SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
+                        (void)setsockopt(sockets[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+        (void)fcntl(z->control, F_SETFL, O_NONBLOCK);
+        r = configuration(plan, &packet) < 0 ? error_set(err, "zygote", ENOMEM, "configuration") : 0;
+        if (r == 0 && send(z->control, packet.data, packet.len, MSG_NOSIGNAL) < 0) {
+                r = error_set(err, "zygote", errno, "send %zu bytes of configuration", packet.len);
+                error_hint(err,
+                           "tach.tests and tach.pytestArgs are too long: name folders, not single tests");
+        }
+        buf_finish(&packet);
+        if (r == 0)
+                r = start_process(z, plan, sockets[1], err);
+        (void)close(sockets[1]);
+        return r;
+}
+
+int zygote_receive(struct zygote *z, yajl_val *ret, int *ret_fd)
+{
+        static char packet[PACKET_MAX + 1];
+        union {
+                char buf[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control;
+        struct iovec iov = {.iov_base = packet, .iov_len = PACKET_MAX};
+        struct msghdr msg = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = control.buf,
+                             .msg_controllen = sizeof control.buf};
+        struct cmsghdr *c;
+        ssize_t n = recvmsg(z->control, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        char why[256];
+
+        *ret_fd = -1;
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return 0;
+        if (n <= 0)
+                return -EPIPE;
+        c = CMSG_FIRSTHDR(&msg);
+        if (c != NULL && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+                memcpy(ret_fd, CMSG_DATA(c), sizeof *ret_fd);
+        packet[n] = '\0';
+        *ret = (msg.msg_flags & MSG_TRUNC) != 0 ? NULL : yajl_tree_parse(packet, why, sizeof why);
+        if (*ret == NULL || json_text(*ret, "t") == NULL) {
+                if (*ret != NULL)
+                        yajl_tree_free(*ret);
+                if (*ret_fd >= 0)
+                        (void)close(*ret_fd);
+                *ret_fd = -1;
+                return -EPROTO;
+        }
+        return 1;
+}
+
+int zygote_run(struct zygote *z, uint32_t slot, uint32_t flags, const uint32_t *items, uint32_t n_items,
+               const int *fds, size_t n_fds, struct error *err)
+{
+        union {
+                char buf[CMSG_SPACE(5 * sizeof(int))];
+                struct cmsghdr align;
+        } control = {0};
+        struct run_head head = {.op = RUN_ITEMS, .slot = slot, .flags = flags, .n_items = n_items};
+        struct iovec iov[2] = {
+            {.iov_base = &head, .iov_len = sizeof head},
+            {.iov_base = (void *)(uintptr_t)items, .iov_len = n_items * sizeof *items},
+        };
+        struct msghdr msg = {.msg_iov = iov,
+                             .msg_iovlen = n_items > 0 ? 2 : 1,
+                             .msg_control = control.buf,
+                             .msg_controllen = CMSG_SPACE(n_fds * sizeof(int))};
+        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+        ssize_t n;
+
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+        memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
+        for (;;) {
+                struct pollfd p = {.fd = z->control, .events = POLLOUT};
+
+                n = sendmsg(z->control, &msg, MSG_NOSIGNAL);
+                if (n >= 0)
+                        return 0;
+                if (errno != EAGAIN && errno != EINTR)
+                        return error_set(err, "zygote", errno, "ask for a worker");
+                if (poll(&p, 1, 5000) == 0)
+                        return error_set(err, "zygote", ETIMEDOUT, "the zygote does not answer");
+        }
+}
+
+int zygote_quit(struct zygote *z)
+{
+        const struct run_head head = {.op = RUN_QUIT};
+
+        return send(z->control, &head, sizeof head, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int zygote_log(const struct zygote *z, struct buf *text)
+{
+        char tail[LOG_TAIL];
+        struct stat st;
+        ssize_t n;
+
+        if (z->log < 0 || fstat(z->log, &st) < 0)
+                return -EBADF;
+        n = pread(z->log, tail, sizeof tail, st.st_size > LOG_TAIL ? st.st_size - LOG_TAIL : 0);
+        return n < 0 ? -errno : utf8_mend(text, tail, (size_t)n);
+}
+
+void zygote_stop(struct zygote *z)
+{
+        keeper_stop(&z->keeper);
+        if (z->pid > 0) {
+                (void)kill(z->pid, SIGKILL);
+                while (waitpid(z->pid, NULL, 0) < 0 && errno == EINTR)
+                        continue;
+        }
+        if (z->control >= 0)
+                (void)close(z->control);
+        if (z->log >= 0)
+                (void)close(z->log);
+        *z = (struct zygote){.control = -1, .log = -1, .pid = -1, .keeper = {-1, -1, -1}};
+}

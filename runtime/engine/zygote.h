@@ -1,0 +1,53 @@
+/*
+ * zygote: the engine's end of the control socket. The zygote is the interpreter that collected the suite; it
+ * is untrusted as soon as it imports the first test, so whatever it says is checked.
+ *
+ * Engine to zygote: one JSON packet with its configuration, then RUN packets (harness/run_message.h).
+ * Zygote to engine: JSON packets, "t" says which: header, unit, item, collect_report, warning, collected;
+ * then for each worker started (with a pidfd), exited or clone_failed.
+ */
+#ifndef TACH_ENGINE_ZYGOTE_H
+#define TACH_ENGINE_ZYGOTE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <yajl/yajl_tree.h>
+
+#include "runtime/engine/keeper.h"
+#include "runtime/engine/plan.h"
+#include "spec/base/error.h"
+
+struct zygote {
+        int control; /* SOCK_SEQPACKET, ours, non-blocking */
+        int log;     /* memfd with what the interpreter printed before any test ran */
+        pid_t pid;   /* only where there is no keeper; else -1 */
+        struct keeper keeper;
+};
+
+/* Starts interpreter (in the outer sandbox where the plan isolates) and sends its configuration. */
+int zygote_start(struct zygote *z, const struct plan *plan, struct error *err);
+
+/* One packet: 1 and *RET (yajl_tree_free) and *RET_FD (or -1); 0: none now; -EPIPE: the zygote closed;
+ * -EPROTO: not a packet. */
+int zygote_receive(struct zygote *z, yajl_val *ret, int *ret_fd);
+
+/* Asks for a worker. FDS: result, out, err, then the cell's pidfd and the leaf where FLAGS says so. */
+int zygote_run(struct zygote *z, uint32_t slot, uint32_t flags, const uint32_t *items, uint32_t n_items,
+               const int *fds, size_t n_fds, struct error *err);
+
+/* Asks it to end its session. It closes the control socket when it has. */
+int zygote_quit(struct zygote *z);
+
+/* What the interpreter printed, the last 16 KiB of it, in TEXT (mended). */
+int zygote_log(const struct zygote *z, struct buf *text);
+
+/* Kills what is left and frees. */
+void zygote_stop(struct zygote *z);
+
+/* Fields of a parsed object, with what stands for an absent or ill-typed one. */
+const char *json_text(yajl_val object, const char *key); /* NULL */
+long long json_int(yajl_val object, const char *key, long long none);
+double json_number(yajl_val object, const char *key);  /* 0 */
+yajl_val json_field(yajl_val object, const char *key); /* NULL */
+
+#endif
