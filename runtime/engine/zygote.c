@@ -18,40 +18,12 @@
 
 #include "harness/run_message.h"
 #include "runtime/engine/event.h"
+#include "runtime/engine/json.h"
 #include "spec/base/cleanup.h"
 
 #define PACKET_MAX   (256 * 1024)
 #define LOG_TAIL     (16 * 1024)
 #define SOCKET_BYTES (1 << 20)
-
-yajl_val json_field(yajl_val object, const char *key)
-{
-        if (!YAJL_IS_OBJECT(object))
-                return NULL;
-        for (size_t i = 0; i < object->u.object.len; i++)
-                if (strcmp(object->u.object.keys[i], key) == 0)
-                        return object->u.object.values[i];
-        return NULL;
-}
-
-const char *json_text(yajl_val object, const char *key)
-{
-        return YAJL_GET_STRING(json_field(object, key));
-}
-
-long long json_int(yajl_val object, const char *key, long long none)
-{
-        yajl_val v = json_field(object, key);
-
-        return YAJL_IS_INTEGER(v) ? YAJL_GET_INTEGER(v) : none;
-}
-
-double json_number(yajl_val object, const char *key)
-{
-        yajl_val v = json_field(object, key);
-
-        return YAJL_IS_NUMBER(v) && (v->u.number.flags & YAJL_NUMBER_DOUBLE_VALID) ? v->u.number.d : 0.0;
-}
 
 static int configuration(const struct plan *p, struct buf *out)
 {
@@ -174,7 +146,6 @@ int zygote_receive(struct zygote *z, yajl_val *ret, int *ret_fd)
                              .msg_controllen = sizeof control.buf};
         struct cmsghdr *c;
         ssize_t n = recvmsg(z->control, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-        char why[256];
 
         *ret_fd = -1;
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -185,7 +156,7 @@ int zygote_receive(struct zygote *z, yajl_val *ret, int *ret_fd)
         if (c != NULL && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
                 memcpy(ret_fd, CMSG_DATA(c), sizeof *ret_fd);
         packet[n] = '\0';
-        *ret = (msg.msg_flags & MSG_TRUNC) != 0 ? NULL : yajl_tree_parse(packet, why, sizeof why);
+        *ret = (msg.msg_flags & MSG_TRUNC) != 0 ? NULL : json_parse(packet, (size_t)n);
         if (*ret == NULL || json_text(*ret, "t") == NULL) {
                 if (*ret != NULL)
                         yajl_tree_free(*ret);

@@ -44,10 +44,4 @@ int zygote_log(const struct zygote *z, struct buf *text);
 /* Kills what is left and frees. */
 void zygote_stop(struct zygote *z);
 
-/* Fields of a parsed object, with what stands for an absent or ill-typed one. */
-const char *json_text(yajl_val object, const char *key); /* NULL */
-long long json_int(yajl_val object, const char *key, long long none);
-double json_number(yajl_val object, const char *key);  /* 0 */
-yajl_val json_field(yajl_val object, const char *key); /* NULL */
-
 #endif

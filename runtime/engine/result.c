@@ -1,0 +1,273 @@
+/* How it works: outcome_of() folds the reports in pytest's way: set-up decides first, then the call; a
+ * teardown that fails makes a passed test an error and is listed beside a failed one. */
+#include "runtime/engine/result.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/engine/event.h"
+#include "runtime/engine/json.h"
+#include "spec/base/cleanup.h"
+
+#define OUTPUT_TAIL (256 * 1024) /* bytes of a dead worker's output that are shown */
+
+static const char *const phase_names[] = {"setup", "call", "teardown"};
+
+static int same(const char *a, const char *b)
+{
+        return a != NULL && strcmp(a, b) == 0;
+}
+
+void counts_add(struct counts *counts, const char *name, long n)
+{
+        for (size_t i = 0; i < counts->n; i++)
+                if (same(counts->v[i].name, name)) {
+                        counts->v[i].n += n;
+                        return;
+                }
+        if (counts->n == sizeof counts->v / sizeof *counts->v)
+                return;
+        (void)snprintf(counts->v[counts->n].name, sizeof counts->v->name, "%s", name);
+        counts->v[counts->n++].n = n;
+}
+
+int result_add(struct result *r, yajl_val report)
+{
+        if (same(json_text(report, "outcome"), "failed"))
+                r->failed++;
+        if (r->n == RESULT_MAX_REPORTS) {
+                yajl_tree_free(report);
+                return 0;
+        }
+        if (r->n == r->capacity) {
+                size_t capacity = r->capacity != 0 ? 2 * r->capacity : 4;
+                yajl_val *grown = realloc(r->reports, capacity * sizeof(*grown));
+
+                if (grown == NULL) {
+                        yajl_tree_free(report);
+                        return -ENOMEM;
+                }
+                r->reports = grown;
+                r->capacity = capacity;
+        }
+        r->reports[r->n++] = report;
+        return 0;
+}
+
+void result_finish(struct result *r)
+{
+        for (size_t i = 0; i < r->n; i++)
+                yajl_tree_free(r->reports[i]);
+        free(r->reports);
+        *r = (struct result){0};
+}
+
+static const char *when(yajl_val report)
+{
+        const char *w = json_text(report, "when");
+
+        return w != NULL ? w : "call";
+}
+
+static const char *outcome_of(const struct result *r)
+{
+        const char *outcome = NULL;
+
+        for (size_t i = 0; i < r->n; i++) {
+                const char *category = json_text(r->reports[i], "category");
+                int failed = same(json_text(r->reports[i], "outcome"), "failed");
+
+                if (same(when(r->reports[i]), "call")) {
+                        if (failed && !same(category, "xpassed") && !same(category, "xfailed"))
+                                outcome = "failed";
+                        else if (!same(outcome, "failed") && category != NULL && category[0] != '\0')
+                                outcome = category;
+                } else if (failed && (outcome == NULL || same(outcome, "passed"))) {
+                        outcome = "error";
+                } else if (outcome == NULL && category != NULL && category[0] != '\0') {
+                        outcome = category;
+                }
+        }
+        if (outcome == NULL)
+                return "error";
+        for (size_t i = 0; i < 6; i++) {
+                static const char *const known[] = {"passed",  "failed",  "error",
+                                                    "skipped", "xfailed", "xpassed"};
+
+                if (same(outcome, known[i]))
+                        return known[i];
+        }
+        return r->failed > 0 ? "failed" : "passed"; /* a plugin's own category */
+}
+
+/* The tail of what FD holds, as one section. */
+static void send_output(struct event *ev, const char *name, int fd)
+{
+        CLEANUP_FREE char *tail = malloc(OUTPUT_TAIL);
+        struct stat st;
+        ssize_t n;
+
+        if (tail == NULL || fd < 0 || fstat(fd, &st) < 0 || st.st_size == 0)
+                return;
+        n = pread(fd, tail, OUTPUT_TAIL, st.st_size > OUTPUT_TAIL ? st.st_size - OUTPUT_TAIL : 0);
+        if (n <= 0)
+                return;
+        event_open(ev, NULL, '[');
+        if (st.st_size > OUTPUT_TAIL) {
+                char title[96];
+
+                (void)snprintf(title, sizeof title, "%s (the last %d of %lld bytes)", name, OUTPUT_TAIL,
+                               (long long)st.st_size);
+                event_text(ev, NULL, title);
+        } else {
+                event_text(ev, NULL, name);
+        }
+        event_bytes(ev, NULL, tail, (size_t)n);
+        event_close(ev, ']');
+}
+
+static void send_sections(struct event *ev, const struct result *r, const struct death *death)
+{
+        event_open(ev, "sections", '[');
+        /* a report repeats the sections of the phases before it */
+        for (size_t i = r->n; i > 0; i--) {
+                yajl_val sections = json_field(r->reports[i - 1], "sections");
+
+                if (!YAJL_IS_ARRAY(sections) || YAJL_GET_ARRAY(sections)->len == 0)
+                        continue;
+                for (size_t k = 0; k < YAJL_GET_ARRAY(sections)->len; k++)
+                        event_value(ev, NULL, YAJL_GET_ARRAY(sections)->values[k]);
+                break;
+        }
+        if (death != NULL) {
+                send_output(ev, "Captured stdout", death->out_fd);
+                send_output(ev, "Captured stderr", death->err_fd);
+        }
+        event_close(ev, ']');
+}
+
+static void send_longrepr(struct event *ev, const struct result *r, const struct death *death)
+{
+        CLEANUP_BUF struct buf text = {0};
+
+        for (size_t i = 0; i < r->n; i++) {
+                const char *part = json_text(r->reports[i], "longrepr");
+
+                if (part == NULL || !same(json_text(r->reports[i], "outcome"), "failed"))
+                        continue;
+                if (same(when(r->reports[i]), "teardown") && text.len > 0)
+                        continue;
+                if ((text.len > 0 && buf_adds(&text, "\n") < 0) || buf_adds(&text, part) < 0)
+                        break;
+        }
+        if (death != NULL && buf_addf(&text, "%s%s", text.len > 0 ? "\n" : "", death->reason) < 0)
+                buf_reset(&text);
+        event_text(ev, "longrepr", text.len > 0 ? text.data : NULL);
+}
+
+/* A teardown's failure that is not the test's own outcome. */
+static void send_errors(struct event *ev, const struct result *r, const char *outcome)
+{
+        int open = 0;
+
+        for (size_t i = 0; i < r->n; i++) {
+                yajl_val report = r->reports[i];
+
+                if (!same(when(report), "teardown") || !same(json_text(report, "outcome"), "failed") ||
+                    same(outcome, "error"))
+                        continue;
+                if (!open++)
+                        event_open(ev, "errors", '[');
+                event_open(ev, NULL, '{');
+                event_text(ev, "when", when(report));
+                event_text(ev, "longrepr", json_text(report, "longrepr"));
+                event_close(ev, '}');
+        }
+        if (open)
+                event_close(ev, ']');
+}
+
+static void count(const struct result *r, const struct death *death, struct counts *counts)
+{
+        for (size_t i = 0; i < r->n; i++) {
+                const char *category = json_text(r->reports[i], "category");
+
+                if (category != NULL && category[0] != '\0')
+                        counts_add(counts, category, 1);
+        }
+        counts->failed += r->failed;
+        if (death != NULL) {
+                counts_add(counts, "failed", 1);
+                counts->failed++;
+        }
+}
+
+/* The phase that had not reported yet. */
+static size_t phase_of_death(const struct result *r)
+{
+        size_t k = 0;
+
+        for (size_t i = 0; i < r->n; i++)
+                if (!json_true(r->reports[i], "subtest"))
+                        k = same(when(r->reports[i]), "setup") ? 1 : 2;
+        return k;
+}
+
+int result_send(const struct result *r, const struct item *item, const char *isolation, const char *why,
+                yajl_val usage, const struct death *death, struct counts *counts, int fd)
+{
+        const char *outcome = death != NULL ? death->outcome : outcome_of(r), *reason = NULL;
+        double phases[3] = {0}, total = 0;
+        yajl_val properties = NULL;
+        struct event ev;
+
+        for (size_t i = 0; i < r->n; i++) {
+                yajl_val report = r->reports[i], own = json_field(report, "user_properties");
+
+                for (size_t k = 0; k < 3; k++)
+                        if (same(when(report), phase_names[k]) && !json_true(report, "subtest"))
+                                phases[k] += json_number(report, "duration");
+                if (json_text(report, "reason") != NULL && reason == NULL)
+                        reason = json_text(report, "reason");
+                if (YAJL_IS_ARRAY(own) && YAJL_GET_ARRAY(own)->len > 0)
+                        properties = own;
+        }
+        if (death != NULL) {
+                size_t k = phase_of_death(r);
+
+                phases[k] += death->elapsed - phases[0] - phases[1] - phases[2];
+        }
+        total = phases[0] + phases[1] + phases[2];
+        count(r, death, counts);
+        if (event_begin(&ev, "test") < 0)
+                return -ENOMEM;
+        event_text(&ev, "nodeid", item->nodeid);
+        event_text(&ev, "outcome", outcome);
+        event_seconds(&ev, "duration", total);
+        event_open(&ev, "phases", '{');
+        for (size_t k = 0; k < 3; k++)
+                event_seconds(&ev, phase_names[k], phases[k]);
+        event_close(&ev, '}');
+        event_open(&ev, "location", '{');
+        event_text(&ev, "file", item->file);
+        event_int(&ev, "line", item->line);
+        event_close(&ev, '}');
+        send_longrepr(&ev, r, death);
+        event_text(&ev, "reason", death != NULL ? death->reason : reason);
+        send_sections(&ev, r, death);
+        send_errors(&ev, r, outcome);
+        if (properties != NULL)
+                event_value(&ev, "user_properties", properties);
+        event_int(&ev, "attempt", item->attempt);
+        event_text(&ev, "isolation", isolation);
+        event_text(&ev, "why", why);
+        event_open(&ev, "usage", '{');
+        event_value(&ev, "cpu_s", json_field(usage, "cpu_s"));
+        event_value(&ev, "max_rss_bytes", json_field(usage, "max_rss_bytes"));
+        event_close(&ev, '}');
+        return event_send(&ev, fd);
+}

@@ -1,0 +1,60 @@
+/*
+ * result: from a worker's reports to one "test" event, counted as pytest's summary line would.
+ */
+#ifndef TACH_ENGINE_RESULT_H
+#define TACH_ENGINE_RESULT_H
+
+#include <stdint.h>
+#include <yajl/yajl_tree.h>
+
+#include "spec/base/error.h"
+
+#define RESULT_MAX_REPORTS 4096 /* subtests of one test that are kept */
+
+struct item {
+        char *nodeid, *file;
+        long long line; /* from 1 */
+        uint32_t unit;
+        unsigned attempt;
+        int finished;
+};
+
+/* What the reports of one test have said so far. Zero-initialised is empty. */
+struct result {
+        yajl_val *reports;
+        size_t n, capacity;
+        long failed; /* reports that failed */
+};
+
+/* How a worker ended that did not finish its test. */
+struct death {
+        const char *outcome; /* "crashed" or "timeout" */
+        char reason[256];
+        int out_fd, err_fd; /* its output */
+        double elapsed;     /* seconds since the test began */
+};
+
+struct count {
+        char name[32];
+        long n;
+};
+
+struct counts {
+        struct count v[32];
+        size_t n;
+        long failed; /* what --maxfail counts: reports that failed */
+};
+
+void counts_add(struct counts *counts, const char *name, long n);
+
+/* Takes REPORT. */
+int result_add(struct result *r, yajl_val report);
+
+/* Writes the test event to FD and counts it. USAGE: the "end" line's, or NULL; DEATH: NULL where it ended.
+ * Returns 0 or -errno of the write. */
+int result_send(const struct result *r, const struct item *item, const char *isolation, const char *why,
+                yajl_val usage, const struct death *death, struct counts *counts, int fd);
+
+void result_finish(struct result *r);
+
+#endif
