@@ -1,0 +1,168 @@
+/* How it works: the worker is hostile; its lines are checked against part, next and current before anything
+ * else looks at them. */
+#include "runtime/engine/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/engine/json.h"
+#include "sandbox/cgroup.h"
+
+int worker_read(struct worker *w)
+{
+        ssize_t n;
+
+        if (buf_reserve(&w->in, 65536) < 0)
+                return -ENOMEM;
+        n = read(w->result_fd, w->in.data + w->in.len, 65536);
+        if (n < 0)
+                return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+        if (n == 0)
+                return -EPIPE;
+        w->in.len += (size_t)n;
+        w->test_bytes += (size_t)n;
+        return (int)n;
+}
+
+static enum worker_line classify(const struct worker *w, const struct suite *suite, yajl_val v)
+{
+        const struct unit *u = &suite->units[w->part.unit];
+        const char *t = json_text(v, "t");
+        long long i = json_int(v, "i", -1);
+
+        if (t == NULL)
+                return WORKER_BROKEN;
+        if (strcmp(t, "report") == 0)
+                return w->current >= 0 && i == w->current ? WORKER_REPORT : WORKER_BROKEN;
+        if (strcmp(t, "begin") == 0)
+                return w->current < 0 && w->next < u->n && i == (long long)u->items[w->next] ? WORKER_BEGIN
+                                                                                             : WORKER_BROKEN;
+        if (strcmp(t, "end") == 0)
+                return w->current >= 0 && i == w->current ? WORKER_END : WORKER_BROKEN;
+        if (strcmp(t, "warning") == 0)
+                return WORKER_WARNING;
+        if (strcmp(t, "done") == 0)
+                return w->current < 0 && w->next == u->n ? WORKER_DONE : WORKER_BROKEN;
+        if (strcmp(t, "exit") == 0)
+                return WORKER_EXIT;
+        if (strcmp(t, "enter_failed") == 0 && w->next == w->part.from && w->current < 0)
+                return WORKER_FAILED;
+        return WORKER_BROKEN;
+}
+
+int worker_line(struct worker *w, const struct suite *suite, enum worker_line *ret_kind, yajl_val *ret)
+{
+        char *end = w->in.len > 0 ? memchr(w->in.data, '\n', w->in.len) : NULL;
+        size_t n;
+
+        if (end == NULL)
+                return 0;
+        n = (size_t)(end - w->in.data);
+        *end = '\0';
+        *ret = json_parse(w->in.data, n);
+        *ret_kind = *ret != NULL ? classify(w, suite, *ret) : WORKER_BROKEN;
+        buf_consume(&w->in, n + 1);
+        return 1;
+}
+
+static void send_signal(int pidfd, int sig)
+{
+        if (pidfd >= 0)
+                (void)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
+}
+
+void worker_signal(const struct worker *w, int sig)
+{
+        send_signal(w->pidfd, sig);
+}
+
+/* The worker leads a session of its own; without a cell its process group is what can be ended with it. */
+static pid_t pid_of(int pidfd)
+{
+        char path[48], line[128];
+        pid_t pid = -1;
+        FILE *f;
+
+        (void)snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+        f = fopen(path, "re");
+        while (f != NULL && fgets(line, sizeof line, f) != NULL)
+                if (sscanf(line, "Pid: %d", &pid) == 1)
+                        break;
+        if (f != NULL)
+                (void)fclose(f);
+        return pid;
+}
+
+void worker_kill(struct worker *w)
+{
+        w->killed = 1;
+        if (w->cell_fd >= 0) {
+                send_signal(w->cell_fd, SIGKILL);
+        } else if (w->pidfd >= 0) {
+                pid_t pid = pid_of(w->pidfd);
+
+                if (pid > 1)
+                        (void)kill(-pid, SIGKILL);
+                send_signal(w->pidfd, SIGKILL);
+        }
+}
+
+void worker_death(const struct worker *w, int status, double timeout, int64_t limit_bytes, double now,
+                  struct death *ret)
+{
+        *ret = (struct death){
+            .outcome = "crashed", .out_fd = w->out_fd, .err_fd = w->err_fd, .elapsed = now - w->began};
+        if (w->timed_out) {
+                ret->outcome = "timeout";
+                (void)snprintf(ret->reason, sizeof ret->reason, "timed out after %g s", timeout);
+        } else if (w->why_killed[0] != '\0') {
+                (void)snprintf(ret->reason, sizeof ret->reason, "%s", w->why_killed);
+        } else if (WIFSIGNALED(status)) {
+                const int sig = WTERMSIG(status);
+                const char *name = sigabbrev_np(sig), *text = sigdescr_np(sig);
+
+                if (sig == SIGKILL && cgroup_oom_kills(w->leaf_fd) > w->oom_kills)
+                        (void)snprintf(ret->reason, sizeof ret->reason,
+                                       "out of memory (limit %lld bytes): killed by SIGKILL",
+                                       (long long)limit_bytes);
+                else if (name == NULL)
+                        (void)snprintf(ret->reason, sizeof ret->reason, "killed by signal %d", sig);
+                else
+                        (void)snprintf(ret->reason, sizeof ret->reason, "killed by SIG%s (%s)", name,
+                                       text != NULL ? text : "");
+        } else {
+                (void)snprintf(ret->reason, sizeof ret->reason,
+                               "the test ended its process with exit code %d", WEXITSTATUS(status));
+        }
+}
+
+void worker_reset(struct worker *w)
+{
+        const int fds[] = {w->result_fd, w->out_fd, w->err_fd, w->cell_fd, w->pidfd};
+        struct buf in = w->in;
+        uint32_t slot = w->slot;
+
+        for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+                if (fds[i] >= 0)
+                        (void)close(fds[i]);
+        result_finish(&w->result);
+        if (in.cap > (1u << 20))
+                buf_finish(&in);
+        else
+                buf_reset(&in);
+        *w = (struct worker){.slot = slot,
+                             .result_fd = -1,
+                             .out_fd = -1,
+                             .err_fd = -1,
+                             .cell_fd = -1,
+                             .pidfd = -1,
+                             .leaf_fd = -1,
+                             .current = -1,
+                             .in = in};
+}

@@ -1,0 +1,71 @@
+/*
+ * worker: the engine's view of one cloned worker: its descriptors, its line buffer, where it is in its unit.
+ */
+#ifndef TACH_ENGINE_WORKER_H
+#define TACH_ENGINE_WORKER_H
+
+#include <stdint.h>
+#include <yajl/yajl_tree.h>
+
+#include "runtime/engine/result.h"
+#include "runtime/engine/suite.h"
+#include "spec/base/buf.h"
+
+#define WORKER_MAX_TEST_BYTES (64u << 20)  /* reports of one test */
+#define WORKER_MAX_OUTPUT     (512u << 20) /* bytes a stream that a test may print */
+
+enum worker_stage {
+        WORKER_FREE,
+        WORKER_RUNNING, /* takes one of the run's places */
+        WORKER_LEAVING, /* said that it is done, or was abandoned; its exit is still to come */
+};
+
+struct worker {
+        enum worker_stage stage;
+        uint32_t slot;
+        int result_fd, out_fd, err_fd; /* ours; -1: none */
+        int cell_fd;                   /* the cell's pidfd; -1: not isolated */
+        int pidfd;                     /* the worker's; -1 until it started */
+        int leaf_fd;                   /* cgroup leaf, borrowed; -1: none */
+        unsigned long oom_kills;       /* of the leaf, when it started */
+        struct buf in;
+        size_t test_bytes;
+        struct part part;
+        size_t next;  /* index in the unit of the next test to begin */
+        long current; /* the item that runs; -1: none */
+        struct result result;
+        double began, deadline; /* seconds, monotonic; deadline 0: none */
+        int abort_sent, killed, timed_out, abandoned;
+        char why_killed[128];
+};
+
+enum worker_line {
+        WORKER_BEGIN,
+        WORKER_REPORT,
+        WORKER_WARNING,
+        WORKER_END,
+        WORKER_DONE,
+        WORKER_EXIT,   /* pytest.exit() or an interrupt: "reason", "returncode" */
+        WORKER_FAILED, /* it could not enter its cell: "what" */
+        WORKER_BROKEN, /* not what a worker may say here */
+};
+
+/* Reads what is there: > 0 bytes, 0 nothing now, -EPIPE all ends closed. */
+int worker_read(struct worker *w);
+
+/* Takes the next whole line from the buffer: 1 with its kind and object (yajl_tree_free), or 0. A line is
+ * checked against what the worker may say: only about the test that it runs, in its unit's order. */
+int worker_line(struct worker *w, const struct suite *suite, enum worker_line *ret_kind, yajl_val *ret);
+
+/* Ends the worker with everything in its cell (or its process group where there is none). */
+void worker_kill(struct worker *w);
+void worker_signal(const struct worker *w, int sig);
+
+/* Says in *RET how the worker ended that had STATUS (wait(2)). LIMIT_BYTES: the memory limit or -1. */
+void worker_death(const struct worker *w, int status, double timeout, int64_t limit_bytes, double now,
+                  struct death *ret);
+
+/* Closes and frees everything; the worker is free again. */
+void worker_reset(struct worker *w);
+
+#endif
