@@ -20,44 +20,61 @@
 #include "sandbox/user.h"
 #include "spec/base/cleanup.h"
 
-int launch_exec(const struct launch *l, struct error *err)
+/* What joining the cells needs; ambient, because an ordinary uid loses its capabilities on exec. */
+static int hand_over_capabilities(struct error *err)
 {
-        /* what joining the cells needs; ambient, because an ordinary uid loses its capabilities on exec */
         static const cap_value_t joining[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE};
-        const int stdio[3] = {l->stdin_fd, l->stdout_fd, l->stderr_fd};
-        sigset_t none;
-        int r;
+        int r = caps_make_ambient(joining, 2, err);
 
-        if (chdir(l->cwd) < 0)
-                return error_set(err, "zygote", errno, "chdir %s", l->cwd);
-        if (setsid() < 0)
-                return error_set(err, "zygote", errno, "setsid");
-        for (int i = 0; i < 3; i++)
-                if (dup2(stdio[i], i) < 0)
-                        return error_set(err, "zygote", errno, "dup2");
-        if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
-                return error_set(err, "zygote", errno, "close_range");
-        for (size_t i = 0; i < l->n_pass; i++)
-                if (fcntl(l->pass[i], F_SETFD, 0) < 0)
-                        return error_set(err, "zygote", errno, "pass descriptor %d", l->pass[i]);
-        if (!l->bare) {
-                r = caps_make_ambient(joining, 2, err);
-                if (r < 0)
-                        return r;
-                if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-                        return error_set(err, "zygote", errno, "set no_new_privs");
-        }
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execve(l->argv[0], l->argv, l->envp);
-        r = error_set(err, "zygote", errno, "start %s", l->argv[0]);
-        error_hint(err, "check the interpreter (--python, TACH_PYTHON, VIRTUAL_ENV)");
+        if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                r = error_set(err, "launch", errno, "set no_new_privs");
         return r;
 }
 
-/* The exec's failure comes back over a pipe that a successful exec closes. */
-static pid_t start_checked(const struct launch *l, struct error *err)
+/* In the child; REPORT_FD must live until the exec. Only returns on failure. */
+static int become(const struct launch *l, int cell_pidfd, int report_fd, struct error *err)
+{
+        const int stdio[3] = {l->stdin_fd, l->stdout_fd, l->stderr_fd};
+        sigset_t none;
+        int r = 0;
+
+        for (int i = 0; i < 3; i++)
+                if (stdio[i] != i && dup2(stdio[i], i) < 0)
+                        return error_set(err, "launch", errno, "dup2");
+        if (l->enter != NULL) {
+                struct enter_plan plan = *l->enter;
+
+                plan.keep_fds = &report_fd;
+                plan.n_keep_fds = 1;
+                r = enter_child(&plan, cell_pidfd, err);
+        } else {
+                if (chdir(l->cwd) < 0)
+                        return error_set(err, "launch", errno, "chdir %s", l->cwd);
+                if (setsid() < 0)
+                        return error_set(err, "launch", errno, "setsid");
+                if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+                        return error_set(err, "launch", errno, "close_range");
+                for (size_t i = 0; i < l->n_pass; i++)
+                        if (fcntl(l->pass[i], F_SETFD, 0) < 0)
+                                return error_set(err, "launch", errno, "pass descriptor %d", l->pass[i]);
+                r = l->bare ? 0 : hand_over_capabilities(err);
+                if (r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+                        r = error_set(err, "launch", errno, "set the parent death signal");
+        }
+        if (r < 0)
+                return r;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        environ = (char **)(uintptr_t)l->envp; /* its PATH is searched */
+        (void)execvp(l->argv[0], l->argv);
+        r = error_set(err, "launch", errno, "start %s", l->argv[0]);
+        error_hint(err, "check that it exists, can be executed and is seen in the sandbox");
+        return r;
+}
+
+/* Starts L (in the cell behind CELL_PIDFD where that is >= 0). The exec's failure comes back over a pipe that
+ * a successful exec closes. */
+static pid_t start(const struct launch *l, int cell_pidfd, int *ret_pidfd, struct error *err)
 {
         struct error child_err = {0};
         int report[2];
@@ -65,11 +82,11 @@ static pid_t start_checked(const struct launch *l, struct error *err)
         ssize_t n;
 
         if (pipe2(report, O_CLOEXEC) < 0)
-                return error_set(err, "zygote", errno, "pipe");
-        pid = fork();
+                return error_set(err, "launch", errno, "pipe");
+        pid = enter_clone(cell_pidfd, -1, ret_pidfd, err);
         if (pid == 0) {
                 (void)close(report[0]);
-                (void)launch_exec(l, &child_err);
+                (void)become(l, cell_pidfd, report[1], &child_err);
                 if (write(report[1], &child_err, sizeof child_err) < 0)
                         _exit(126);
                 _exit(127);
@@ -77,7 +94,7 @@ static pid_t start_checked(const struct launch *l, struct error *err)
         (void)close(report[1]);
         if (pid < 0) {
                 (void)close(report[0]);
-                return error_set(err, "zygote", errno, "fork");
+                return pid;
         }
         do
                 n = read(report[0], &child_err, sizeof child_err);
@@ -85,6 +102,7 @@ static pid_t start_checked(const struct launch *l, struct error *err)
         (void)close(report[0]);
         if (n == (ssize_t)sizeof child_err) {
                 (void)waitpid(pid, NULL, 0);
+                (void)close(*ret_pidfd);
                 *err = child_err;
                 return -(err->errnum != 0 ? err->errnum : EINVAL);
         }
@@ -93,7 +111,12 @@ static pid_t start_checked(const struct launch *l, struct error *err)
 
 pid_t launch_bare(const struct launch *l, struct error *err)
 {
-        return start_checked(l, err);
+        int pidfd;
+        pid_t pid = start(l, -1, &pidfd, err);
+
+        if (pid > 0)
+                (void)close(pidfd);
+        return pid;
 }
 
 static int message_send(int fd, const struct keeper_message *m, int attach)
@@ -142,7 +165,7 @@ keeper_main(int socket, int map_fd, const struct cell_plan *plan, const struct l
         struct keeper_message m = {.op = KEEPER_READY};
         pid_t zygote_pid = -1;
         sigset_t chld;
-        int signals;
+        int signals, pidfd = -1;
         char c;
 
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -154,12 +177,17 @@ keeper_main(int socket, int map_fd, const struct cell_plan *plan, const struct l
         sigprocmask(SIG_SETMASK, &chld, NULL);
         signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
         if (outer_enter(plan, &m.err) == 0) {
-                zygote_pid = start_checked(zygote, &m.err);
+                pid_t cell_pid;
+                int cell = -1;
+
+                if (zygote->enter == NULL || cell_make(plan, &cell_pid, &cell, &m.err) == 0)
+                        zygote_pid = start(zygote, cell, &pidfd, &m.err);
                 if (zygote_pid > 0)
                         m.err = (struct error){0};
         }
-        if (message_send(socket, &m, -1) < 0 || zygote_pid < 0)
+        if (message_send(socket, &m, pidfd) < 0 || zygote_pid < 0)
                 _exit(1);
+        (void)close(pidfd);
         for (;;) {
                 struct pollfd polls[2] = {{.fd = socket, .events = POLLIN},
                                           {.fd = signals, .events = POLLIN}};

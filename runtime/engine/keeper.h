@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "sandbox/cell.h"
+#include "sandbox/enter.h"
 #include "spec/base/error.h"
 
 /* How the zygote (or a single command) is started. Strings are the caller's. */
@@ -18,14 +19,16 @@ struct launch {
         int stdin_fd, stdout_fd, stderr_fd;
         const int *pass; /* descriptors kept under their own numbers */
         size_t n_pass;
-        int bare; /* no isolation: no capabilities are handed over */
+        int bare;                       /* no isolation: no capabilities are handed over */
+        const struct enter_plan *enter; /* given: it runs in a cell of its own, as a worker would */
 };
 
 enum keeper_op {
-        KEEPER_READY = 1, /* the outer sandbox stands, the zygote was started; or err says why not */
-        KEEPER_CELL,      /* answer to KEEPER_MAKE; a pidfd is attached */
-        KEEPER_EXITED,    /* the zygote ended: status */
-        KEEPER_MAKE,      /* request */
+        KEEPER_READY =
+            1, /* the outer sandbox stands, what was launched runs (its pidfd is attached); or err says why */
+        KEEPER_CELL,   /* answer to KEEPER_MAKE; a pidfd is attached */
+        KEEPER_EXITED, /* the zygote ended: status */
+        KEEPER_MAKE,   /* request */
 };
 
 struct keeper_message {
@@ -51,7 +54,5 @@ void keeper_stop(struct keeper *k);
 
 /* Starts L without any sandbox, as the engine's own child. */
 pid_t launch_bare(const struct launch *l, struct error *err);
-/* In a child: becomes L. Only returns on failure. */
-int launch_exec(const struct launch *l, struct error *err);
 
 #endif

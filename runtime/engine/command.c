@@ -1,0 +1,136 @@
+/* How it works: the keeper starts the command where it would start the zygote, but in a cell. */
+#include "runtime/engine/command.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/engine/keeper.h"
+#include "sandbox/enter.h"
+#include "spec/base/cleanup.h"
+
+static int code_of(int status)
+{
+        return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int forward_signals(int signals, int pidfd, int *count)
+{
+        struct signalfd_siginfo si;
+
+        while (read(signals, &si, sizeof si) == (ssize_t)sizeof si) {
+                if (si.ssi_signo == SIGCHLD)
+                        continue;
+                if (++*count > 1)
+                        return 128 + (int)si.ssi_signo;
+                if (pidfd >= 0)
+                        (void)syscall(SYS_pidfd_send_signal, pidfd, (int)si.ssi_signo, NULL, 0);
+        }
+        return -1;
+}
+
+/* Waits in the keeper's messages for the end: the exit code or -errno. */
+static int wait_for_end(struct keeper *k, int signals, struct error *err)
+{
+        CLEANUP_CLOSE int pidfd = -1;
+        int count = 0;
+
+        for (;;) {
+                struct pollfd polls[2] = {{.fd = k->socket, .events = POLLIN},
+                                          {.fd = signals, .events = POLLIN}};
+                struct keeper_message m;
+                int fd, r;
+
+                if (poll(polls, 2, -1) < 0 && errno != EINTR)
+                        return error_set(err, "command", errno, "poll");
+                r = forward_signals(signals, pidfd, &count);
+                if (r >= 0)
+                        return r;
+                while ((r = keeper_receive(k, &m, &fd)) == 1) {
+                        if (fd >= 0 && pidfd < 0)
+                                pidfd = TAKE_FD(fd);
+                        if (fd >= 0)
+                                (void)close(fd);
+                        if (m.err.phase[0] != '\0') {
+                                *err = m.err;
+                                return -(err->errnum != 0 ? err->errnum : EINVAL);
+                        }
+                        if (m.op == KEEPER_EXITED)
+                                return code_of(m.status);
+                }
+                if (r < 0)
+                        return error_set(err, "command", ECHILD, "the keeper of the sandbox was killed");
+        }
+}
+
+static int run_bare(const struct launch *l, int signals, struct error *err)
+{
+        pid_t pid = launch_bare(l, err);
+        int status, count = 0;
+
+        if (pid < 0)
+                return (int)pid;
+        CLEANUP_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+        for (;;) {
+                struct pollfd polls[2] = {{.fd = pidfd, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+
+                if (poll(polls, 2, -1) < 0 && errno != EINTR)
+                        return error_set(err, "command", errno, "poll");
+                if (forward_signals(signals, pidfd, &count) >= 0)
+                        (void)kill(pid, SIGKILL);
+                if (waitpid(pid, &status, WNOHANG) == pid)
+                        return code_of(status);
+        }
+}
+
+int command_run(const struct plan *plan, struct error *err)
+{
+        struct enter_plan enter = {.empty = cap_init(), .n_limits = plan->n_limits, .cwd = plan->cwd};
+        struct launch l = {.argv = plan->spec->process.args.v,
+                           .envp = plan->env,
+                           .cwd = plan->cwd,
+                           .stdin_fd = 0,
+                           .stdout_fd = 1,
+                           .stderr_fd = 2,
+                           .bare = !plan->isolated,
+                           .enter = plan->isolated ? &enter : NULL};
+        struct keeper keeper;
+        struct stat st;
+        sigset_t set;
+        int r;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGHUP);
+        sigaddset(&set, SIGCHLD);
+        CLEANUP_CLOSE int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (signals < 0 || enter.empty == NULL)
+                return error_set(err, "command", errno, "signalfd");
+        for (int i = 0; i < plan->n_limits; i++)
+                enter.limits[i] = plan->limits[i];
+        if (!plan->isolated) {
+                r = run_bare(&l, signals, err);
+        } else {
+                if (fstat(plan->seccomp_fd, &st) < 0)
+                        return error_set(err, "command", errno, "stat the filter");
+                enter.bpf_bytes = (size_t)st.st_size;
+                enter.bpf = mmap(NULL, enter.bpf_bytes, PROT_READ, MAP_PRIVATE, plan->seccomp_fd, 0);
+                if (enter.bpf == MAP_FAILED)
+                        return error_set(err, "command", errno, "map the filter");
+                r = keeper_start(&keeper, &plan->cell, &l, err);
+                if (r == 0) {
+                        r = wait_for_end(&keeper, signals, err);
+                        keeper_stop(&keeper);
+                }
+        }
+        (void)cap_free(enter.empty);
+        return r;
+}

@@ -1,0 +1,910 @@
+/* How it works: one epoll set over the control socket, the keeper, the signals and a result pipe a worker.
+ * A place is taken by a worker until it says "done"; its exit and its cell's end are then awaited beside the
+ * next one. Cells are asked for ahead, one more than there are places. */
+#include "runtime/engine/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness/run_message.h"
+#include "runtime/engine/event.h"
+#include "runtime/engine/json.h"
+#include "runtime/engine/suite.h"
+#include "runtime/engine/worker.h"
+#include "runtime/engine/zygote.h"
+#include "spec/base/cleanup.h"
+
+#ifndef TACH_VERSION
+#define TACH_VERSION "0.1.0"
+#endif
+
+#define START_SECONDS 10.0 /* at least this long may a worker take to its first test */
+#define ABORT_SECONDS 0.5  /* from SIGABRT, which writes the Python stack, to SIGKILL */
+#define QUIT_SECONDS  10.0 /* for the session's end */
+#define GRACE_SECONDS 2.0  /* for an interrupted worker without a cell */
+
+enum source { FROM_CONTROL = 1, FROM_KEEPER, FROM_SIGNALS, FROM_WORKER };
+
+struct run {
+        const struct plan *plan;
+        int out_fd, epoll_fd, signal_fd;
+        struct zygote zygote;
+        struct suite suite;
+        struct worker *workers;
+        unsigned n_workers, busy, leaving;
+        int *leaves; /* cgroup leaf a worker's place */
+        int *cells;  /* ready: pidfds */
+        size_t n_cells, cells_asked;
+        struct counts counts;
+        int started, collected, quitting, zygote_gone, stopping, interrupted, fatal, signals;
+        int exit_requested; /* by pytest.exit(): its code, else -1 */
+        long errors;        /* of collection */
+        double begin, quit_deadline;
+};
+
+static double now(void)
+{
+        struct timespec ts;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void lost_output(struct run *run, int r)
+{
+        if (r < 0 && !run->fatal) {
+                (void)fprintf(stderr, "tach-run: event: write the event stream: %s\n", strerror(-r));
+                run->fatal = run->stopping = 1;
+        }
+}
+
+static void send_error(struct run *run, const char *phase, const char *what, const char *hint)
+{
+        struct event ev;
+
+        if (event_begin(&ev, "error") < 0)
+                return;
+        event_text(&ev, "phase", phase);
+        event_text(&ev, "what", what);
+        event_text(&ev, "hint", hint != NULL && hint[0] != '\0' ? hint : NULL);
+        lost_output(run, event_send(&ev, run->out_fd));
+}
+
+static void send_start(struct run *run);
+
+static void fail(struct run *run, const struct error *err)
+{
+        char line[1400], what[1000];
+
+        if (run->fatal++)
+                return;
+        run->stopping = 1;
+        send_start(run);
+        (void)fprintf(stderr, "%s\n", error_format(err, "tach-run", line, sizeof line));
+        if (err->errnum != 0)
+                (void)snprintf(what, sizeof what, "%s: %s (%s)", err->what, strerrorname_np(err->errnum),
+                               strerror(err->errnum));
+        else
+                (void)snprintf(what, sizeof what, "%s", err->what);
+        send_error(run, err->phase, what, err->hint);
+}
+
+static void not_enforced(struct event *ev, const char *what, const char *why)
+{
+        event_open(ev, NULL, '{');
+        event_text(ev, "what", what);
+        event_text(ev, "why", why);
+        event_close(ev, '}');
+}
+
+static void send_isolation(const struct run *run, struct event *ev)
+{
+        static const char *const enforced[] = {
+            "user",    "mount",        "pid",          "network",          "ipc",    "uts", "cgroup",
+            "seccomp", "capabilities", "no_new_privs", "loopback network", "rlimits"};
+        const struct plan *p = run->plan;
+
+        event_open(ev, "isolation", '{');
+        event_text(ev, "mode", p->isolated ? "cell" : "none");
+        event_open(ev, "enforced", '[');
+        for (size_t i = 0; p->isolated && i < sizeof enforced / sizeof *enforced; i++)
+                event_text(ev, NULL, enforced[i]);
+        if (p->isolated && p->project != NULL)
+                event_text(ev, NULL, "overlay");
+        if (p->cgroup.base_fd >= 0)
+                event_text(ev, NULL, "cgroup leaf");
+        if (!p->isolated)
+                event_text(ev, NULL, "rlimits");
+        event_close(ev, ']');
+        event_open(ev, "not_enforced", '[');
+        if (!p->isolated)
+                not_enforced(ev, "sandbox", "isolation is switched off");
+        else if (p->cgroup.base_fd < 0)
+                not_enforced(ev, "cgroup leaf", p->cgroup.why);
+        if (p->missing[0] != '\0')
+                not_enforced(ev, "resource limits", p->missing);
+        event_close(ev, ']');
+        event_close(ev, '}');
+}
+
+static void send_start(struct run *run)
+{
+        struct event ev;
+
+        if (run->started++ || event_begin(&ev, "start") < 0)
+                return;
+        event_text(&ev, "version", TACH_VERSION);
+        event_text(&ev, "root", run->plan->project != NULL ? run->plan->project : run->plan->cwd);
+        event_int(&ev, "workers", run->plan->workers);
+        event_text(&ev, "python", run->suite.python);
+        event_text(&ev, "pytest", run->suite.pytest);
+        send_isolation(run, &ev);
+        lost_output(run, event_send(&ev, run->out_fd));
+}
+
+static void send_warning(struct run *run, yajl_val v)
+{
+        static const char *const keys[] = {"message", "category", "file", "line", "nodeid"};
+        struct event ev;
+
+        if (event_begin(&ev, "warning") < 0)
+                return;
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+                event_value(&ev, keys[i], json_field(v, keys[i]));
+        lost_output(run, event_send(&ev, run->out_fd));
+        counts_add(&run->counts, "warnings", 1);
+}
+
+static void send_collected(struct run *run)
+{
+        struct event ev;
+
+        send_start(run);
+        if (event_begin(&ev, "collected") < 0)
+                return;
+        event_int(&ev, "number", (int64_t)run->suite.n_items);
+        event_int(&ev, "deselected", run->suite.deselected);
+        event_open(&ev, "errors", '[');
+        for (size_t i = 0; i < run->suite.n_reports; i++) {
+                yajl_val report = run->suite.reports[i];
+                const char *outcome = json_text(report, "outcome");
+                int failed = outcome != NULL && strcmp(outcome, "failed") == 0;
+
+                event_open(&ev, NULL, '{');
+                event_value(&ev, "nodeid", json_field(report, "nodeid"));
+                event_value(&ev, "outcome", json_field(report, "outcome"));
+                event_value(&ev, "longrepr", json_field(report, "longrepr"));
+                event_close(&ev, '}');
+                counts_add(&run->counts, failed ? "error" : "skipped", 1);
+                run->errors += failed;
+        }
+        event_close(&ev, ']');
+        lost_output(run, event_send(&ev, run->out_fd));
+        if (run->suite.deselected > 0)
+                counts_add(&run->counts, "deselected", run->suite.deselected);
+        if (run->suite.exit != 0 && run->suite.exit != 2 && run->suite.text != NULL &&
+            run->suite.text[0] != '\0' && run->suite.exit != 5)
+                send_error(run, "pytest", run->suite.text, NULL);
+}
+
+static int exit_code(const struct run *run)
+{
+        size_t ran = 0;
+
+        for (size_t i = 0; i < run->counts.n; i++)
+                if (strcmp(run->counts.v[i].name, "warnings") != 0 &&
+                    strcmp(run->counts.v[i].name, "deselected") != 0)
+                        ran += (size_t)run->counts.v[i].n;
+        if (run->fatal)
+                return 3;
+        if (run->exit_requested >= 0)
+                return run->exit_requested;
+        if (run->interrupted)
+                return 2;
+        if (run->collected && run->suite.exit != 0)
+                return run->suite.exit;
+        if (run->counts.failed > 0 || run->errors > 0)
+                return 1;
+        return ran == 0 ? 5 : 0;
+}
+
+static void send_finish(struct run *run)
+{
+        struct event ev;
+
+        if (event_begin(&ev, "finish") < 0)
+                return;
+        event_open(&ev, "counts", '{');
+        for (size_t i = 0; i < run->counts.n; i++)
+                event_int(&ev, run->counts.v[i].name, run->counts.v[i].n);
+        event_close(&ev, '}');
+        event_int(&ev, "exit_code", exit_code(run));
+        event_seconds(&ev, "wall", now() - run->begin);
+        event_bool(&ev, "interrupted", run->interrupted || run->exit_requested >= 0);
+        lost_output(run, event_send(&ev, run->out_fd));
+}
+
+static int watch(struct run *run, int fd, enum source source, uint32_t slot)
+{
+        struct epoll_event ev = {.events = EPOLLIN, .data.u64 = (uint64_t)source << 32 | slot};
+
+        return epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
+}
+
+/* Ends the worker without a result. */
+static void abandon(struct run *run, struct worker *w)
+{
+        if (w->stage == WORKER_RUNNING) {
+                w->stage = WORKER_LEAVING;
+                run->busy--;
+                run->leaving++;
+        }
+        w->abandoned = 1;
+        if (run->plan->isolated || w->abort_sent) {
+                worker_kill(w);
+        } else {
+                w->abort_sent = 1;
+                worker_signal(w, SIGINT);
+                w->deadline = now() + GRACE_SECONDS;
+        }
+}
+
+/* No further tests; those that run are ended. */
+static void stop(struct run *run)
+{
+        run->stopping = 1;
+        for (unsigned i = 0; i < run->n_workers; i++)
+                if (run->workers[i].stage == WORKER_RUNNING)
+                        abandon(run, &run->workers[i]);
+}
+
+static void ask_cells(struct run *run)
+{
+        size_t wanted = suite_left(&run->suite);
+        struct error err = {0};
+
+        if (!run->plan->isolated || run->stopping)
+                return;
+        if (wanted > run->plan->workers + 1u)
+                wanted = run->plan->workers + 1u;
+        while (run->n_cells + run->cells_asked < wanted) {
+                if (keeper_ask_cell(&run->zygote.keeper, &err) < 0) {
+                        fail(run, &err);
+                        return;
+                }
+                run->cells_asked++;
+        }
+}
+
+static struct worker *free_worker(struct run *run)
+{
+        for (unsigned i = 0; i < run->n_workers; i++)
+                if (run->workers[i].stage == WORKER_FREE)
+                        return &run->workers[i];
+        return NULL;
+}
+
+/* Opens W's channel and output; *RET_END is the worker's end of the channel. */
+static int open_channel(struct worker *w, int *ret_end, struct error *err)
+{
+        int ends[2];
+
+        w->out_fd = memfd_create("tach-stdout", MFD_CLOEXEC);
+        w->err_fd = memfd_create("tach-stderr", MFD_CLOEXEC);
+        if (w->out_fd < 0 || w->err_fd < 0 || pipe2(ends, O_CLOEXEC) < 0)
+                return error_set(err, "run", errno, "open a worker's channel");
+        w->result_fd = ends[0];
+        *ret_end = ends[1];
+        (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+        return 0;
+}
+
+static int start_worker(struct run *run, struct worker *w, struct part part, struct error *err)
+{
+        const struct unit *u = &run->suite.units[part.unit];
+        size_t n = u->n - part.from;
+        int fds[5], r;
+        size_t n_fds = 3;
+        uint32_t flags = 0;
+
+        if (n > RUN_MAX_ITEMS)
+                return error_set(err, "run", EFBIG, "%zu tests share one fixture (%s); at most %u can", n,
+                                 u->why, RUN_MAX_ITEMS);
+        r = open_channel(w, &fds[0], err);
+        if (r < 0)
+                return r;
+        CLEANUP_CLOSE int theirs = fds[0];
+        fds[1] = w->out_fd;
+        fds[2] = w->err_fd;
+        if (run->plan->isolated) {
+                w->cell_fd = run->cells[--run->n_cells];
+                fds[n_fds++] = w->cell_fd;
+                flags |= RUN_CELL;
+        }
+        if (run->leaves != NULL) {
+                unsigned index = (unsigned)(w - run->workers);
+
+                if (run->leaves[index] < 0)
+                        run->leaves[index] =
+                            cgroup_leaf(&run->plan->cgroup, index, &run->plan->spec->linux_.resources, err);
+                if (run->leaves[index] < 0)
+                        return run->leaves[index];
+                w->leaf_fd = run->leaves[index];
+                w->oom_kills = cgroup_oom_kills(w->leaf_fd);
+                fds[n_fds++] = w->leaf_fd;
+                flags |= RUN_CGROUP;
+        }
+        r = zygote_run(&run->zygote, w->slot, flags, u->items + part.from, (uint32_t)n, fds, n_fds, err);
+        if (r < 0)
+                return r;
+        if (watch(run, w->result_fd, FROM_WORKER, w->slot) < 0)
+                return error_set(err, "run", errno, "epoll");
+        w->part = part;
+        w->next = part.from;
+        w->stage = WORKER_RUNNING;
+        w->began = now();
+        if (run->plan->spec->tach.timeout > 0)
+                w->deadline =
+                    w->began + (run->plan->spec->tach.timeout > START_SECONDS ? run->plan->spec->tach.timeout
+                                                                              : START_SECONDS);
+        run->busy++;
+        return 0;
+}
+
+static void dispatch(struct run *run)
+{
+        struct error err = {0};
+        struct worker *w;
+        struct part part;
+
+        while (run->collected && !run->stopping && run->busy < run->plan->workers &&
+               (!run->plan->isolated || run->n_cells > 0) && (w = free_worker(run)) != NULL &&
+               suite_next(&run->suite, &part)) {
+                if (start_worker(run, w, part, &err) < 0) {
+                        fail(run, &err);
+                        worker_reset(w);
+                        return;
+                }
+                ask_cells(run);
+        }
+}
+
+static void end_test(struct run *run, struct worker *w, yajl_val usage, const struct death *death)
+{
+        const struct unit *u = &run->suite.units[w->part.unit];
+        struct item *item = &run->suite.items[w->current];
+
+        item->finished = 1;
+        lost_output(run, result_send(&w->result, item, run->plan->isolated ? u->isolation : "none", u->why,
+                                     usage, death, &run->counts, run->out_fd));
+        result_finish(&w->result);
+        w->current = -1;
+        w->test_bytes = 0;
+        if (run->plan->spec->tach.max_fail > 0 && run->counts.failed >= (long)run->plan->spec->tach.max_fail)
+                stop(run);
+}
+
+static void begin_test(struct run *run, struct worker *w)
+{
+        const struct unit *u = &run->suite.units[w->part.unit];
+
+        w->current = u->items[w->next++];
+        run->suite.items[w->current].attempt++;
+        w->began = now();
+        if (run->plan->spec->tach.timeout > 0)
+                w->deadline = w->began + run->plan->spec->tach.timeout;
+}
+
+static void pytest_exit(struct run *run, yajl_val v)
+{
+        const char *reason = json_text(v, "reason");
+
+        run->exit_requested = (int)json_int(v, "returncode", 2);
+        send_error(run, "exit", reason != NULL && reason[0] != '\0' ? reason : "a test ended the session",
+                   NULL);
+        stop(run);
+}
+
+static void take_line(struct run *run, struct worker *w, enum worker_line kind, yajl_val v)
+{
+        struct error err = {0};
+
+        switch (kind) {
+        case WORKER_BEGIN:
+                begin_test(run, w);
+                break;
+        case WORKER_REPORT:
+                if (result_add(&w->result, v) < 0)
+                        lost_output(run, -ENOMEM);
+                return; /* v is the result's */
+        case WORKER_WARNING:
+                send_warning(run, v);
+                break;
+        case WORKER_END:
+                end_test(run, w, json_field(v, "usage"), NULL);
+                break;
+        case WORKER_DONE:
+                if (w->stage == WORKER_RUNNING) {
+                        w->stage = WORKER_LEAVING;
+                        run->busy--;
+                        run->leaving++;
+                }
+                w->deadline = now() + GRACE_SECONDS;
+                worker_kill(w);
+                break;
+        case WORKER_EXIT:
+                pytest_exit(run, v);
+                break;
+        case WORKER_FAILED:
+                (void)error_set(&err, "worker", 0, "%s", json_text(v, "what"));
+                fail(run, &err);
+                stop(run);
+                break;
+        case WORKER_BROKEN:
+                (void)snprintf(w->why_killed, sizeof w->why_killed,
+                               "the test wrote on the channel that reports its result");
+                worker_kill(w);
+                break;
+        }
+        if (v != NULL)
+                yajl_tree_free(v);
+}
+
+static void drain(struct run *run, struct worker *w)
+{
+        enum worker_line kind;
+        yajl_val v;
+        int n;
+
+        do {
+                n = worker_read(w);
+                while (worker_line(w, &run->suite, &kind, &v)) {
+                        if (!w->abandoned && !w->why_killed[0])
+                                take_line(run, w, kind, v);
+                        else if (v != NULL)
+                                yajl_tree_free(v);
+                }
+                if (w->test_bytes > WORKER_MAX_TEST_BYTES && !w->killed) {
+                        (void)snprintf(w->why_killed, sizeof w->why_killed,
+                                       "the test's reports are longer than %u MiB",
+                                       WORKER_MAX_TEST_BYTES >> 20);
+                        worker_kill(w);
+                }
+        } while (n > 0);
+        if (n < 0)
+                (void)epoll_ctl(run->epoll_fd, EPOLL_CTL_DEL, w->result_fd, NULL);
+}
+
+/* The worker's process is gone: what it left unfinished is decided here. */
+static void worker_exited(struct run *run, struct worker *w, int status)
+{
+        const struct unit *u;
+        struct death death;
+        int was_running;
+
+        drain(run, w);
+        was_running = w->stage == WORKER_RUNNING;
+        u = &run->suite.units[w->part.unit];
+        if (!w->abandoned && !run->fatal && was_running) {
+                worker_death(w, status, run->plan->spec->tach.timeout,
+                             run->plan->spec->linux_.resources.memory_limit, now(), &death);
+                if (w->current < 0 && w->next == w->part.from && w->next < u->n)
+                        begin_test(run, w); /* it died on the way to its first test */
+                if (w->current >= 0)
+                        end_test(run, w, NULL, &death);
+                if (!run->stopping && w->next < u->n &&
+                    suite_again(&run->suite, (struct part){w->part.unit, w->next}) < 0)
+                        lost_output(run, -ENOMEM);
+        }
+        /* stop() may have moved it */
+        if (w->stage == WORKER_RUNNING)
+                run->busy--;
+        else
+                run->leaving--;
+        worker_kill(w);
+        worker_reset(w);
+        ask_cells(run);
+        dispatch(run);
+}
+
+static void clone_failed(struct run *run, struct worker *w, yajl_val v)
+{
+        struct error err = {0};
+        struct part part = w->part;
+        const int running = w->stage == WORKER_RUNNING;
+
+        worker_kill(w);
+        if (running)
+                run->busy--;
+        else
+                run->leaving--;
+        worker_reset(w);
+        if (json_int(v, "errno", 0) == EAGAIN && run->busy > 0) {
+                if (suite_again(&run->suite, part) < 0)
+                        lost_output(run, -ENOMEM);
+                return;
+        }
+        (void)error_set(&err, "worker", (int)json_int(v, "errno", 0), "%s", json_text(v, "what"));
+        fail(run, &err);
+        stop(run);
+}
+
+static void about_worker(struct run *run, const char *t, yajl_val v, int *fd)
+{
+        long long slot = json_int(v, "slot", -1);
+        struct worker *w = slot >= 0 && slot < run->n_workers ? &run->workers[slot] : NULL;
+
+        if (w == NULL || w->stage == WORKER_FREE)
+                return;
+        if (strcmp(t, "started") == 0 && w->pidfd < 0) {
+                w->pidfd = TAKE_FD(*fd);
+                if (w->killed)
+                        worker_kill(w);
+                else if (w->abandoned)
+                        worker_signal(w, SIGINT);
+        } else if (strcmp(t, "exited") == 0) {
+                worker_exited(run, w, (int)json_int(v, "status", 0));
+        } else if (strcmp(t, "clone_failed") == 0) {
+                clone_failed(run, w, v);
+        }
+}
+
+static void collected(struct run *run)
+{
+        run->collected = 1;
+        send_collected(run);
+        if (run->suite.exit != 0)
+                run->stopping = 1;
+        ask_cells(run);
+        dispatch(run);
+}
+
+/* The interpreter is gone, or speaks nonsense: only right when it was told to quit. HOW says which. */
+static void zygote_lost(struct run *run, const char *how)
+{
+        CLEANUP_BUF struct buf log = {0};
+        struct error err = {0};
+        size_t used;
+
+        run->zygote_gone = 1;
+        if (run->quitting || run->fatal)
+                return;
+        (void)zygote_log(&run->zygote, &log);
+        (void)error_set(&err, "zygote", 0, "the interpreter %s %s", how,
+                        run->collected ? "while tests ran" : "while it collected the tests");
+        used = strlen(err.what);
+        if (log.len > 0) {
+                size_t room = sizeof err.what - used - 32;
+
+                (void)snprintf(err.what + used, sizeof err.what - used, "; it printed last:\n%s",
+                               log.len > room ? log.data + (log.len - room) : log.data);
+        }
+        fail(run, &err);
+        stop(run);
+}
+
+static void zygote_ended(struct run *run, int status)
+{
+        char how[96];
+
+        if (WIFSIGNALED(status))
+                (void)snprintf(how, sizeof how, "was killed by SIG%s", sigabbrev_np(WTERMSIG(status)));
+        else
+                (void)snprintf(how, sizeof how, "ended with exit code %d", WEXITSTATUS(status));
+        zygote_lost(run, how);
+}
+
+static void from_keeper(struct run *run)
+{
+        struct keeper_message m;
+        struct error err = {0};
+        int fd, r;
+
+        while ((r = keeper_receive(&run->zygote.keeper, &m, &fd)) == 1) {
+                if (m.op == KEEPER_EXITED)
+                        zygote_ended(run, m.status);
+                else if (m.err.phase[0] != '\0')
+                        fail(run, &m.err);
+                else if (m.op == KEEPER_CELL && fd >= 0) {
+                        if (run->cells_asked > 0)
+                                run->cells_asked--;
+                        run->cells[run->n_cells++] = TAKE_FD(fd);
+                        dispatch(run);
+                }
+                if (fd >= 0)
+                        (void)close(fd);
+        }
+        if (r < 0) {
+                (void)epoll_ctl(run->epoll_fd, EPOLL_CTL_DEL, run->zygote.keeper.socket, NULL);
+                run->zygote_gone = 1;
+                (void)error_set(&err, "keeper", 0, "the keeper of the sandbox was killed");
+                if (!run->quitting)
+                        fail(run, &err);
+        }
+}
+
+static void reap_bare_zygote(struct run *run)
+{
+        int status;
+
+        if (run->zygote.pid > 0 && waitpid(run->zygote.pid, &status, WNOHANG) > 0) {
+                run->zygote.pid = -1;
+                zygote_ended(run, status);
+        }
+}
+
+/* The control socket is closed; how the interpreter ended is about to be known. */
+static void control_closed(struct run *run)
+{
+        struct pollfd p = {.fd = run->plan->isolated ? run->zygote.keeper.socket : run->signal_fd,
+                           .events = POLLIN};
+
+        (void)epoll_ctl(run->epoll_fd, EPOLL_CTL_DEL, run->zygote.control, NULL);
+        if (!run->zygote_gone && poll(&p, 1, 1000) > 0) {
+                if (run->plan->isolated)
+                        from_keeper(run);
+                else
+                        reap_bare_zygote(run);
+        }
+        if (!run->zygote_gone)
+                zygote_lost(run, "closed its control socket");
+}
+
+static void from_control(struct run *run)
+{
+        for (;;) {
+                CLEANUP_CLOSE int fd = -1;
+                yajl_val v = NULL;
+                int kept = 0, r = zygote_receive(&run->zygote, &v, &fd);
+                const char *t;
+
+                if (r == 0)
+                        return;
+                if (r < 0) {
+                        r == -EPROTO ? zygote_lost(run, "broke the protocol") : control_closed(run);
+                        return;
+                }
+                t = json_text(v, "t");
+                if (strcmp(t, "warning") == 0)
+                        send_warning(run, v);
+                else if (strcmp(t, "started") == 0 || strcmp(t, "exited") == 0 ||
+                         strcmp(t, "clone_failed") == 0)
+                        about_worker(run, t, v, &fd);
+                else if (!run->collected) {
+                        r = suite_packet(&run->suite, v, &kept);
+                        if (strcmp(t, "header") == 0)
+                                send_start(run);
+                        if (r == 1)
+                                collected(run);
+                }
+                if (!kept)
+                        yajl_tree_free(v);
+                if (r < 0) {
+                        zygote_lost(run, "broke the protocol");
+                        return;
+                }
+        }
+}
+
+static void from_signals(struct run *run)
+{
+        struct signalfd_siginfo si;
+
+        while (read(run->signal_fd, &si, sizeof si) == (ssize_t)sizeof si) {
+                if (si.ssi_signo == SIGCHLD) {
+                        reap_bare_zygote(run);
+                        continue;
+                }
+                run->interrupted = 1;
+                run->signals++;
+                stop(run);
+        }
+}
+
+static void check_deadline(struct worker *w, double t)
+{
+        struct stat out, err;
+
+        if (w->stage == WORKER_FREE || w->result_fd < 0)
+                return;
+        if (!w->killed && fstat(w->out_fd, &out) == 0 && fstat(w->err_fd, &err) == 0 &&
+            (out.st_size > WORKER_MAX_OUTPUT || err.st_size > WORKER_MAX_OUTPUT)) {
+                (void)snprintf(w->why_killed, sizeof w->why_killed, "the test printed more than %u MiB",
+                               WORKER_MAX_OUTPUT >> 20);
+                worker_kill(w);
+        }
+        if (w->deadline <= 0 || t < w->deadline || w->pidfd < 0)
+                return;
+        if (w->stage == WORKER_LEAVING || w->abort_sent) {
+                worker_kill(w);
+                w->deadline = t + GRACE_SECONDS;
+        } else {
+                w->timed_out = w->abort_sent = 1;
+                worker_signal(w, SIGABRT);
+                w->deadline = t + ABORT_SECONDS;
+        }
+}
+
+/* Milliseconds until something is due: at most a quarter of a second while workers run. */
+static int patience(const struct run *run)
+{
+        double t = now(), next = run->busy + run->leaving > 0 ? t + 0.25 : t + 60;
+
+        for (unsigned i = 0; i < run->n_workers; i++)
+                if (run->workers[i].stage != WORKER_FREE && run->workers[i].deadline > 0 &&
+                    run->workers[i].deadline < next)
+                        next = run->workers[i].deadline;
+        if (run->quitting && run->quit_deadline < next)
+                next = run->quit_deadline;
+        return next <= t ? 1 : (int)((next - t) * 1000) + 1;
+}
+
+static int is_over(struct run *run)
+{
+        double t = now();
+
+        if (run->signals > 1 || (run->zygote_gone && (run->quitting || run->fatal)))
+                return 1;
+        if (run->busy + run->leaving > 0 && !run->zygote_gone)
+                return 0;
+        if (run->fatal)
+                return 1;
+        if (!run->stopping && !(run->collected && suite_left(&run->suite) == 0))
+                return 0;
+        if (!run->collected && !run->quitting)
+                return 1; /* interrupted while it collected */
+        if (!run->quitting) {
+                run->quitting = 1;
+                run->quit_deadline = t + QUIT_SECONDS;
+                if (zygote_quit(&run->zygote) < 0)
+                        return 1;
+        }
+        return t >= run->quit_deadline;
+}
+
+static void loop(struct run *run)
+{
+        while (!is_over(run)) {
+                struct epoll_event events[64];
+                int n = epoll_wait(run->epoll_fd, events, 64, patience(run));
+                double t;
+
+                for (int i = 0; i < n; i++) {
+                        uint32_t slot = (uint32_t)events[i].data.u64;
+
+                        switch ((enum source)(events[i].data.u64 >> 32)) {
+                        case FROM_CONTROL:
+                                from_control(run);
+                                break;
+                        case FROM_KEEPER:
+                                from_keeper(run);
+                                break;
+                        case FROM_SIGNALS:
+                                from_signals(run);
+                                break;
+                        case FROM_WORKER:
+                                if (run->workers[slot].stage != WORKER_FREE) {
+                                        drain(run, &run->workers[slot]);
+                                        dispatch(run);
+                                }
+                                break;
+                        }
+                }
+                t = now();
+                for (unsigned i = 0; i < run->n_workers; i++)
+                        check_deadline(&run->workers[i], t);
+        }
+}
+
+/* Without a sandbox, what tests leave behind becomes our child (subreaper): end it. */
+static void end_orphans(void)
+{
+        for (int round = 0; round < 100; round++) {
+                CLEANUP_FCLOSE FILE *f = fopen("/proc/thread-self/children", "re");
+                int pid, n = 0;
+
+                while (f != NULL && fscanf(f, "%d", &pid) == 1) {
+                        (void)kill(pid, SIGKILL);
+                        n++;
+                }
+                while (waitpid(-1, NULL, n > 0 ? 0 : WNOHANG) > 0)
+                        n--;
+                if (n <= 0)
+                        return;
+        }
+}
+
+static int prepare(struct run *run, struct error *err)
+{
+        sigset_t set;
+
+        run->n_workers = run->plan->workers * 2;
+        run->workers = calloc(run->n_workers, sizeof *run->workers);
+        run->cells = calloc(run->plan->workers + 2u, sizeof *run->cells);
+        run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        if (run->workers == NULL || run->cells == NULL || run->epoll_fd < 0)
+                return error_set(err, "run", ENOMEM, "prepare %u workers", run->plan->workers);
+        for (unsigned i = 0; i < run->n_workers; i++) {
+                run->workers[i].slot = i;
+                run->workers[i].result_fd = run->workers[i].out_fd = run->workers[i].err_fd = -1;
+                run->workers[i].cell_fd = run->workers[i].pidfd = -1;
+                worker_reset(&run->workers[i]);
+        }
+        if (run->plan->cgroup.base_fd >= 0) {
+                run->leaves = calloc(run->n_workers, sizeof *run->leaves);
+                if (run->leaves == NULL)
+                        return error_set(err, "run", ENOMEM, "prepare the leaves");
+                for (unsigned i = 0; i < run->n_workers; i++)
+                        run->leaves[i] = -1;
+        }
+        sigemptyset(&set);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGHUP);
+        sigaddset(&set, SIGCHLD);
+        run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (run->signal_fd < 0 || watch(run, run->signal_fd, FROM_SIGNALS, 0) < 0)
+                return error_set(err, "run", errno, "signalfd");
+        if (!run->plan->isolated && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+                return error_set(err, "run", errno, "become the subreaper");
+        return 0;
+}
+
+int run_tests(const struct plan *plan, int out_fd)
+{
+        struct run run = {.plan = plan,
+                          .out_fd = out_fd,
+                          .epoll_fd = -1,
+                          .signal_fd = -1,
+                          .exit_requested = -1,
+                          .zygote = {.control = -1, .log = -1, .pid = -1, .keeper = {-1, -1, -1}},
+                          .begin = now()};
+        struct error err = {0};
+        int r = prepare(&run, &err), code;
+
+        if (r == 0)
+                r = zygote_start(&run.zygote, plan, &err);
+        if (r == 0 && (watch(&run, run.zygote.control, FROM_CONTROL, 0) < 0 ||
+                       (plan->isolated && watch(&run, run.zygote.keeper.socket, FROM_KEEPER, 0) < 0)))
+                r = error_set(&err, "run", errno, "epoll");
+        if (r < 0)
+                fail(&run, &err);
+        else
+                loop(&run);
+        zygote_stop(&run.zygote);
+        if (!plan->isolated)
+                end_orphans();
+        send_start(&run);
+        send_finish(&run);
+        code = exit_code(&run);
+        for (unsigned i = 0; run.workers != NULL && i < run.n_workers; i++) {
+                worker_reset(&run.workers[i]);
+                buf_finish(&run.workers[i].in);
+                if (run.leaves != NULL && run.leaves[i] >= 0)
+                        (void)close(run.leaves[i]);
+        }
+        for (size_t i = 0; i < run.n_cells; i++)
+                (void)close(run.cells[i]);
+        if (run.epoll_fd >= 0)
+                (void)close(run.epoll_fd);
+        if (run.signal_fd >= 0)
+                (void)close(run.signal_fd);
+        free(run.workers);
+        free(run.cells);
+        free(run.leaves);
+        suite_finish(&run.suite);
+        return code;
+}
