@@ -20,16 +20,12 @@
 #include <unistd.h>
 
 #include "harness/run_message.h"
-#include "runtime/engine/event.h"
 #include "runtime/engine/json.h"
+#include "runtime/engine/stream.h"
 #include "runtime/engine/suite.h"
 #include "runtime/engine/worker.h"
 #include "runtime/engine/zygote.h"
 #include "spec/base/cleanup.h"
-
-#ifndef TACH_VERSION
-#define TACH_VERSION "0.1.0"
-#endif
 
 #define START_SECONDS 10.0 /* at least this long may a worker take to its first test */
 #define ABORT_SECONDS 0.5  /* from SIGABRT, which writes the Python stack, to SIGKILL */
@@ -40,7 +36,7 @@ enum source { FROM_CONTROL = 1, FROM_KEEPER, FROM_SIGNALS, FROM_WORKER };
 
 struct run {
         const struct plan *plan;
-        int out_fd, epoll_fd, signal_fd;
+        int epoll_fd, signal_fd;
         struct zygote zygote;
         struct suite suite;
         struct worker *workers;
@@ -48,10 +44,9 @@ struct run {
         int *leaves; /* cgroup leaf a worker's place */
         int *cells;  /* ready: pidfds */
         size_t n_cells, cells_asked;
-        struct counts counts;
-        int started, collected, quitting, zygote_gone, stopping, interrupted, fatal, signals;
+        struct stream stream;
+        int collected, quitting, zygote_gone, stopping, interrupted, fatal, signals;
         int exit_requested; /* by pytest.exit(): its code, else -1 */
-        long errors;        /* of collection */
         double begin, quit_deadline;
 };
 
@@ -63,151 +58,28 @@ static double now(void)
         return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static void lost_output(struct run *run, int r)
+static void fail(struct run *run, const struct error *err)
 {
+        if (run->fatal++)
+                return;
+        run->stopping = 1;
+        stream_start(&run->stream, run->plan, &run->suite);
+        stream_fail(&run->stream, err);
+}
+
+/* Nobody reads the events, or memory is short: the run cannot go on. */
+static void check(struct run *run, int r)
+{
+        if (r == 0)
+                r = run->stream.lost;
         if (r < 0 && !run->fatal) {
                 (void)fprintf(stderr, "tach-run: event: write the event stream: %s\n", strerror(-r));
                 run->fatal = run->stopping = 1;
         }
 }
 
-static void send_error(struct run *run, const char *phase, const char *what, const char *hint)
-{
-        struct event ev;
-
-        if (event_begin(&ev, "error") < 0)
-                return;
-        event_text(&ev, "phase", phase);
-        event_text(&ev, "what", what);
-        event_text(&ev, "hint", hint != NULL && hint[0] != '\0' ? hint : NULL);
-        lost_output(run, event_send(&ev, run->out_fd));
-}
-
-static void send_start(struct run *run);
-
-static void fail(struct run *run, const struct error *err)
-{
-        char line[1400], what[1000];
-
-        if (run->fatal++)
-                return;
-        run->stopping = 1;
-        send_start(run);
-        (void)fprintf(stderr, "%s\n", error_format(err, "tach-run", line, sizeof line));
-        if (err->errnum != 0)
-                (void)snprintf(what, sizeof what, "%s: %s (%s)", err->what, strerrorname_np(err->errnum),
-                               strerror(err->errnum));
-        else
-                (void)snprintf(what, sizeof what, "%s", err->what);
-        send_error(run, err->phase, what, err->hint);
-}
-
-static void not_enforced(struct event *ev, const char *what, const char *why)
-{
-        event_open(ev, NULL, '{');
-        event_text(ev, "what", what);
-        event_text(ev, "why", why);
-        event_close(ev, '}');
-}
-
-static void send_isolation(const struct run *run, struct event *ev)
-{
-        static const char *const enforced[] = {
-            "user",    "mount",        "pid",          "network",          "ipc",    "uts", "cgroup",
-            "seccomp", "capabilities", "no_new_privs", "loopback network", "rlimits"};
-        const struct plan *p = run->plan;
-
-        event_open(ev, "isolation", '{');
-        event_text(ev, "mode", p->isolated ? "cell" : "none");
-        event_open(ev, "enforced", '[');
-        for (size_t i = 0; p->isolated && i < sizeof enforced / sizeof *enforced; i++)
-                event_text(ev, NULL, enforced[i]);
-        if (p->isolated && p->project != NULL)
-                event_text(ev, NULL, "overlay");
-        if (p->cgroup.base_fd >= 0)
-                event_text(ev, NULL, "cgroup leaf");
-        if (!p->isolated)
-                event_text(ev, NULL, "rlimits");
-        event_close(ev, ']');
-        event_open(ev, "not_enforced", '[');
-        if (!p->isolated)
-                not_enforced(ev, "sandbox", "isolation is switched off");
-        else if (p->cgroup.base_fd < 0)
-                not_enforced(ev, "cgroup leaf", p->cgroup.why);
-        if (p->missing[0] != '\0')
-                not_enforced(ev, "resource limits", p->missing);
-        event_close(ev, ']');
-        event_close(ev, '}');
-}
-
-static void send_start(struct run *run)
-{
-        struct event ev;
-
-        if (run->started++ || event_begin(&ev, "start") < 0)
-                return;
-        event_text(&ev, "version", TACH_VERSION);
-        event_text(&ev, "root", run->plan->project != NULL ? run->plan->project : run->plan->cwd);
-        event_int(&ev, "workers", run->plan->workers);
-        event_text(&ev, "python", run->suite.python);
-        event_text(&ev, "pytest", run->suite.pytest);
-        send_isolation(run, &ev);
-        lost_output(run, event_send(&ev, run->out_fd));
-}
-
-static void send_warning(struct run *run, yajl_val v)
-{
-        static const char *const keys[] = {"message", "category", "file", "line", "nodeid"};
-        struct event ev;
-
-        if (event_begin(&ev, "warning") < 0)
-                return;
-        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-                event_value(&ev, keys[i], json_field(v, keys[i]));
-        lost_output(run, event_send(&ev, run->out_fd));
-        counts_add(&run->counts, "warnings", 1);
-}
-
-static void send_collected(struct run *run)
-{
-        struct event ev;
-
-        send_start(run);
-        if (event_begin(&ev, "collected") < 0)
-                return;
-        event_int(&ev, "number", (int64_t)run->suite.n_items);
-        event_int(&ev, "deselected", run->suite.deselected);
-        event_open(&ev, "errors", '[');
-        for (size_t i = 0; i < run->suite.n_reports; i++) {
-                yajl_val report = run->suite.reports[i];
-                const char *outcome = json_text(report, "outcome");
-                int failed = outcome != NULL && strcmp(outcome, "failed") == 0;
-
-                event_open(&ev, NULL, '{');
-                event_value(&ev, "nodeid", json_field(report, "nodeid"));
-                event_value(&ev, "outcome", json_field(report, "outcome"));
-                event_value(&ev, "longrepr", json_field(report, "longrepr"));
-                event_close(&ev, '}');
-                counts_add(&run->counts, failed ? "error" : "skipped", 1);
-                run->errors += failed;
-        }
-        event_close(&ev, ']');
-        lost_output(run, event_send(&ev, run->out_fd));
-        if (run->suite.deselected > 0)
-                counts_add(&run->counts, "deselected", run->suite.deselected);
-        if (run->suite.exit != 0 && run->suite.exit != 2 && run->suite.text != NULL &&
-            run->suite.text[0] != '\0' && run->suite.exit != 5)
-                send_error(run, "pytest", run->suite.text, NULL);
-}
-
 static int exit_code(const struct run *run)
 {
-        size_t ran = 0;
-
-        for (size_t i = 0; i < run->counts.n; i++)
-                if (strcmp(run->counts.v[i].name, "warnings") != 0 &&
-                    strcmp(run->counts.v[i].name, "deselected") != 0)
-                        ran += (size_t)run->counts.v[i].n;
         if (run->fatal)
                 return 3;
         if (run->exit_requested >= 0)
@@ -216,25 +88,9 @@ static int exit_code(const struct run *run)
                 return 2;
         if (run->collected && run->suite.exit != 0)
                 return run->suite.exit;
-        if (run->counts.failed > 0 || run->errors > 0)
+        if (run->stream.counts.failed > 0 || run->stream.errors > 0)
                 return 1;
-        return ran == 0 ? 5 : 0;
-}
-
-static void send_finish(struct run *run)
-{
-        struct event ev;
-
-        if (event_begin(&ev, "finish") < 0)
-                return;
-        event_open(&ev, "counts", '{');
-        for (size_t i = 0; i < run->counts.n; i++)
-                event_int(&ev, run->counts.v[i].name, run->counts.v[i].n);
-        event_close(&ev, '}');
-        event_int(&ev, "exit_code", exit_code(run));
-        event_seconds(&ev, "wall", now() - run->begin);
-        event_bool(&ev, "interrupted", run->interrupted || run->exit_requested >= 0);
-        lost_output(run, event_send(&ev, run->out_fd));
+        return stream_outcomes(&run->stream) == 0 ? 5 : 0;
 }
 
 static int watch(struct run *run, int fd, enum source source, uint32_t slot)
@@ -388,12 +244,13 @@ static void end_test(struct run *run, struct worker *w, yajl_val usage, const st
         struct item *item = &run->suite.items[w->current];
 
         item->finished = 1;
-        lost_output(run, result_send(&w->result, item, run->plan->isolated ? u->isolation : "none", u->why,
-                                     usage, death, &run->counts, run->out_fd));
+        check(run, result_send(&w->result, item, run->plan->isolated ? u->isolation : "none", u->why, usage,
+                               death, &run->stream.counts, run->stream.fd));
         result_finish(&w->result);
         w->current = -1;
         w->test_bytes = 0;
-        if (run->plan->spec->tach.max_fail > 0 && run->counts.failed >= (long)run->plan->spec->tach.max_fail)
+        if (run->plan->spec->tach.max_fail > 0 &&
+            run->stream.counts.failed >= (long)run->plan->spec->tach.max_fail)
                 stop(run);
 }
 
@@ -413,8 +270,8 @@ static void pytest_exit(struct run *run, yajl_val v)
         const char *reason = json_text(v, "reason");
 
         run->exit_requested = (int)json_int(v, "returncode", 2);
-        send_error(run, "exit", reason != NULL && reason[0] != '\0' ? reason : "a test ended the session",
-                   NULL);
+        stream_error(&run->stream, "exit",
+                     reason != NULL && reason[0] != '\0' ? reason : "a test ended the session", NULL);
         stop(run);
 }
 
@@ -428,10 +285,10 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                 break;
         case WORKER_REPORT:
                 if (result_add(&w->result, v) < 0)
-                        lost_output(run, -ENOMEM);
+                        check(run, -ENOMEM);
                 return; /* v is the result's */
         case WORKER_WARNING:
-                send_warning(run, v);
+                stream_warning(&run->stream, v);
                 break;
         case WORKER_END:
                 end_test(run, w, json_field(v, "usage"), NULL);
@@ -507,7 +364,7 @@ static void worker_exited(struct run *run, struct worker *w, int status)
                         end_test(run, w, NULL, &death);
                 if (!run->stopping && w->next < u->n &&
                     suite_again(&run->suite, (struct part){w->part.unit, w->next}) < 0)
-                        lost_output(run, -ENOMEM);
+                        check(run, -ENOMEM);
         }
         /* stop() may have moved it */
         if (w->stage == WORKER_RUNNING)
@@ -534,7 +391,7 @@ static void clone_failed(struct run *run, struct worker *w, yajl_val v)
         worker_reset(w);
         if (json_int(v, "errno", 0) == EAGAIN && run->busy > 0) {
                 if (suite_again(&run->suite, part) < 0)
-                        lost_output(run, -ENOMEM);
+                        check(run, -ENOMEM);
                 return;
         }
         (void)error_set(&err, "worker", (int)json_int(v, "errno", 0), "%s", json_text(v, "what"));
@@ -565,7 +422,8 @@ static void about_worker(struct run *run, const char *t, yajl_val v, int *fd)
 static void collected(struct run *run)
 {
         run->collected = 1;
-        send_collected(run);
+        stream_start(&run->stream, run->plan, &run->suite);
+        stream_collected(&run->stream, &run->suite);
         if (run->suite.exit != 0)
                 run->stopping = 1;
         ask_cells(run);
@@ -679,14 +537,14 @@ static void from_control(struct run *run)
                 }
                 t = json_text(v, "t");
                 if (strcmp(t, "warning") == 0)
-                        send_warning(run, v);
+                        stream_warning(&run->stream, v);
                 else if (strcmp(t, "started") == 0 || strcmp(t, "exited") == 0 ||
                          strcmp(t, "clone_failed") == 0)
                         about_worker(run, t, v, &fd);
                 else if (!run->collected) {
                         r = suite_packet(&run->suite, v, &kept);
                         if (strcmp(t, "header") == 0)
-                                send_start(run);
+                                stream_start(&run->stream, run->plan, &run->suite);
                         if (r == 1)
                                 collected(run);
                 }
@@ -866,7 +724,7 @@ static int prepare(struct run *run, struct error *err)
 int run_tests(const struct plan *plan, int out_fd)
 {
         struct run run = {.plan = plan,
-                          .out_fd = out_fd,
+                          .stream = {.fd = out_fd},
                           .epoll_fd = -1,
                           .signal_fd = -1,
                           .exit_requested = -1,
@@ -887,9 +745,9 @@ int run_tests(const struct plan *plan, int out_fd)
         zygote_stop(&run.zygote);
         if (!plan->isolated)
                 end_orphans();
-        send_start(&run);
-        send_finish(&run);
+        stream_start(&run.stream, plan, &run.suite);
         code = exit_code(&run);
+        stream_finish(&run.stream, code, now() - run.begin, run.interrupted || run.exit_requested >= 0);
         for (unsigned i = 0; run.workers != NULL && i < run.n_workers; i++) {
                 worker_reset(&run.workers[i]);
                 buf_finish(&run.workers[i].in);

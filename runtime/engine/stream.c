@@ -1,0 +1,171 @@
+/* How it works: one function an event. */
+#include "runtime/engine/stream.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/engine/event.h"
+#include "runtime/engine/json.h"
+
+#ifndef TACH_VERSION
+#define TACH_VERSION "0.1.0"
+#endif
+
+static void send(struct stream *s, struct event *ev)
+{
+        int r = event_send(ev, s->fd);
+
+        if (r < 0 && s->lost == 0)
+                s->lost = r;
+}
+
+void stream_error(struct stream *s, const char *phase, const char *what, const char *hint)
+{
+        struct event ev;
+
+        if (event_begin(&ev, "error") < 0)
+                return;
+        event_text(&ev, "phase", phase);
+        event_text(&ev, "what", what);
+        event_text(&ev, "hint", hint != NULL && hint[0] != '\0' ? hint : NULL);
+        send(s, &ev);
+}
+
+void stream_fail(struct stream *s, const struct error *err)
+{
+        char line[1400], what[1000];
+
+        (void)fprintf(stderr, "%s\n", error_format(err, "tach-run", line, sizeof line));
+        if (err->errnum != 0)
+                (void)snprintf(what, sizeof what, "%s: %s (%s)", err->what, strerrorname_np(err->errnum),
+                               strerror(err->errnum));
+        else
+                (void)snprintf(what, sizeof what, "%s", err->what);
+        stream_error(s, err->phase, what, err->hint);
+}
+
+static void not_enforced(struct event *ev, const char *what, const char *why)
+{
+        event_open(ev, NULL, '{');
+        event_text(ev, "what", what);
+        event_text(ev, "why", why);
+        event_close(ev, '}');
+}
+
+static void send_isolation(const struct plan *p, struct event *ev)
+{
+        static const char *const enforced[] = {"user",    "mount",        "pid",         "network",
+                                               "ipc",     "uts",          "cgroup",      "seccomp",
+                                               "rlimits", "capabilities", "no_new_privs"};
+
+        event_open(ev, "isolation", '{');
+        event_text(ev, "mode", p->isolated ? "cell" : "none");
+        event_open(ev, "enforced", '[');
+        for (size_t i = 0; p->isolated && i < sizeof enforced / sizeof *enforced; i++)
+                event_text(ev, NULL, enforced[i]);
+        if (p->isolated && p->project != NULL)
+                event_text(ev, NULL, "overlay");
+        if (p->cgroup.base_fd >= 0)
+                event_text(ev, NULL, "cgroup leaf");
+        if (!p->isolated)
+                event_text(ev, NULL, "rlimits");
+        event_close(ev, ']');
+        event_open(ev, "not_enforced", '[');
+        if (!p->isolated)
+                not_enforced(ev, "sandbox", "isolation is switched off");
+        else if (p->cgroup.base_fd < 0)
+                not_enforced(ev, "cgroup leaf", p->cgroup.why);
+        if (p->missing[0] != '\0')
+                not_enforced(ev, "resource limits", p->missing);
+        event_close(ev, ']');
+        event_close(ev, '}');
+}
+
+void stream_start(struct stream *s, const struct plan *plan, const struct suite *suite)
+{
+        struct event ev;
+
+        if (s->started++ || event_begin(&ev, "start") < 0)
+                return;
+        event_text(&ev, "version", TACH_VERSION);
+        event_text(&ev, "root", plan->project != NULL ? plan->project : plan->cwd);
+        event_int(&ev, "workers", plan->workers);
+        event_text(&ev, "python", suite->python);
+        event_text(&ev, "pytest", suite->pytest);
+        send_isolation(plan, &ev);
+        send(s, &ev);
+}
+
+void stream_warning(struct stream *s, yajl_val v)
+{
+        static const char *const keys[] = {"message", "category", "file", "line", "nodeid"};
+        struct event ev;
+
+        if (event_begin(&ev, "warning") < 0)
+                return;
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+                event_value(&ev, keys[i], json_field(v, keys[i]));
+        send(s, &ev);
+        counts_add(&s->counts, "warnings", 1);
+}
+
+void stream_collected(struct stream *s, const struct suite *suite)
+{
+        struct event ev;
+
+        if (event_begin(&ev, "collected") < 0)
+                return;
+        event_int(&ev, "number", (int64_t)suite->n_items);
+        event_int(&ev, "deselected", suite->deselected);
+        event_open(&ev, "errors", '[');
+        for (size_t i = 0; i < suite->n_reports; i++) {
+                yajl_val report = suite->reports[i];
+                const char *outcome = json_text(report, "outcome");
+                int failed = outcome != NULL && strcmp(outcome, "failed") == 0;
+
+                event_open(&ev, NULL, '{');
+                event_value(&ev, "nodeid", json_field(report, "nodeid"));
+                event_value(&ev, "outcome", json_field(report, "outcome"));
+                event_value(&ev, "longrepr", json_field(report, "longrepr"));
+                event_close(&ev, '}');
+                counts_add(&s->counts, failed ? "error" : "skipped", 1);
+                s->errors += failed;
+        }
+        event_close(&ev, ']');
+        send(s, &ev);
+        if (suite->deselected > 0)
+                counts_add(&s->counts, "deselected", suite->deselected);
+        /* 2: the errors above say it; 5: nothing was collected */
+        if ((suite->exit == 3 || suite->exit == 4) && suite->text != NULL && suite->text[0] != '\0') {
+                (void)fprintf(stderr, "%s%s", suite->text,
+                              suite->text[strlen(suite->text) - 1] == '\n' ? "" : "\n");
+                stream_error(s, "pytest", suite->text, NULL);
+        }
+}
+
+void stream_finish(struct stream *s, int exit_code, double wall, int interrupted)
+{
+        struct event ev;
+
+        if (event_begin(&ev, "finish") < 0)
+                return;
+        event_open(&ev, "counts", '{');
+        for (size_t i = 0; i < s->counts.n; i++)
+                event_int(&ev, s->counts.v[i].name, s->counts.v[i].n);
+        event_close(&ev, '}');
+        event_int(&ev, "exit_code", exit_code);
+        event_seconds(&ev, "wall", wall);
+        event_bool(&ev, "interrupted", interrupted);
+        send(s, &ev);
+}
+
+long stream_outcomes(const struct stream *s)
+{
+        long n = 0;
+
+        for (size_t i = 0; i < s->counts.n; i++)
+                if (strcmp(s->counts.v[i].name, "warnings") != 0 &&
+                    strcmp(s->counts.v[i].name, "deselected") != 0)
+                        n += s->counts.v[i].n;
+        return n;
+}

@@ -1,0 +1,35 @@
+/*
+ * stream: the events of a run, in their order: start, collected, test..., finish; warning and error between.
+ */
+#ifndef TACH_ENGINE_STREAM_H
+#define TACH_ENGINE_STREAM_H
+
+#include <yajl/yajl_tree.h>
+
+#include "runtime/engine/plan.h"
+#include "runtime/engine/result.h"
+#include "runtime/engine/suite.h"
+#include "spec/base/error.h"
+
+struct stream {
+        int fd;
+        int started;
+        int lost;    /* -errno of the first write that failed: nobody reads us */
+        long errors; /* of collection */
+        struct counts counts;
+};
+
+/* Once; later calls do nothing. SUITE gives the versions as far as they are known. */
+void stream_start(struct stream *s, const struct plan *plan, const struct suite *suite);
+void stream_collected(struct stream *s, const struct suite *suite);
+/* V: the worker's or zygote's "warning" object. */
+void stream_warning(struct stream *s, yajl_val v);
+/* An error event, and the same as a line on standard error. HINT may be NULL or empty. */
+void stream_error(struct stream *s, const char *phase, const char *what, const char *hint);
+void stream_fail(struct stream *s, const struct error *err);
+void stream_finish(struct stream *s, int exit_code, double wall, int interrupted);
+
+/* How many tests and modules the counts speak of. */
+long stream_outcomes(const struct stream *s);
+
+#endif
