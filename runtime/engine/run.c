@@ -664,6 +664,7 @@ static void loop(struct run *run)
                 t = now();
                 for (unsigned i = 0; i < run->n_workers; i++)
                         check_deadline(&run->workers[i], t);
+                check(run, 0);
         }
 }
 
