@@ -1,6 +1,8 @@
 # Tach. See README.md; the layers are spec <- sandbox <- harness, runtime.
 BUILD   ?= build
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 CFLAGS  ?= -O2 -g
 LDFLAGS ?=
 PYTHON  ?= /usr/bin/python3
@@ -12,6 +14,8 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
 SANDBOX_PKGS := libseccomp libcap mount libnl-3.0 libnl-route-3.0
 PKGS := yajl $(SANDBOX_PKGS)
 TACH_CFLAGS = -std=gnu17 -D_GNU_SOURCE -fPIC -I. $(WARN) $(CFLAGS) $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PKGS)))
+
+PYTHON_INCLUDE = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("include"))')
 
 src = $(sort $(foreach d,$(1),$(wildcard $(d)/*.c)))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -26,12 +30,13 @@ UNIT         := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(call src,tests/unit)
 HARNESS_PY   := $(patsubst harness/%,$(BUILD)/harness/%,$(wildcard harness/tach_harness/*.py))
 EXTENSION    := $(BUILD)/harness/tach_harness/_tach.abi3.so
 C_FILES      := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+PY_TESTS     := $(wildcard tests/spec tests/harness tests/cli tests/parity tests/security)
 SCRIPTS      := scripts/bootstrap .ci/run
 
-.PHONY: all programs bootstrap check unit pytest lint format asan bench demo install fuzz clean
+.PHONY: all programs bootstrap check unit pytest parity lint tidy clang format asan bench demo install fuzz fuzz-short clean
 all: programs
 
-programs: $(BUILD)/libspec.a $(BUILD)/libsandbox.a $(EXTENSION) $(HARNESS_PY)
+programs: $(if $(wildcard runtime/front/main.c),$(BUILD)/tach) $(if $(wildcard spec/read.c spec/spec.c),$(BUILD)/tach-run) $(EXTENSION) $(HARNESS_PY)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -52,10 +57,14 @@ $(BUILD)/libspec.a: $(SPEC_OBJ)
 $(BUILD)/libsandbox.a: $(SANDBOX_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 
-$(EXTENSION): $(BUILD)/obj/harness/_tach.o $(SANDBOX_OBJ) $(SPEC_OBJ)
+# the extension is loaded by interpreters that no sanitizer was built into: objects of its own
+EXT_OBJ := $(patsubst %.c,$(BUILD)/ext/%.o,harness/_tach.c $(call src,sandbox spec/base))
+$(BUILD)/ext/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) -shared $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,--as-needed $(shell pkg-config --libs $(PKGS))
-$(BUILD)/obj/harness/_tach.o: CFLAGS += -isystem $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("include"))')
+	$(CC) $(filter-out -fsanitize% -fno-sanitize%,$(TACH_CFLAGS)) -isystem $(PYTHON_INCLUDE) -MMD -MP -c $< -o $@
+$(EXTENSION): $(EXT_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -shared $^ -o $@ -Wl,--as-needed $(shell pkg-config --libs $(PKGS))
 
 $(BUILD)/harness/%.py: harness/%.py
 	@mkdir -p $(@D)
@@ -66,7 +75,7 @@ $(BUILD)/tach-run: $(ENGINE_OBJ) $(BUILD)/libsandbox.a $(BUILD)/libspec.a
 $(BUILD)/tach: $(FRONT_OBJ) $(DISCOVER_OBJ) $(GRAMMAR_OBJ) $(BUILD)/libspec.a
 	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(shell pkg-config --libs yajl) -ltree-sitter
 
-UNIT_LIBS := $(if $(FRONT_OBJ)$(DISCOVER_OBJ),$(filter-out %/main.o,$(DISCOVER_OBJ) $(FRONT_OBJ)) $(GRAMMAR_OBJ)) $(BUILD)/libsandbox.a $(BUILD)/libspec.a
+UNIT_LIBS := $(filter-out %/main.o,$(ENGINE_OBJ) $(DISCOVER_OBJ) $(FRONT_OBJ)) $(if $(DISCOVER_OBJ)$(FRONT_OBJ),$(GRAMMAR_OBJ)) $(BUILD)/libsandbox.a $(BUILD)/libspec.a
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(shell pkg-config --libs $(PKGS)) $(if $(DISCOVER_OBJ),-ltree-sitter) -lcmocka
@@ -77,16 +86,61 @@ bootstrap:
 unit: $(UNIT)
 	@for t in $^; do echo "# $$t"; $$t || exit 1; done
 
-check: bootstrap
-	$(MAKE) all unit
+# the suites that drive the built programs; TACH and TACH_RUN say which
+pytest: programs
+	TACH=$(abspath $(BUILD))/tach TACH_RUN=$(abspath $(BUILD))/tach-run $(PYTHON) -m pytest -q -p no:cacheprovider $(PY_TESTS)
 
-asan:
-	$(MAKE) BUILD=$(BUILD)/asan CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' $(BUILD)/asan/libspec.a unit
+check: bootstrap
+	$(MAKE) all unit pytest fuzz-short
+
+# the same tests with the programs (not the extension) under AddressSanitizer and UBSan
+asan: bootstrap
+	$(MAKE) BUILD=$(BUILD)/asan CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all' all unit pytest
+
+FUZZ_SECONDS ?= 600
+$(BUILD)/fuzz_spec: tests/fuzz/fuzz_spec.c $(call src,spec/base spec)
+	@mkdir -p $(@D)
+	clang -std=gnu17 -D_GNU_SOURCE -I. -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $^ -o $@ $(shell pkg-config --cflags --libs yajl)
+fuzz: bootstrap $(BUILD)/fuzz_spec
+	@mkdir -p $(BUILD)/corpus
+	$(BUILD)/fuzz_spec -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 $(addprefix -dict=,$(wildcard tests/fuzz/spec.dict)) $(BUILD)/corpus $(wildcard tests/spec/valid tests/spec/invalid)
+fuzz-short:
+	$(MAKE) fuzz FUZZ_SECONDS=30
+
+# real suites (Debian's sources, fetched) under pytest and under tach, compared
+PARITY ?= jinja2 python-h11 rich
+parity: programs
+	for p in $(PARITY); do tests/parity/run $$p || exit 1; done
+
+bench: programs
+	$(PYTHON) tests/bench/bench.py
+
+# runs the bundled example suite, whose tests misbehave as their files announce: some fail by design
+demo: bootstrap
+	$(MAKE) all
+	$(BUILD)/tach tests/example || test $$? -eq 1
+	TACH=$(abspath $(BUILD))/tach TACH_RUN=$(abspath $(BUILD))/tach-run $(PYTHON) -m pytest -q -p no:cacheprovider tests/cli/test_example.py
+
+install: programs
+	install -D -m 755 $(BUILD)/tach $(DESTDIR)$(PREFIX)/bin/tach
+	install -D -m 755 $(BUILD)/tach-run $(DESTDIR)$(PREFIX)/bin/tach-run
+	install -d $(DESTDIR)$(PREFIX)/lib/tach/harness/tach_harness
+	install -m 644 $(BUILD)/harness/tach_harness/*.py $(DESTDIR)$(PREFIX)/lib/tach/harness/tach_harness
+	install -m 755 $(EXTENSION) $(DESTDIR)$(PREFIX)/lib/tach/harness/tach_harness
 
 format:
 	clang-format -i $(C_FILES)
 
-lint:
+LINT_C = $(filter spec/% sandbox/% runtime/% harness/%,$(filter %.c,$(C_FILES)))
+TIDY_FLAGS = -std=gnu17 -D_GNU_SOURCE -I. $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PKGS) libxml-2.0)) -isystem $(PYTHON_INCLUDE)
+tidy:
+	printf '%s\n' $(LINT_C) | xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS) 2>/dev/null' tidy
+
+# no warning with the other compiler either
+clang:
+	$(MAKE) CC=clang BUILD=$(BUILD)/clang all
+
+lint: tidy clang
 	clang-format --dry-run -Werror $(C_FILES)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --inline-suppr --suppress=missingIncludeSystem -I. -D_GNU_SOURCE $(filter spec/% sandbox/% runtime/%,$(C_FILES))
 	shellcheck $(SCRIPTS)

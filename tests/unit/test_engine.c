@@ -1,0 +1,210 @@
+/* The engine's pure parts: bounds on what untrusted processes say, and how reports become outcomes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka.h needs the four above */
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "runtime/engine/event.h"
+#include "runtime/engine/json.h"
+#include "runtime/engine/result.h"
+#include "runtime/engine/suite.h"
+#include "runtime/engine/worker.h"
+
+static yajl_val parse(const char *text)
+{
+        yajl_val v = json_parse(text, strlen(text));
+
+        assert_non_null(v);
+        return v;
+}
+
+static void feed(struct suite *s, const char *text, int expected)
+{
+        yajl_val v = parse(text);
+        int kept;
+
+        assert_int_equal(suite_packet(s, v, &kept), expected);
+        if (!kept)
+                yajl_tree_free(v);
+}
+
+static void json_refuses_deep_nesting(void **state)
+{
+        char *deep = malloc(2000001);
+
+        (void)state;
+        memset(deep, '[', 2000000);
+        deep[2000000] = '\0';
+        assert_null(json_parse(deep, 2000000));
+        free(deep);
+        assert_null(json_parse("[1]", 3));
+        assert_null(json_parse("{", 1));
+        yajl_tree_free(parse("{\"a\": \"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[\"}"));
+}
+
+static void suite_checks_numbers(void **state)
+{
+        struct suite s = {0};
+        struct part part;
+
+        (void)state;
+        feed(&s, "{\"t\":\"item\",\"i\":0,\"u\":0,\"nodeid\":\"a\"}", -EPROTO); /* no such unit */
+        feed(&s, "{\"t\":\"unit\",\"u\":1,\"isolation\":\"test\"}", -EPROTO);   /* out of order */
+        feed(&s, "{\"t\":\"unit\",\"u\":0,\"isolation\":\"module\",\"why\":\"module fixture 'db'\"}", 0);
+        feed(&s, "{\"t\":\"item\",\"i\":0,\"u\":0,\"nodeid\":\"a::x\",\"file\":\"a\",\"line\":3}", 0);
+        feed(&s, "{\"t\":\"item\",\"i\":1,\"u\":0,\"nodeid\":\"a::y\",\"file\":\"a\",\"line\":5}", 0);
+        feed(&s, "{\"t\":\"collected\",\"n\":3,\"exit\":0}", -EPROTO); /* it sent two */
+        feed(&s, "{\"t\":\"collected\",\"n\":2,\"exit\":0}", 1);
+        feed(&s, "{\"t\":\"surprise\"}", -EPROTO);
+        assert_int_equal(suite_left(&s), 1);
+        assert_int_equal(suite_next(&s, &part), 1);
+        assert_int_equal(suite_next(&s, &part), 0);
+        part.from = 1;
+        assert_int_equal(suite_again(&s, part), 0);
+        assert_int_equal(suite_left(&s), 1);
+        assert_int_equal(suite_next(&s, &part), 1);
+        assert_int_equal(part.from, 1);
+        suite_finish(&s);
+}
+
+static enum worker_line say(struct worker *w, const struct suite *s, const char *line)
+{
+        enum worker_line kind;
+        yajl_val v;
+
+        assert_int_equal(buf_adds(&w->in, line), 0);
+        assert_int_equal(worker_line(w, s, &kind, &v), 0); /* not a whole line yet */
+        assert_int_equal(buf_adds(&w->in, "\n"), 0);
+        assert_int_equal(worker_line(w, s, &kind, &v), 1);
+        if (v != NULL)
+                yajl_tree_free(v);
+        return kind;
+}
+
+/* CVE-like: a test that finds its result channel must not speak for another test. */
+static void worker_speaks_for_its_own_test_only(void **state)
+{
+        struct suite s = {0};
+        struct worker w = {
+            .current = -1, .result_fd = -1, .out_fd = -1, .err_fd = -1, .cell_fd = -1, .pidfd = -1};
+
+        (void)state;
+        feed(&s, "{\"t\":\"unit\",\"u\":0,\"isolation\":\"module\",\"why\":\"\"}", 0);
+        feed(&s, "{\"t\":\"item\",\"i\":0,\"u\":0,\"nodeid\":\"a::x\"}", 0);
+        feed(&s, "{\"t\":\"item\",\"i\":1,\"u\":0,\"nodeid\":\"a::y\"}", 0);
+        assert_int_equal(say(&w, &s, "{\"t\":\"report\",\"i\":0}"), WORKER_BROKEN); /* nothing runs */
+        assert_int_equal(say(&w, &s, "{\"t\":\"begin\",\"i\":1}"), WORKER_BROKEN);  /* not its turn */
+        assert_int_equal(say(&w, &s, "{\"t\":\"done\"}"), WORKER_BROKEN);           /* tests are left */
+        assert_int_equal(say(&w, &s, "{\"t\":\"begin\",\"i\":0}"), WORKER_BEGIN);
+        w.current = 0;
+        w.next = 1;
+        assert_int_equal(say(&w, &s, "{\"t\":\"report\",\"i\":1}"), WORKER_BROKEN);
+        assert_int_equal(say(&w, &s, "{\"t\":\"end\",\"i\":1}"), WORKER_BROKEN);
+        assert_int_equal(say(&w, &s, "{\"t\":\"enter_failed\"}"), WORKER_BROKEN);
+        assert_int_equal(say(&w, &s, "garbage"), WORKER_BROKEN);
+        assert_int_equal(say(&w, &s, "{\"t\":\"report\",\"i\":0}"), WORKER_REPORT);
+        assert_int_equal(say(&w, &s, "{\"t\":\"end\",\"i\":0}"), WORKER_END);
+        buf_finish(&w.in);
+        suite_finish(&s);
+}
+
+/* Sends the REPORTS and returns the test event's outcome as parsed back. */
+static void outcome_is(const char *const *reports, size_t n, const char *outcome, const char *counted)
+{
+        char nodeid[] = "a::x", file[] = "a", text[4096];
+        struct item item = {.nodeid = nodeid, .file = file, .line = 1};
+        struct result r = {0};
+        struct counts counts = {0};
+        int fd = memfd_create("events", 0);
+        ssize_t got;
+        yajl_val event;
+
+        for (size_t i = 0; i < n; i++)
+                assert_int_equal(result_add(&r, parse(reports[i])), 0);
+        assert_int_equal(result_send(&r, &item, "test", "", NULL, NULL, &counts, fd), 0);
+        got = pread(fd, text, sizeof text - 1, 0);
+        assert_true(got > 0);
+        text[got] = '\0';
+        assert_int_equal(strncmp(text, "{\"event\":\"test\"", 15), 0);
+        event = parse(text);
+        assert_string_equal(json_text(event, "outcome"), outcome);
+        assert_string_equal(counts.v[0].name, counted);
+        yajl_tree_free(event);
+        result_finish(&r);
+        (void)close(fd);
+}
+
+#define SETUP    "{\"when\":\"setup\",\"outcome\":\"passed\",\"category\":\"\"}"
+#define TEARDOWN "{\"when\":\"teardown\",\"outcome\":\"passed\",\"category\":\"\"}"
+
+static void reports_become_pytests_outcomes(void **state)
+{
+        static const struct {
+                const char *reports[3], *outcome, *counted;
+        } cases[] = {
+            {{SETUP, "{\"when\":\"call\",\"outcome\":\"passed\",\"category\":\"passed\"}", TEARDOWN},
+             "passed",
+             "passed"},
+            {{SETUP, "{\"when\":\"call\",\"outcome\":\"failed\",\"category\":\"failed\"}", TEARDOWN},
+             "failed",
+             "failed"},
+            {{SETUP, "{\"when\":\"call\",\"outcome\":\"skipped\",\"category\":\"xfailed\"}", TEARDOWN},
+             "xfailed",
+             "xfailed"},
+            {{SETUP, "{\"when\":\"call\",\"outcome\":\"passed\",\"category\":\"xpassed\"}", TEARDOWN},
+             "xpassed",
+             "xpassed"},
+            {{SETUP, "{\"when\":\"call\",\"outcome\":\"passed\",\"category\":\"passed\"}",
+              "{\"when\":\"teardown\",\"outcome\":\"failed\",\"category\":\"error\"}"},
+             "error",
+             "passed"},
+            {{SETUP, "{\"when\":\"call\",\"outcome\":\"failed\",\"category\":\"failed\"}",
+              "{\"when\":\"teardown\",\"outcome\":\"failed\",\"category\":\"error\"}"},
+             "failed",
+             "failed"},
+        };
+        const char *const setup_error[] = {
+            "{\"when\":\"setup\",\"outcome\":\"failed\",\"category\":\"error\"}", TEARDOWN};
+        const char *const setup_skip[] = {
+            "{\"when\":\"setup\",\"outcome\":\"skipped\",\"category\":\"skipped\"}", TEARDOWN};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+                outcome_is(cases[i].reports, 3, cases[i].outcome, cases[i].counted);
+        outcome_is(setup_error, 2, "error", "error");
+        outcome_is(setup_skip, 2, "skipped", "skipped");
+}
+
+static void output_is_mended_to_utf8(void **state)
+{
+        static const char bad[] = "ok \xff\xc3\xa9 \xed\xa0\x80 \xf4\x90\x80\x80";
+        struct buf out = {0};
+
+        (void)state;
+        assert_int_equal(utf8_mend(&out, bad, sizeof bad - 1), 0);
+        assert_string_equal(out.data, "ok \xef\xbf\xbd\xc3\xa9 \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd "
+                                      "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+        buf_finish(&out);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(json_refuses_deep_nesting),
+            cmocka_unit_test(suite_checks_numbers),
+            cmocka_unit_test(worker_speaks_for_its_own_test_only),
+            cmocka_unit_test(reports_become_pytests_outcomes),
+            cmocka_unit_test(output_is_mended_to_utf8),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
