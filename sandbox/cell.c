@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "sandbox/mnt.h"
+#include "sandbox/mounts.h"
 #include "sandbox/net.h"
 #include "sandbox/sys.h"
 #include "sandbox/user.h"
@@ -166,6 +167,8 @@ static int cell_filesystem(const struct cell_plan *plan, struct error *err)
         if (r == 0 && mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
                             "newinstance,ptmxmode=0666,mode=0620") < 0)
                 r = error_set(err, "mount", errno, "devpts");
+        if (r == 0 && plan->mounts != NULL)
+                r = mounts_tmpfs(root, plan->mounts, err);
         return r == 0 ? mnt_proc(plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err) : r;
 }
 
@@ -361,6 +364,8 @@ int outer_enter(const struct cell_plan *plan, struct error *err)
         r = outer_dev(root, err);
         if (r == 0)
                 r = hide(root, plan, err);
+        if (r == 0 && plan->mounts != NULL)
+                r = mounts_bind(root, plan->mounts, err);
         if (r < 0)
                 return r;
         CLEANUP_CLOSE int cg = mnt_resolve(root, "/sys/fs/cgroup", 0, 0, NULL);

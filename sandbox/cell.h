@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "spec/base/error.h"
+#include "spec/spec.h"
 
 /* What every cell of a run is made from. Immutable; strings are the maker's. All paths absolute, real. */
 struct cell_plan {
@@ -24,7 +25,8 @@ struct cell_plan {
         size_t n_masked;
         const char *const *readonly;
         size_t n_readonly;
-        const char *tmpfs_options; /* "size=...,nr_inodes=..." of each private tmpfs */
+        const struct spec_mounts *mounts; /* checked (mounts_check); NULL: none */
+        const char *tmpfs_options;        /* "size=...,nr_inodes=..." of each private tmpfs */
 };
 
 /* In a process that was just cloned with all seven namespaces and mapped: makes the outer sandbox's

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sandbox/mounts.h"
 #include "sandbox/seccomp.h"
 #include "spec/base/cleanup.h"
 
@@ -226,7 +227,7 @@ static int refuse_unsupported(const struct spec *s, struct error *err)
                 return error_set(err, "plan", ENOTSUP, "root.readonly: the root is always read-only");
         if (s->linux_.namespaces != SPEC_NS_ALL)
                 return error_set(err, "plan", ENOTSUP, "linux.namespaces: all seven are needed");
-        return 0;
+        return mounts_check(&s->mounts, err);
 }
 
 static char **environment(const struct spec *s)
@@ -277,6 +278,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         if (r == 0 && p.isolated)
                 r = cgroup_start(&p.cgroup, &spec->linux_.resources,
                                  spec->tach.enforce == SPEC_ENFORCE_BEST_EFFORT, p.missing, err);
+        p.cell.mounts = &spec->mounts;
         p.cell.project = p.project;
         p.cell.hostname = spec->hostname;
         p.cell.tmpfs_options = TMPFS_OPTIONS;
