@@ -1,0 +1,754 @@
+/* How it works: node.c parses and keeps every value's place; the tables here say which keys each object has
+ * and which function takes their value. Deepest objects first, the root last. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/names.h"
+#include "spec/node.h"
+#include "spec/spec.h"
+
+#define MAX_PATH_BYTES 4095
+#define MAX_TIMEOUT    604800.0 /* a week */
+
+struct reader {
+        struct document doc;
+        struct error *err;
+};
+
+/* Takes the value N into AT, which is OFFSET bytes into the struct of the object that it stands in. */
+typedef int (*take_fn)(struct reader *rd, const struct node *n, void *at);
+
+struct field {
+        const char *name;
+        take_fn take;
+        size_t offset;
+};
+
+static int no_memory(struct reader *rd)
+{
+        return error_set(rd->err, "spec", ENOMEM, "%s", rd->doc.origin);
+}
+
+#define refuse(rd, n, ...) node_fail(&(rd)->doc, n, 0, (rd)->err, __VA_ARGS__)
+
+static int expect(struct reader *rd, const struct node *n, enum node_type type)
+{
+        return n->type == type
+                   ? 0
+                   : refuse(rd, n, "expected %s, found %s", node_type_name(type), node_type_name(n->type));
+}
+
+static int unknown_key(struct reader *rd, const struct node *n, const struct field *fields, size_t n_fields)
+{
+        const char *names[32];
+        const char *meant;
+        int r = node_fail(&rd->doc, n, 1, rd->err, "unknown key");
+
+        for (size_t i = 0; i < n_fields && i < 31; i++)
+                names[i] = fields[i].name;
+        names[n_fields < 31 ? n_fields : 31] = NULL;
+        meant = names_nearest(names, n->key);
+        if (meant != NULL)
+                error_hint(rd->err, "did you mean \"%s\"?", meant);
+        return r;
+}
+
+static int take_object(struct reader *rd, const struct node *n, const struct field *fields, size_t n_fields,
+                       void *base)
+{
+        int r = expect(rd, n, NODE_OBJECT);
+
+        for (const struct node *c = n->first; r == 0 && c != NULL; c = c->next) {
+                size_t i = 0;
+
+                while (i < n_fields && strcmp(fields[i].name, c->key) != 0)
+                        i++;
+                r = i == n_fields ? unknown_key(rd, c, fields, n_fields)
+                                  : fields[i].take(rd, c, (char *)base + fields[i].offset);
+        }
+        return r;
+}
+
+#define TAKE_OBJECT(rd, n, fields, base) take_object(rd, n, fields, sizeof(fields) / sizeof *(fields), base)
+
+/* NAME of the members that must be there. */
+static int need(struct reader *rd, const struct node *n, const char *name)
+{
+        for (const struct node *c = n->first; c != NULL; c = c->next)
+                if (strcmp(c->key, name) == 0)
+                        return 0;
+        return refuse(rd, n, "\"%s\" is missing", name);
+}
+
+/* ---- scalars ---- */
+
+static int take_bool(struct reader *rd, const struct node *n, void *at)
+{
+        int r = expect(rd, n, NODE_BOOL);
+
+        if (r == 0)
+                *(bool *)at = n->truth;
+        return r;
+}
+
+static int take_string(struct reader *rd, const struct node *n, void *at)
+{
+        char **s = at;
+        int r = expect(rd, n, NODE_STRING);
+
+        if (r < 0)
+                return r;
+        free(*s);
+        *s = strdup(n->text);
+        return *s != NULL ? 0 : no_memory(rd);
+}
+
+static int check_absolute(struct reader *rd, const struct node *n)
+{
+        int r = expect(rd, n, NODE_STRING);
+
+        if (r == 0 && n->text[0] != '/')
+                return refuse(rd, n, "expected an absolute path");
+        if (r == 0 && strlen(n->text) > MAX_PATH_BYTES)
+                return refuse(rd, n, "a path of more than %d bytes", MAX_PATH_BYTES);
+        return r;
+}
+
+static int take_path(struct reader *rd, const struct node *n, void *at)
+{
+        int r = check_absolute(rd, n);
+
+        return r == 0 ? take_string(rd, n, at) : r;
+}
+
+static int integer(struct reader *rd, const struct node *n, uint64_t max, uint64_t *ret)
+{
+        char *end;
+        int r = expect(rd, n, NODE_NUMBER);
+
+        if (r < 0)
+                return r;
+        errno = 0;
+        *ret = strtoull(n->text, &end, 10);
+        if (*end != '\0')
+                return refuse(rd, n, "expected a whole number, found %.40s", n->text);
+        if (n->text[0] == '-' || errno == ERANGE || *ret > max)
+                return refuse(rd, n, "out of range: 0 to %" PRIu64 ", found %.40s", max, n->text);
+        return 0;
+}
+
+static int take_u32(struct reader *rd, const struct node *n, void *at)
+{
+        uint64_t v;
+        int r = integer(rd, n, UINT32_MAX, &v);
+
+        if (r == 0)
+                *(uint32_t *)at = (uint32_t)v;
+        return r;
+}
+
+static int take_u64(struct reader *rd, const struct node *n, void *at)
+{
+        return integer(rd, n, UINT64_MAX, at);
+}
+
+static int take_workers(struct reader *rd, const struct node *n, void *at)
+{
+        uint64_t v;
+        int r = integer(rd, n, 1024, &v);
+
+        if (r == 0)
+                *(uint32_t *)at = (uint32_t)v;
+        return r;
+}
+
+/* -1 says "no limit", which is what an absent one says. */
+static int take_limit(struct reader *rd, const struct node *n, void *at)
+{
+        uint64_t v;
+        int r;
+
+        if (n->type == NODE_NUMBER && strcmp(n->text, "-1") == 0) {
+                *(int64_t *)at = -1;
+                return 0;
+        }
+        r = integer(rd, n, INT64_MAX, &v);
+        if (r == 0)
+                *(int64_t *)at = (int64_t)v;
+        return r;
+}
+
+static int take_errno(struct reader *rd, const struct node *n, void *at)
+{
+        uint64_t v;
+        int r = integer(rd, n, 4095, &v);
+
+        if (r == 0)
+                *(int64_t *)at = (int64_t)v;
+        return r;
+}
+
+static int take_timeout(struct reader *rd, const struct node *n, void *at)
+{
+        char *end;
+        double v;
+        int r = expect(rd, n, NODE_NUMBER);
+
+        if (r < 0)
+                return r;
+        v = strtod(n->text, &end);
+        if (*end != '\0' || !(v >= 0.0 && v <= MAX_TIMEOUT))
+                return refuse(rd, n, "out of range: 0 to %.0f seconds, found %.40s", MAX_TIMEOUT, n->text);
+        *(double *)at = v;
+        return 0;
+}
+
+/* The index of N's text in NAMES, or -EINVAL. */
+static int take_name(struct reader *rd, const struct node *n, const char *const *names, const char *what)
+{
+        const char *meant;
+        int i, r = expect(rd, n, NODE_STRING);
+
+        if (r < 0)
+                return r;
+        i = names_find(names, n->text);
+        if (i >= 0)
+                return i;
+        r = refuse(rd, n, "unknown %s \"%.64s\"", what, n->text);
+        meant = names_nearest(names, n->text);
+        if (meant != NULL)
+                error_hint(rd->err, "did you mean \"%s\"?", meant);
+        return r;
+}
+
+static int take_isolation(struct reader *rd, const struct node *n, void *at)
+{
+        int i = take_name(rd, n, names_isolation, "isolation");
+
+        if (i >= 0)
+                *(enum spec_isolation *)at = (enum spec_isolation)i;
+        return i < 0 ? i : 0;
+}
+
+static int take_enforce(struct reader *rd, const struct node *n, void *at)
+{
+        int i = take_name(rd, n, names_enforce, "way to enforce");
+
+        if (i >= 0)
+                *(enum spec_enforce *)at = (enum spec_enforce)i;
+        return i < 0 ? i : 0;
+}
+
+static int take_action(struct reader *rd, const struct node *n, void *at)
+{
+        int i = take_name(rd, n, names_seccomp_actions, "action");
+
+        return i < 0 ? i : take_string(rd, n, at);
+}
+
+static int take_operator(struct reader *rd, const struct node *n, void *at)
+{
+        int i = take_name(rd, n, names_seccomp_operators, "operator");
+
+        return i < 0 ? i : take_string(rd, n, at);
+}
+
+static int take_rlimit_type(struct reader *rd, const struct node *n, void *at)
+{
+        int i = take_name(rd, n, names_rlimits, "limit");
+
+        return i < 0 ? i : take_string(rd, n, at);
+}
+
+static int take_hostname(struct reader *rd, const struct node *n, void *at)
+{
+        int r = expect(rd, n, NODE_STRING);
+
+        if (r == 0 && (n->text[0] == '\0' || strlen(n->text) > 64))
+                return refuse(rd, n, "expected 1 to 64 bytes");
+        return r == 0 ? take_string(rd, n, at) : r;
+}
+
+static int take_version(struct reader *rd, const struct node *n, void *at)
+{
+        int r = expect(rd, n, NODE_STRING);
+
+        if (r == 0 && strncmp(n->text, "1.", 2) != 0)
+                return refuse(rd, n, "expected a version 1.x, found \"%.40s\"", n->text);
+        return r == 0 ? take_string(rd, n, at) : r;
+}
+
+/* ---- lists and maps ---- */
+
+static int take_strings(struct reader *rd, const struct node *n, struct spec_strv *out, take_fn check)
+{
+        int r = expect(rd, n, NODE_ARRAY);
+
+        if (r == 0 && n->n > 0) {
+                out->v = calloc(n->n, sizeof *out->v);
+                if (out->v == NULL)
+                        return no_memory(rd);
+        }
+        for (const struct node *c = n->first; r == 0 && c != NULL; c = c->next) {
+                r = check(rd, c, &out->v[out->n]);
+                if (out->v[out->n] != NULL)
+                        out->n++;
+        }
+        return r;
+}
+
+static int take_strv(struct reader *rd, const struct node *n, void *at)
+{
+        return take_strings(rd, n, at, take_string);
+}
+
+static int take_paths(struct reader *rd, const struct node *n, void *at)
+{
+        return take_strings(rd, n, at, take_path);
+}
+
+static int take_variable(struct reader *rd, const struct node *n, void *at)
+{
+        int r = expect(rd, n, NODE_STRING);
+
+        if (r == 0 && (strchr(n->text, '=') == NULL || n->text[0] == '='))
+                return refuse(rd, n, "expected NAME=value");
+        return r == 0 ? take_string(rd, n, at) : r;
+}
+
+static int take_env(struct reader *rd, const struct node *n, void *at)
+{
+        return take_strings(rd, n, at, take_variable);
+}
+
+static int take_args(struct reader *rd, const struct node *n, void *at)
+{
+        int r = take_strings(rd, n, at, take_string);
+
+        if (r == 0 && n->first != NULL && n->first->text[0] == '\0')
+                return refuse(rd, n->first, "the program's name is empty");
+        return r;
+}
+
+static int take_capability(struct reader *rd, const struct node *n, void *at)
+{
+        int i = take_name(rd, n, names_capabilities, "capability");
+
+        return i < 0 ? i : take_string(rd, n, at);
+}
+
+static int take_capability_set(struct reader *rd, const struct node *n, void *at)
+{
+        return take_strings(rd, n, at, take_capability);
+}
+
+static int take_pairs(struct reader *rd, const struct node *n, void *at)
+{
+        struct spec_pairs *pairs = at;
+        int r = expect(rd, n, NODE_OBJECT);
+
+        for (const struct node *c = n->first; r == 0 && c != NULL; c = c->next) {
+                r = expect(rd, c, NODE_STRING);
+                if (r == 0 && c->key[0] == '\0')
+                        r = node_fail(&rd->doc, c, 1, rd->err, "the key is empty");
+                if (r == 0 && spec_pairs_add(pairs, c->key, c->text) < 0)
+                        r = no_memory(rd);
+        }
+        return r;
+}
+
+/* Room for the N elements of an array of SIZE bytes each in *V; *RET_N counts what was taken. */
+static int take_array(struct reader *rd, const struct node *n, void *v, size_t *ret_n, size_t size,
+                      take_fn take)
+{
+        void **array = v;
+        int r = expect(rd, n, NODE_ARRAY);
+
+        if (r == 0 && n->n > 0) {
+                *array = calloc(n->n, size);
+                if (*array == NULL)
+                        return no_memory(rd);
+        }
+        for (const struct node *c = n->first; r == 0 && c != NULL; c = c->next) {
+                void *at = (char *)*array + *ret_n * size;
+
+                ++*ret_n; /* first, so that what a failing element took is freed */
+                r = take(rd, c, at);
+        }
+        return r;
+}
+
+/* ---- process ---- */
+
+static int take_rlimit(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"type", take_rlimit_type, offsetof(struct spec_rlimit, type)},
+            {"soft", take_u64, offsetof(struct spec_rlimit, soft)},
+            {"hard", take_u64, offsetof(struct spec_rlimit, hard)},
+        };
+        const struct spec_rlimit *limit = at;
+        int r = TAKE_OBJECT(rd, n, fields, at);
+
+        for (size_t i = 0; r == 0 && i < sizeof fields / sizeof *fields; i++)
+                r = need(rd, n, fields[i].name);
+        if (r == 0 && limit->soft > limit->hard)
+                return refuse(rd, n, "soft is above hard");
+        return r;
+}
+
+static int take_rlimits(struct reader *rd, const struct node *n, void *at)
+{
+        struct spec_rlimits *limits = at;
+        int r = take_array(rd, n, &limits->v, &limits->n, sizeof *limits->v, take_rlimit);
+        const struct node *c = n->first;
+
+        for (size_t i = 0; r == 0 && i < limits->n; i++, c = c->next)
+                for (size_t k = 0; r == 0 && k < i; k++)
+                        if (strcmp(limits->v[i].type, limits->v[k].type) == 0)
+                                r = refuse(rd, c, "duplicate limit %s", limits->v[i].type);
+        return r;
+}
+
+struct user {
+        uint32_t uid, gid;
+};
+
+static int take_user(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"uid", take_u32, offsetof(struct user, uid)},
+            {"gid", take_u32, offsetof(struct user, gid)},
+        };
+        struct spec *s = at;
+        struct user user = {0};
+        int r = TAKE_OBJECT(rd, n, fields, &user);
+
+        if (r == 0)
+                r = need(rd, n, "uid");
+        if (r == 0)
+                r = need(rd, n, "gid");
+        s->process.has_user = true;
+        s->process.uid = user.uid;
+        s->process.gid = user.gid;
+        return r;
+}
+
+static int take_capabilities(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"bounding", take_capability_set, offsetof(struct spec, process.bounding)},
+            {"effective", take_capability_set, offsetof(struct spec, process.effective)},
+            {"permitted", take_capability_set, offsetof(struct spec, process.permitted)},
+            {"inheritable", take_capability_set, offsetof(struct spec, process.inheritable)},
+            {"ambient", take_capability_set, offsetof(struct spec, process.ambient)},
+        };
+
+        ((struct spec *)at)->process.has_capabilities = true;
+        return TAKE_OBJECT(rd, n, fields, at);
+}
+
+static int take_process(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"terminal", take_bool, offsetof(struct spec, process.terminal)},
+            {"noNewPrivileges", take_bool, offsetof(struct spec, process.no_new_privileges)},
+            {"cwd", take_path, offsetof(struct spec, process.cwd)},
+            {"env", take_env, offsetof(struct spec, process.env)},
+            {"args", take_args, offsetof(struct spec, process.args)},
+            {"user", take_user, 0},
+            {"capabilities", take_capabilities, 0},
+            {"rlimits", take_rlimits, offsetof(struct spec, process.rlimits)},
+        };
+
+        return TAKE_OBJECT(rd, n, fields, at);
+}
+
+/* ---- root, mounts ---- */
+
+static int take_root(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"path", take_path, offsetof(struct spec, root.path)},
+            {"readonly", take_bool, offsetof(struct spec, root.readonly)},
+        };
+
+        return TAKE_OBJECT(rd, n, fields, at);
+}
+
+static int take_mount(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"destination", take_path, offsetof(struct spec_mount, destination)},
+            {"type", take_string, offsetof(struct spec_mount, type)},
+            {"source", take_string, offsetof(struct spec_mount, source)},
+            {"options", take_strv, offsetof(struct spec_mount, options)},
+        };
+        int r = TAKE_OBJECT(rd, n, fields, at);
+
+        return r == 0 ? need(rd, n, "destination") : r;
+}
+
+static int take_mounts(struct reader *rd, const struct node *n, void *at)
+{
+        struct spec_mounts *mounts = at;
+
+        return take_array(rd, n, &mounts->v, &mounts->n, sizeof *mounts->v, take_mount);
+}
+
+/* ---- linux ---- */
+
+static int take_namespace_type(struct reader *rd, const struct node *n, void *at)
+{
+        int i = take_name(rd, n, names_namespaces, "namespace");
+
+        if (i >= 0)
+                *(unsigned *)at = 1u << i;
+        return i < 0 ? i : 0;
+}
+
+static int take_namespaces(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {{"type", take_namespace_type, 0}};
+        unsigned all = 0;
+        int r = expect(rd, n, NODE_ARRAY);
+
+        for (const struct node *c = n->first; r == 0 && c != NULL; c = c->next) {
+                unsigned bit = 0;
+
+                r = TAKE_OBJECT(rd, c, fields, &bit);
+                if (r == 0)
+                        r = need(rd, c, "type");
+                if (r == 0 && (all & bit) != 0)
+                        r = refuse(rd, c, "duplicate namespace %s", c->first->text);
+                all |= bit;
+        }
+        *(unsigned *)at = all;
+        return r;
+}
+
+static int take_id_map(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"containerID", take_u32, offsetof(struct spec_id_map, container_id)},
+            {"hostID", take_u32, offsetof(struct spec_id_map, host_id)},
+            {"size", take_u32, offsetof(struct spec_id_map, size)},
+        };
+        int r = TAKE_OBJECT(rd, n, fields, at);
+
+        for (size_t i = 0; r == 0 && i < sizeof fields / sizeof *fields; i++)
+                r = need(rd, n, fields[i].name);
+        return r;
+}
+
+static int take_id_maps(struct reader *rd, const struct node *n, void *at)
+{
+        struct spec_id_maps *maps = at;
+
+        return take_array(rd, n, &maps->v, &maps->n, sizeof *maps->v, take_id_map);
+}
+
+static int take_seccomp_arg(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"index", take_u32, offsetof(struct spec_seccomp_arg, index)},
+            {"value", take_u64, offsetof(struct spec_seccomp_arg, value)},
+            {"valueTwo", take_u64, offsetof(struct spec_seccomp_arg, value_two)},
+            {"op", take_operator, offsetof(struct spec_seccomp_arg, op)},
+        };
+        const struct spec_seccomp_arg *arg = at;
+        int r = TAKE_OBJECT(rd, n, fields, at);
+
+        if (r == 0 && arg->index > 5)
+                return refuse(rd, n, "index is out of range: 0 to 5");
+        return r == 0 ? need(rd, n, "op") : r;
+}
+
+static int take_seccomp_args(struct reader *rd, const struct node *n, void *at)
+{
+        struct spec_seccomp_rule *rule = at;
+
+        if (n->n > 6)
+                return refuse(rd, n, "more than 6 arguments");
+        return take_array(rd, n, &rule->args, &rule->n_args, sizeof *rule->args, take_seccomp_arg);
+}
+
+static int take_seccomp_rule(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"names", take_strv, offsetof(struct spec_seccomp_rule, names)},
+            {"action", take_action, offsetof(struct spec_seccomp_rule, action)},
+            {"errnoRet", take_errno, offsetof(struct spec_seccomp_rule, errno_ret)},
+            {"args", take_seccomp_args, 0},
+        };
+        int r;
+
+        ((struct spec_seccomp_rule *)at)->errno_ret = -1;
+        r = TAKE_OBJECT(rd, n, fields, at);
+        if (r == 0)
+                r = need(rd, n, "names");
+        return r == 0 ? need(rd, n, "action") : r;
+}
+
+static int take_seccomp_rules(struct reader *rd, const struct node *n, void *at)
+{
+        struct spec_seccomp *seccomp = at;
+
+        return take_array(rd, n, &seccomp->rules, &seccomp->n_rules, sizeof *seccomp->rules,
+                          take_seccomp_rule);
+}
+
+static int take_seccomp(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"defaultAction", take_action, offsetof(struct spec_seccomp, default_action)},
+            {"defaultErrnoRet", take_errno, offsetof(struct spec_seccomp, default_errno_ret)},
+            {"architectures", take_strv, offsetof(struct spec_seccomp, architectures)},
+            {"flags", take_strv, offsetof(struct spec_seccomp, flags)},
+            {"syscalls", take_seccomp_rules, 0},
+        };
+        int r = TAKE_OBJECT(rd, n, fields, at);
+
+        return r == 0 ? need(rd, n, "defaultAction") : r;
+}
+
+static int take_memory(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"limit", take_limit, offsetof(struct spec_resources, memory_limit)},
+            {"reservation", take_limit, offsetof(struct spec_resources, memory_reservation)},
+            {"swap", take_limit, offsetof(struct spec_resources, memory_swap)},
+        };
+
+        return TAKE_OBJECT(rd, n, fields, at);
+}
+
+static int take_pids(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"limit", take_limit, offsetof(struct spec_resources, pids_limit)}};
+
+        return TAKE_OBJECT(rd, n, fields, at);
+}
+
+static int take_cpu(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"shares", take_limit, offsetof(struct spec_resources, cpu_shares)},
+            {"quota", take_limit, offsetof(struct spec_resources, cpu_quota)},
+            {"period", take_limit, offsetof(struct spec_resources, cpu_period)},
+            {"cpus", take_string, offsetof(struct spec_resources, cpu_cpus)},
+        };
+
+        return TAKE_OBJECT(rd, n, fields, at);
+}
+
+static int take_resources(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"memory", take_memory, 0},
+            {"pids", take_pids, 0},
+            {"cpu", take_cpu, 0},
+            {"unified", take_pairs, offsetof(struct spec_resources, unified)},
+        };
+
+        return TAKE_OBJECT(rd, n, fields, at);
+}
+
+static int take_masked(struct reader *rd, const struct node *n, void *at)
+{
+        struct spec *s = at;
+
+        s->linux_.has_masked = true;
+        return take_paths(rd, n, &s->linux_.masked_paths);
+}
+
+static int take_readonly(struct reader *rd, const struct node *n, void *at)
+{
+        struct spec *s = at;
+
+        s->linux_.has_readonly = true;
+        return take_paths(rd, n, &s->linux_.readonly_paths);
+}
+
+static int take_linux(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"namespaces", take_namespaces, offsetof(struct spec, linux_.namespaces)},
+            {"uidMappings", take_id_maps, offsetof(struct spec, linux_.uid_mappings)},
+            {"gidMappings", take_id_maps, offsetof(struct spec, linux_.gid_mappings)},
+            {"seccomp", take_seccomp, offsetof(struct spec, linux_.seccomp)},
+            {"resources", take_resources, offsetof(struct spec, linux_.resources)},
+            {"maskedPaths", take_masked, 0},
+            {"readonlyPaths", take_readonly, 0},
+        };
+
+        return TAKE_OBJECT(rd, n, fields, at);
+}
+
+/* ---- tach ---- */
+
+static int take_tests(struct reader *rd, const struct node *n, void *at)
+{
+        struct spec *s = at;
+
+        s->tach.has_tests = true;
+        return take_strv(rd, n, &s->tach.tests);
+}
+
+static int take_tach(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"python", take_path, offsetof(struct spec, tach.python)},
+            {"project", take_path, offsetof(struct spec, tach.project)},
+            {"tests", take_tests, 0},
+            {"pytestArgs", take_strv, offsetof(struct spec, tach.pytest_args)},
+            {"pythonPath", take_paths, offsetof(struct spec, tach.python_path)},
+            {"workers", take_workers, offsetof(struct spec, tach.workers)},
+            {"timeout", take_timeout, offsetof(struct spec, tach.timeout)},
+            {"maxFail", take_u32, offsetof(struct spec, tach.max_fail)},
+            {"isolation", take_isolation, offsetof(struct spec, tach.isolation)},
+            {"enforce", take_enforce, offsetof(struct spec, tach.enforce)},
+            {"harness", take_path, offsetof(struct spec, tach.harness)},
+        };
+
+        return TAKE_OBJECT(rd, n, fields, at);
+}
+
+static const struct field root_fields[] = {
+    {"ociVersion", take_version, offsetof(struct spec, oci_version)},
+    {"process", take_process, 0},
+    {"root", take_root, 0},
+    {"hostname", take_hostname, offsetof(struct spec, hostname)},
+    {"mounts", take_mounts, offsetof(struct spec, mounts)},
+    {"linux", take_linux, 0},
+    {"annotations", take_pairs, offsetof(struct spec, annotations)},
+    {"tach", take_tach, 0},
+};
+
+int spec_read(struct spec *ret_spec, const char *json, size_t len, const char *origin, struct error *err)
+{
+        struct reader rd = {.doc = {.origin = origin, .text = json, .len = len}, .err = err};
+        CLEANUP_SPEC struct spec spec = {0};
+        int r;
+
+        if (len > SPEC_MAX_BYTES)
+                return error_set(err, "spec", 0, "%s:1:1: $: longer than %u bytes", origin, SPEC_MAX_BYTES);
+        r = spec_init(&spec, err);
+        if (r == 0)
+                r = document_parse(&rd.doc, err);
+        if (r < 0)
+                return r;
+        r = TAKE_OBJECT(&rd, rd.doc.root, root_fields, &spec);
+        if (r == 0)
+                r = need(&rd, rd.doc.root, "ociVersion");
+        document_finish(&rd.doc);
+        if (r == 0) {
+                *ret_spec = spec;
+                spec = (struct spec){0};
+        }
+        return r;
+}
