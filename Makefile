@@ -36,7 +36,7 @@ SCRIPTS      := scripts/bootstrap .ci/run
 .PHONY: all programs bootstrap check unit pytest parity lint tidy clang format asan bench demo install fuzz fuzz-short clean
 all: programs
 
-programs: $(if $(wildcard runtime/front/main.c),$(BUILD)/tach) $(if $(wildcard spec/read.c spec/spec.c),$(BUILD)/tach-run) $(EXTENSION) $(HARNESS_PY)
+programs: $(if $(wildcard runtime/front/main.c),$(BUILD)/tach) $(if $(wildcard spec/read.c),$(BUILD)/tach-run) $(EXTENSION) $(HARNESS_PY)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
