@@ -351,6 +351,10 @@ int outer_enter(const struct cell_plan *plan, struct error *err)
         CLEANUP_CLOSE int project = plan->project != NULL ? mnt_clone(AT_FDCWD, plan->project, err) : -EBADF;
         if (plan->project != NULL && project < 0)
                 return project;
+        int bound[MOUNTS_MAX];
+        r = plan->mounts != NULL ? mounts_clone(plan->mounts, bound, err) : 0;
+        if (r < 0)
+                return r;
         /* any directory serves as the place to stage on; the tree below is a clone and is not touched */
         CLEANUP_CLOSE int stage = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=700") < 0 ||
@@ -365,7 +369,7 @@ int outer_enter(const struct cell_plan *plan, struct error *err)
         if (r == 0)
                 r = hide(root, plan, err);
         if (r == 0 && plan->mounts != NULL)
-                r = mounts_bind(root, plan->mounts, err);
+                r = mounts_bind(root, plan->mounts, bound, err);
         if (r < 0)
                 return r;
         CLEANUP_CLOSE int cg = mnt_resolve(root, "/sys/fs/cgroup", 0, 0, NULL);

@@ -53,6 +53,8 @@ static enum kind kind_of(const struct spec_mount *m)
 
 int mounts_check(const struct spec_mounts *mounts, struct error *err)
 {
+        if (mounts->n > MOUNTS_MAX)
+                return error_set(err, "mount", E2BIG, "mounts: at most %d", MOUNTS_MAX);
         for (size_t i = 0; i < mounts->n; i++) {
                 const struct spec_mount *m = &mounts->v[i];
                 int r = 0;
@@ -84,21 +86,36 @@ int mounts_check(const struct spec_mounts *mounts, struct error *err)
         return 0;
 }
 
-int mounts_bind(int root_fd, const struct spec_mounts *mounts, struct error *err)
+int mounts_clone(const struct spec_mounts *mounts, int *trees, struct error *err)
+{
+        for (size_t i = 0; i < mounts->n; i++)
+                trees[i] = -1;
+        for (size_t i = 0; i < mounts->n; i++) {
+                if (kind_of(&mounts->v[i]) != BIND)
+                        continue;
+                trees[i] = mnt_clone(AT_FDCWD, mounts->v[i].source, err);
+                if (trees[i] < 0) {
+                        error_context(err, "mounts[%zu]", i);
+                        return trees[i];
+                }
+        }
+        return 0;
+}
+
+int mounts_bind(int root_fd, const struct spec_mounts *mounts, int *trees, struct error *err)
 {
         for (size_t i = 0; i < mounts->n; i++) {
                 const struct spec_mount *m = &mounts->v[i];
 
-                if (kind_of(m) != BIND)
+                if (trees[i] < 0)
                         continue;
-                CLEANUP_CLOSE int tree = mnt_clone(AT_FDCWD, m->source, err);
-                CLEANUP_CLOSE int at = tree < 0 ? -EBADF : mnt_resolve(root_fd, m->destination, 0, 0, err);
-                int r = tree < 0 ? tree
-                        : at < 0 ? at
-                                 : mnt_attach(tree, at,
-                                              MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                                                  (has_option(m, "ro") ? MOUNT_ATTR_RDONLY : 0u),
-                                              err);
+                CLEANUP_CLOSE int tree = TAKE_FD(trees[i]);
+                CLEANUP_CLOSE int at = mnt_resolve(root_fd, m->destination, 0, 0, err);
+                int r = at < 0 ? at
+                               : mnt_attach(tree, at,
+                                            MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                                (has_option(m, "ro") ? MOUNT_ATTR_RDONLY : 0u),
+                                            err);
 
                 if (r < 0) {
                         error_context(err, "mounts[%zu]", i);

@@ -11,11 +11,15 @@
 #include "spec/base/error.h"
 #include "spec/spec.h"
 
+#define MOUNTS_MAX 64
+
 /* Whether all of MOUNTS can be made. */
 int mounts_check(const struct spec_mounts *mounts, struct error *err);
 
-/* In the outer sandbox, before the root changes: binds them below ROOT_FD, read-only where "ro" is given. */
-int mounts_bind(int root_fd, const struct spec_mounts *mounts, struct error *err);
+/* The sources of the bind mounts, cloned before anything hides them; TREES has room for MOUNTS_MAX, -1 where
+ * an entry is none. mounts_bind attaches and closes them below ROOT_FD, read-only where "ro" is given. */
+int mounts_clone(const struct spec_mounts *mounts, int *trees, struct error *err);
+int mounts_bind(int root_fd, const struct spec_mounts *mounts, int *trees, struct error *err);
 
 /* In a cell: its own tmpfs of each. */
 int mounts_tmpfs(int root_fd, const struct spec_mounts *mounts, struct error *err);

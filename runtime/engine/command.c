@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -93,7 +94,9 @@ static int run_bare(const struct launch *l, int signals, struct error *err)
 int command_run(const struct plan *plan, struct error *err)
 {
         struct enter_plan enter = {.empty = cap_init(), .n_limits = plan->n_limits, .cwd = plan->cwd};
-        struct launch l = {.argv = plan->spec->process.args.v,
+        const struct spec_strv *args = &plan->spec->process.args;
+        CLEANUP_FREE char **argv = calloc(args->n + 1, sizeof *argv);
+        struct launch l = {.argv = argv,
                            .envp = plan->env,
                            .cwd = plan->cwd,
                            .stdin_fd = 0,
@@ -112,8 +115,9 @@ int command_run(const struct plan *plan, struct error *err)
         sigaddset(&set, SIGHUP);
         sigaddset(&set, SIGCHLD);
         CLEANUP_CLOSE int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (signals < 0 || enter.empty == NULL)
-                return error_set(err, "command", errno, "signalfd");
+        if (signals < 0 || enter.empty == NULL || argv == NULL)
+                return error_set(err, "command", errno, "prepare the command");
+        memcpy(argv, args->v, args->n * sizeof *argv);
         for (int i = 0; i < plan->n_limits; i++)
                 enter.limits[i] = plan->limits[i];
         if (!plan->isolated) {

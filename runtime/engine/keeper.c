@@ -103,6 +103,7 @@ static pid_t start(const struct launch *l, int cell_pidfd, int *ret_pidfd, struc
         if (n == (ssize_t)sizeof child_err) {
                 (void)waitpid(pid, NULL, 0);
                 (void)close(*ret_pidfd);
+                *ret_pidfd = -1;
                 *err = child_err;
                 return -(err->errnum != 0 ? err->errnum : EINVAL);
         }
