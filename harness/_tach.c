@@ -27,6 +27,7 @@
 #include "sandbox/enter.h"
 
 #define MAX_WORKERS 1024
+#define MAX_KEPT    1024 /* descriptors that workers inherit */
 
 /* The three calls that CPython documents for a fork by other means than os.fork (C API, Operating System
  * Utilities); they are outside the limited API's headers but in its stable exports. */
@@ -42,7 +43,7 @@ struct worker {
 
 static struct worker workers[MAX_WORKERS];
 static size_t n_workers;
-static int kept[64];
+static int kept[MAX_KEPT];
 static size_t n_kept;
 static struct enter_plan plan;
 
@@ -87,7 +88,7 @@ static PyObject *keep_fds(PyObject *self, PyObject *list)
         (void)self;
         if (n < 0)
                 return NULL;
-        if ((size_t)n > 56) {
+        if ((size_t)n > MAX_KEPT) {
                 PyErr_SetString(PyExc_ValueError, "too many descriptors to keep");
                 return NULL;
         }
@@ -187,7 +188,7 @@ static PyObject *worker_result(const struct run_head *head, const uint32_t *item
 static void become_worker(const int fds[3], int cell, int result_fd)
 {
         struct error err = {0};
-        int keep[64];
+        int keep[MAX_KEPT + 3];
 
         memcpy(keep, kept, n_kept * sizeof *kept);
         memcpy(keep + n_kept, fds, 3 * sizeof *fds);

@@ -242,6 +242,9 @@ static void end_test(struct run *run, struct worker *w, yajl_val usage, const st
 {
         const struct unit *u = &run->suite.units[w->part.unit];
         struct item *item = &run->suite.items[w->current];
+        const long long max_fail = run->plan->spec->tach.max_fail > 0
+                                       ? (long long)run->plan->spec->tach.max_fail
+                                       : run->suite.max_fail;
 
         item->finished = 1;
         check(run, result_send(&w->result, item, run->plan->isolated ? u->isolation : "none", u->why, usage,
@@ -249,8 +252,7 @@ static void end_test(struct run *run, struct worker *w, yajl_val usage, const st
         result_finish(&w->result);
         w->current = -1;
         w->test_bytes = 0;
-        if (run->plan->spec->tach.max_fail > 0 &&
-            run->stream.counts.failed >= (long)run->plan->spec->tach.max_fail)
+        if (max_fail > 0 && run->stream.counts.failed >= max_fail)
                 stop(run);
 }
 

@@ -39,6 +39,7 @@ struct suite {
         size_t n_reports, reports_capacity;
         char *pytest, *python; /* versions */
         long deselected;
+        long long max_fail; /* the project's own --maxfail or -x; 0: none */
         int exit;   /* pytest's exit code if collection ends the run, else 0 */
         char *text; /* what pytest printed about that, or NULL */
 };

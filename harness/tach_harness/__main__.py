@@ -1,0 +1,18 @@
+"""Entry point of the zygote: ``PYTHON .../tach_harness`` with TACH_CONTROL_FD in the environment."""
+
+import os
+import sys
+
+
+def start():
+    here = os.path.dirname(os.path.abspath(__file__))
+    # The package is imported by its own name; then nothing of Tach stays on the suite's path.
+    sys.path[0] = os.path.dirname(here)
+    from tach_harness import zygote
+
+    del sys.path[0]
+    return zygote.main(int(os.environ.pop("TACH_CONTROL_FD")))
+
+
+if __name__ == "__main__":
+    sys.exit(start())

@@ -1,0 +1,92 @@
+"""Which tests must share a worker: those that share a fixture of a wider scope than a test.
+
+A unit is a connected component over "uses the same instance of a class-, module-, package- or session-scoped
+fixture". pytest's own fixtures do not count, except those that stand for setup_module, setUpClass and the like.
+"""
+
+import pytest
+
+#: Widest last.
+SCOPES = ["test", "class", "module", "package", "session"]
+#: Plugins whose wider fixtures hold nothing that tests could share.
+_HARMLESS = ("_pytest.", "xdist.")
+#: Names that pytest gives the fixtures which call xunit's and unittest's set-up functions.
+_XUNIT = ("_xunit_setup_", "_unittest_setUp", "xunit_setup_", "unittest_setUp")
+
+
+class Unit:
+    """Items (indices, in collection order) that run in one worker, and why."""
+
+    def __init__(self):
+        self.items = []
+        self.isolation = "test"
+        self.why = ""
+
+
+def _used(item):
+    """The fixture definitions that ITEM uses, overridden ones only where the overriding one asks for them."""
+    info = getattr(item, "_fixtureinfo", None)
+    if info is None:
+        return
+    for name in info.names_closure:
+        for definition in reversed(info.name2fixturedefs.get(name) or ()):
+            yield name, definition
+            if name not in definition.argnames:
+                break
+
+
+def _counts(name, definition):
+    if definition.scope == "function":
+        return False
+    module = getattr(definition.func, "__module__", None) or ""
+    return name.startswith(_XUNIT) or not module.startswith(_HARMLESS)
+
+
+def _instance(item, definition):
+    """What tells two set-ups of the same definition apart: the class or module that it is set up for."""
+    if definition.scope == "class":
+        return item.getparent(pytest.Class) or item.getparent(pytest.Module) or item.parent
+    if definition.scope == "module":
+        return item.getparent(pytest.Module) or item.parent
+    return None
+
+
+def _label(name, definition):
+    if name.startswith(_XUNIT):
+        words = name.strip("_").split("_")
+        name = "setUpClass" if "setUpClass" in words else "_".join(words[1:3])
+    return f"{definition.scope} fixture '{name}'"
+
+
+def group(items):
+    """The units of ITEMS, ordered by their first item."""
+    parent = list(range(len(items)))
+
+    def find(i):
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    first_user = {}
+    shared = []  # (item index, scope, label) of each fixture with a second user
+    for index, item in enumerate(items):
+        for name, definition in _used(item):
+            if not _counts(name, definition):
+                continue
+            key = (id(definition), id(_instance(item, definition)))
+            other = first_user.setdefault(key, index)
+            if other != index:
+                a, b = find(other), find(index)
+                parent[max(a, b)] = min(a, b)
+                shared.append((index, definition.scope, name, definition))
+
+    units = {}
+    for index in range(len(items)):
+        units.setdefault(find(index), Unit()).items.append(index)
+    for index, scope, name, definition in shared:
+        unit = units[find(index)]
+        if SCOPES.index(scope) > SCOPES.index(unit.isolation):
+            unit.isolation = scope
+            unit.why = _label(name, definition)
+    return list(units.values())

@@ -1,0 +1,102 @@
+"""A worker: runs the items of its unit by pytest's own protocol and reports each, then ends.
+
+It is born by the clone that ``_tach.serve`` made, inside its cell, and never returns to the zygote's code.
+"""
+
+import os
+import resource
+import signal
+import traceback
+
+import pytest
+from _pytest.outcomes import Exit
+
+from tach_harness import output, reports
+from tach_harness.channel import Results, clip
+
+_exit = os._exit
+_getrusage = resource.getrusage
+_SELF = resource.RUSAGE_SELF
+
+
+class Reporter:
+    """The plugin that sends what pytest says about the item that runs."""
+
+    def __init__(self, config, results):
+        self.config = config
+        self.results = results
+        self.index = -1
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report):
+        self.results.send("report", i=self.index, **reports.fields(self.config, report))
+
+    def pytest_warning_recorded(self, warning_message, when, nodeid, location):
+        self.results.send("warning", **reports.warning_fields(warning_message, nodeid))
+
+
+def _usage(before):
+    after = _getrusage(_SELF)
+    return {
+        "cpu_s": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 6),
+        "max_rss_bytes": after.ru_maxrss * 1024,
+    }
+
+
+def python_handlers():
+    """The signals that Python handles: SIGINT, and what the suite installed while it was imported."""
+    found = ((number, signal.getsignal(number)) for number in signal.valid_signals())
+    return [(number, handler) for number, handler in found if callable(handler)]
+
+
+def _restore_handlers(handlers):
+    """The clone cleared them (CLONE_CLEAR_SIGHAND)."""
+    for number, handler in handlers:
+        signal.signal(number, handler)
+
+
+def _prepare_temporary_folder(config):
+    """A base folder that the zygote already chose must exist in this cell's own /tmp too."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    base = getattr(factory, "_basetemp", None)
+    if base is not None and not base.exists():
+        base.mkdir(parents=True, mode=0o700)
+
+
+def _run(session, indices, reporter):
+    items = session.items
+    for position, index in enumerate(indices):
+        item = items[index]
+        following = items[indices[position + 1]] if position + 1 < len(indices) else None
+        before = _getrusage(_SELF)
+        reporter.index = index
+        reporter.results.send("begin", i=index)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        reporter.results.send("end", i=index, usage=_usage(before))
+        if session.shouldstop:
+            raise Exit(str(session.shouldstop), 2)
+    reporter.results.send("done")
+
+
+def run(session, handlers, indices, result_fd, out_fd, err_fd):
+    """Runs ``session.items[i]`` for each of INDICES and ends the process. HANDLERS: see python_handlers."""
+    config = session.config
+    results = Results(result_fd)
+    code = 0
+    try:
+        _restore_handlers(handlers)
+        output.redirect(config, out_fd, err_fd)
+        _prepare_temporary_folder(config)
+        reporter = Reporter(config, results)
+        # only the worker's own plugin reports from here on
+        config.pluginmanager.register(reporter, "tach-worker")
+        _run(session, indices, reporter)
+    except Exit as e:
+        results.send("exit", reason=clip(str(e.msg)), returncode=2 if e.returncode is None else int(e.returncode))
+    except KeyboardInterrupt:
+        results.send("exit", reason="KeyboardInterrupt", returncode=2)
+    except BaseException:
+        code = 1
+        results.send("exit", reason="INTERNALERROR\n" + clip(traceback.format_exc()), returncode=3)
+    finally:
+        _exit(code)

@@ -1,0 +1,166 @@
+"""The zygote: one interpreter that imports pytest and the suite once; every worker is a clone of it."""
+
+import gc
+import json
+import os
+import socket
+import sys
+
+import pytest
+
+from tach_harness import _tach, output, reports, units, worker
+from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
+
+#: Bytes of the configuration packet at most.
+_PACKET = 1 << 20
+
+
+class Collector:
+    """The plugin that takes the place of pytest's run loop."""
+
+    def __init__(self, control, config):
+        self.control = control
+        self.settings = config
+        self.deselected = 0
+        self.errors = 0
+        self.answered = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config):
+        """Other runners that the project's settings switch on would run the tests a second time."""
+        option = config.option
+        for name, value in (("dist", "no"), ("numprocesses", None), ("tx", []), ("forked", False), ("xmlpath", None)):
+            if hasattr(option, name):
+                setattr(option, name, value)
+        self.max_fail = getattr(option, "maxfail", 0) or 0
+        option.maxfail = 0
+
+    def pytest_deselected(self, items):
+        self.deselected += len(items)
+
+    def pytest_collectreport(self, report):
+        if report.failed or report.skipped:
+            self.errors += report.failed
+            self.control.send("collect_report", **reports.collect_fields(self.config, report))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config):
+        self.config = config
+
+    def pytest_warning_recorded(self, warning_message, when, nodeid, location):
+        if os.getpid() == self.pid:
+            self.control.send("warning", **reports.warning_fields(warning_message, nodeid))
+
+    def answer(self, code, number=0, text=""):
+        """The last packet of the collection. CODE: 0 go on, else pytest's exit code."""
+        self.answered = True
+        self.control.send(
+            "collected",
+            n=number,
+            deselected=self.deselected,
+            errors=self.errors,
+            exit=code,
+            text=clip(text, MAX_PACKET_TEXT // 2),
+            maxfail=self.max_fail,
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session):
+        option = session.config.option
+        if session.testsfailed and not option.continue_on_collection_errors:
+            self.answer(2, text="errors during collection")
+            raise session.Interrupted("errors during collection")
+        if option.collectonly:
+            self.answer(4, text="--collect-only does not run tests: use tach list")
+            return True
+        if not session.items:
+            self.answer(1 if session.testsfailed else 5)
+            return True
+        self.serve(session)
+        return True
+
+    def serve(self, session):
+        """Sends what was collected, then makes workers until the engine has no more tests."""
+        groups = units.group(session.items)
+        of_item = {}
+        for number, unit in enumerate(groups):
+            self.control.send("unit", u=number, isolation=unit.isolation, why=clip(unit.why, 4000))
+            for index in unit.items:
+                of_item[index] = number
+        for index, item in enumerate(session.items):
+            file, line, _ = item.location
+            self.control.send(
+                "item",
+                i=index,
+                u=of_item[index],
+                nodeid=clip(item.nodeid, MAX_PACKET_TEXT),
+                file=clip(str(file), 4000),
+                line=(line or 0) + 1,
+            )
+        config = session.config
+        output.silence_terminal(config)
+        if not self.settings["isolated"] and getattr(config, "_tmp_path_factory", None) is not None:
+            config._tmp_path_factory.getbasetemp()  # one for all workers, as under pytest
+        _tach.keep_fds(_open_descriptors(self.control.fd))
+        handlers = worker.python_handlers()
+        gc.freeze()
+        self.answer(0, number=len(session.items))
+        born = _tach.serve(self.control.fd)
+        if born is not None:
+            _, indices, result_fd, out_fd, err_fd = born
+            config.pluginmanager.unregister(self)
+            worker.run(session, handlers, indices, result_fd, out_fd, err_fd)
+        # What the session's end would write of outcomes is not known here: the workers had them.
+        for name in ("lfplugin", "nfplugin", "stepwiseplugin"):
+            if config.pluginmanager.hasplugin(name):
+                config.pluginmanager.unregister(name=name)
+
+
+def _open_descriptors(control_fd):
+    """What workers inherit beside 0, 1 and 2: all that the suite opened while it was imported."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        fd = int(name)
+        try:
+            os.fstat(fd)
+        except OSError:  # the listing's own
+            continue
+        if fd > 2 and fd != control_fd:
+            found.append(fd)
+    return sorted(found)
+
+
+def _log_text():
+    """What this interpreter printed so far: standard output and error are one memory file of the engine's."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        size = os.fstat(1).st_size
+        return os.pread(1, MAX_PACKET_TEXT, max(0, size - MAX_PACKET_TEXT)).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def main(control_fd):
+    """Runs the zygote on the engine's socket CONTROL_FD. Returns the exit code."""
+    os.set_inheritable(control_fd, False)
+    with socket.socket(fileno=os.dup(control_fd)) as receiver:
+        settings = json.loads(receiver.recv(_PACKET))
+    control = Control(control_fd)
+    os.chdir(settings["cwd"])
+    # as `python -m pytest` would have it
+    sys.path.insert(0, os.getcwd())
+    sys.path[:0] = settings["pythonPath"]
+    sys.argv = [os.path.join(os.path.dirname(pytest.__file__), "__main__.py"), *settings["args"]]
+    _tach.configure(settings["seccompFd"], settings["cwd"], [tuple(limit) for limit in settings["rlimits"]])
+    control.send("header", pytest=pytest.__version__, python="{}.{}.{}".format(*sys.version_info[:3]))
+    collector = Collector(control, settings)
+    collector.pid = os.getpid()
+    collector.max_fail = 0
+    code = int(pytest.main(settings["args"], plugins=[collector]))
+    if not collector.answered:
+        text = _log_text()
+        if code in (0, 1):
+            code, text = 4, text + "\npytest ended without running tests: an option asks for something else\n"
+        collector.answer(code, text=text)
+    return 0
