@@ -12,7 +12,7 @@ GRAMMARS := scripts/grammars/node_modules
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
 SANDBOX_PKGS := libseccomp libcap mount libnl-3.0 libnl-route-3.0
-PKGS := yajl $(SANDBOX_PKGS)
+PKGS := yajl libxml-2.0 $(SANDBOX_PKGS)
 TACH_CFLAGS = -std=gnu17 -D_GNU_SOURCE -fPIC -I. $(WARN) $(CFLAGS) $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PKGS)))
 
 PYTHON_INCLUDE = $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("include"))')
@@ -23,6 +23,7 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 SPEC_OBJ     := $(call obj,$(call src,spec/base spec))
 SANDBOX_OBJ  := $(call obj,$(call src,sandbox))
 ENGINE_OBJ   := $(call obj,$(call src,runtime/engine))
+BASE_OBJ     := $(call obj,$(call src,runtime/base))
 DISCOVER_OBJ := $(call obj,$(call src,runtime/discover))
 FRONT_OBJ    := $(call obj,$(call src,runtime/front))
 GRAMMAR_OBJ  := $(patsubst %,$(BUILD)/obj/%.o,$(foreach g,tree-sitter-python @tree-sitter-grammars/tree-sitter-toml,$(g)/parser $(g)/scanner))
@@ -49,8 +50,8 @@ $(BUILD)/obj/%/parser.o: $(GRAMMARS)/%/src/parser.c
 $(BUILD)/obj/%/scanner.o: $(GRAMMARS)/%/src/scanner.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -fPIC -w -O2 $(filter -fsanitize%,$(CFLAGS)) -I$(<D) -c $< -o $@
-$(GRAMMARS)/%.c: | bootstrap
-	@test -e $@
+$(GRAMMARS)/%.c:
+	scripts/bootstrap
 
 $(BUILD)/libspec.a: $(SPEC_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
@@ -70,15 +71,15 @@ $(BUILD)/harness/%.py: harness/%.py
 	@mkdir -p $(@D)
 	cp $< $@
 
-$(BUILD)/tach-run: $(ENGINE_OBJ) $(BUILD)/libsandbox.a $(BUILD)/libspec.a
+$(BUILD)/tach-run: $(ENGINE_OBJ) $(BASE_OBJ) $(BUILD)/libsandbox.a $(BUILD)/libspec.a
 	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(shell pkg-config --libs $(PKGS))
-$(BUILD)/tach: $(FRONT_OBJ) $(DISCOVER_OBJ) $(GRAMMAR_OBJ) $(BUILD)/libspec.a
-	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(shell pkg-config --libs yajl) -ltree-sitter
+$(BUILD)/tach: $(FRONT_OBJ) $(DISCOVER_OBJ) $(BASE_OBJ) $(GRAMMAR_OBJ) $(BUILD)/libspec.a
+	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(shell pkg-config --libs yajl libxml-2.0) -ltree-sitter
 
-UNIT_LIBS := $(filter-out %/main.o,$(ENGINE_OBJ) $(DISCOVER_OBJ) $(FRONT_OBJ)) $(if $(DISCOVER_OBJ)$(FRONT_OBJ),$(GRAMMAR_OBJ)) $(BUILD)/libsandbox.a $(BUILD)/libspec.a
+UNIT_LIBS := $(filter-out %/main.o,$(BASE_OBJ) $(ENGINE_OBJ) $(DISCOVER_OBJ) $(FRONT_OBJ)) $(if $(DISCOVER_OBJ)$(FRONT_OBJ),$(GRAMMAR_OBJ)) $(BUILD)/libsandbox.a $(BUILD)/libspec.a
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(shell pkg-config --libs $(PKGS)) $(if $(DISCOVER_OBJ),-ltree-sitter) -lcmocka
+	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(shell pkg-config --libs $(PKGS)) -ltree-sitter -lcmocka
 
 bootstrap:
 	scripts/bootstrap
@@ -132,7 +133,7 @@ format:
 	clang-format -i $(C_FILES)
 
 LINT_C = $(filter spec/% sandbox/% runtime/% harness/%,$(filter %.c,$(C_FILES)))
-TIDY_FLAGS = -std=gnu17 -D_GNU_SOURCE -I. $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PKGS) libxml-2.0)) -isystem $(PYTHON_INCLUDE)
+TIDY_FLAGS = -std=gnu17 -D_GNU_SOURCE -I. $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PKGS))) -isystem $(PYTHON_INCLUDE)
 tidy:
 	printf '%s\n' $(LINT_C) | xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS) 2>/dev/null' tidy
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "harness/run_message.h"
-#include "runtime/engine/json.h"
+#include "runtime/base/json.h"
 #include "runtime/engine/zygote.h"
 #include "spec/base/cleanup.h"
 

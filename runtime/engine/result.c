@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/engine/event.h"
-#include "runtime/engine/json.h"
+#include "runtime/base/json.h"
 #include "spec/base/cleanup.h"
 
 #define OUTPUT_TAIL (256 * 1024) /* bytes of a dead worker's output that are shown */

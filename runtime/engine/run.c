@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "harness/run_message.h"
-#include "runtime/engine/json.h"
+#include "runtime/base/json.h"
 #include "runtime/engine/stream.h"
 #include "runtime/engine/suite.h"
 #include "runtime/engine/worker.h"

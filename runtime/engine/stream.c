@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/engine/event.h"
-#include "runtime/engine/json.h"
+#include "runtime/base/json.h"
 
 #ifndef TACH_VERSION
 #define TACH_VERSION "0.1.0"

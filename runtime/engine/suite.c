@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/engine/json.h"
+#include "runtime/base/json.h"
 
 static int grow(void *array, size_t n, size_t *capacity, size_t size)
 {

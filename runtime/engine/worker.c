@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtime/engine/json.h"
+#include "runtime/base/json.h"
 #include "sandbox/cgroup.h"
 
 int worker_read(struct worker *w)

@@ -18,7 +18,7 @@
 
 #include "harness/run_message.h"
 #include "runtime/engine/event.h"
-#include "runtime/engine/json.h"
+#include "runtime/base/json.h"
 #include "spec/base/cleanup.h"
 
 #define PACKET_MAX   (256 * 1024)

@@ -1,5 +1,5 @@
 /* How it works: nesting is counted before yajl sees the text. */
-#include "runtime/engine/json.h"
+#include "runtime/base/json.h"
 
 #include <string.h>
 

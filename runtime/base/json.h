@@ -1,8 +1,8 @@
 /*
  * json: what untrusted processes sent, parsed by yajl within bounds, and its fields.
  */
-#ifndef TACH_ENGINE_JSON_H
-#define TACH_ENGINE_JSON_H
+#ifndef TACH_BASE_JSON_H
+#define TACH_BASE_JSON_H
 
 #include <stddef.h>
 #include <yajl/yajl_tree.h>
