@@ -1,0 +1,274 @@
+/* How it works: getopt_long over one table; an entry says which setting it gives, or that it is pytest's. */
+#include "runtime/front/args.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/names.h"
+
+const char args_help[] =
+    "usage: tach [OPTIONS] [PATH[::NODE]...] [-- PYTEST_OPTIONS]\n"
+    "       tach list [PATH[::NODE]...]     node ids, one a line, found without starting Python\n"
+    "       tach spec [OPTIONS] [PATH...]   the run.json that such a run would use\n"
+    "\n"
+    "Runs a pytest suite, every test in a sandbox of its own.\n"
+    "\n"
+    "which tests\n"
+    "  -k EXPR, -m EXPR              as pytest: by name, by marker\n"
+    "  --deselect ID, --ignore PATH, --ignore-glob GLOB\n"
+    "  -x, --exitfirst               stop after the first failure\n"
+    "  --maxfail N                   stop after N failures\n"
+    "how\n"
+    "  -n, --workers N|auto          tests at a time (default: one per CPU)\n"
+    "  --timeout SECONDS             for each test (default 60; 0: none)\n"
+    "  --no-isolation                forked workers without sandboxes\n"
+    "  --enforce required|best-effort\n"
+    "                                what cannot be enforced ends the run, or is reported (default "
+    "required)\n"
+    "  --python PATH                 the interpreter (default: TACH_PYTHON, the active virtual environment,\n"
+    "                                .venv of the project, /usr/bin/python3)\n"
+    "  --rootdir PATH, -c FILE, -o NAME=VALUE, -p PLUGIN, -W FILTER, --import-mode MODE, --lf, --ff,\n"
+    "  --strict-markers, --strict-config, --runxfail, --doctest-modules, --continue-on-collection-errors\n"
+    "                                as pytest\n"
+    "report\n"
+    "  -v, --verbose; -q, --quiet    more, less\n"
+    "  --format human|json           json: the event stream, one object a line\n"
+    "  --junit-xml PATH              as pytest writes it\n"
+    "  --tb STYLE, -l, --showlocals  as pytest\n"
+    "  --durations N                 the N slowest tests\n"
+    "  --color auto|yes|no\n"
+    "  --version, -h, --help\n"
+    "\n"
+    "Settings may also stand in pyproject.toml ([tool.tach]: workers, timeout, max-fail, isolation, "
+    "enforce,\n"
+    "python, format, junit-xml, color, durations, pytest-args) and in the environment (TACH_WORKERS, ...); a "
+    "flag\n"
+    "beats a variable, a variable beats the file. Exit codes are pytest's: 0 passed, 1 failed, 2 "
+    "interrupted,\n"
+    "3 internal error, 4 wrong use, 5 no tests.\n";
+
+enum {
+        OPT_PYTEST = 256, /* handed to pytest as it is */
+        OPT_TIMEOUT,
+        OPT_MAXFAIL,
+        OPT_NO_ISOLATION,
+        OPT_ENFORCE,
+        OPT_PYTHON,
+        OPT_FORMAT,
+        OPT_JUNIT_XML,
+        OPT_COLOR,
+        OPT_DURATIONS,
+        OPT_ROOTDIR,
+        OPT_VERSION
+};
+
+static const struct option options[] = {
+    {"workers", required_argument, NULL, 'n'},
+    {"numprocesses", required_argument, NULL, 'n'},
+    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"exitfirst", no_argument, NULL, 'x'},
+    {"maxfail", required_argument, NULL, OPT_MAXFAIL},
+    {"no-isolation", no_argument, NULL, OPT_NO_ISOLATION},
+    {"enforce", required_argument, NULL, OPT_ENFORCE},
+    {"python", required_argument, NULL, OPT_PYTHON},
+    {"format", required_argument, NULL, OPT_FORMAT},
+    {"junit-xml", required_argument, NULL, OPT_JUNIT_XML},
+    {"junitxml", required_argument, NULL, OPT_JUNIT_XML},
+    {"color", required_argument, NULL, OPT_COLOR},
+    {"durations", required_argument, NULL, OPT_DURATIONS},
+    {"rootdir", required_argument, NULL, OPT_ROOTDIR},
+    {"verbose", no_argument, NULL, 'v'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {"help", no_argument, NULL, 'h'},
+    {"deselect", required_argument, NULL, OPT_PYTEST},
+    {"ignore", required_argument, NULL, OPT_PYTEST},
+    {"ignore-glob", required_argument, NULL, OPT_PYTEST},
+    {"tb", required_argument, NULL, OPT_PYTEST},
+    {"showlocals", no_argument, NULL, OPT_PYTEST},
+    {"override-ini", required_argument, NULL, OPT_PYTEST},
+    {"import-mode", required_argument, NULL, OPT_PYTEST},
+    {"confcutdir", required_argument, NULL, OPT_PYTEST},
+    {"lf", no_argument, NULL, OPT_PYTEST},
+    {"last-failed", no_argument, NULL, OPT_PYTEST},
+    {"ff", no_argument, NULL, OPT_PYTEST},
+    {"failed-first", no_argument, NULL, OPT_PYTEST},
+    {"strict-markers", no_argument, NULL, OPT_PYTEST},
+    {"strict-config", no_argument, NULL, OPT_PYTEST},
+    {"runxfail", no_argument, NULL, OPT_PYTEST},
+    {"doctest-modules", no_argument, NULL, OPT_PYTEST},
+    {"continue-on-collection-errors", no_argument, NULL, OPT_PYTEST},
+    {"capture", required_argument, NULL, OPT_PYTEST},
+    {NULL, 0, NULL, 0},
+};
+
+static int give(struct settings *s, enum setting which, const char *text, const char *option,
+                struct error *err)
+{
+        return settings_give(s, which, text, option, RANK_FLAG, err);
+}
+
+/* OPTION[=VALUE] or the two words of a short option, for pytest. */
+static int hand_over(struct settings *s, const char *option, const char *value, struct error *err)
+{
+        struct buf word = {0};
+        int r = buf_adds(&word, option);
+
+        if (r == 0 && value != NULL)
+                r = buf_addf(&word, "%s%s", option[1] == '-' ? "=" : "", value);
+        if (r == 0)
+                r = spec_strv_add(&s->pytest_args, word.data);
+        buf_finish(&word);
+        return r < 0 ? error_set(err, "usage", ENOMEM, "%s", option) : 0;
+}
+
+static int unknown(const char *word, struct error *err)
+{
+        const char *known[sizeof options / sizeof *options];
+        const char *name = word + strspn(word, "-"), *meant;
+        char bare[64];
+        size_t n = 0;
+
+        for (; options[n].name != NULL; n++)
+                known[n] = options[n].name;
+        known[n] = NULL;
+        (void)snprintf(bare, sizeof bare, "%.*s", (int)strcspn(name, "="), name);
+        meant = word[1] == '-' ? names_nearest(known, bare) : NULL;
+        (void)error_set(err, "usage", 0, "unknown option %.80s", word);
+        if (meant != NULL)
+                error_hint(err, "did you mean --%s?", meant);
+        else
+                error_hint(err, "see tach --help; options of pytest and its plugins may follow after --");
+        return -EINVAL;
+}
+
+static int set_text(char **at, const char *text, struct error *err)
+{
+        free(*at);
+        *at = strdup(text);
+        return *at != NULL ? 0 : error_set(err, "usage", ENOMEM, "%s", text);
+}
+
+static int take(struct args *a, struct settings *s, int c, int index, const char *word, struct error *err)
+{
+        char option[3] = {'-', (char)c, '\0'}, named[64];
+
+        switch (c) {
+        case 'n':
+                return give(s, SETTING_WORKERS, optarg, "--workers", err);
+        case OPT_TIMEOUT:
+                return give(s, SETTING_TIMEOUT, optarg, "--timeout", err);
+        case 'x':
+                return give(s, SETTING_MAX_FAIL, "1", "-x", err);
+        case OPT_MAXFAIL:
+                return give(s, SETTING_MAX_FAIL, optarg, "--maxfail", err);
+        case OPT_NO_ISOLATION:
+                return give(s, SETTING_ISOLATION, "none", "--no-isolation", err);
+        case OPT_ENFORCE:
+                return give(s, SETTING_ENFORCE, optarg, "--enforce", err);
+        case OPT_PYTHON:
+                return give(s, SETTING_PYTHON, optarg, "--python", err);
+        case OPT_FORMAT:
+                return give(s, SETTING_FORMAT, optarg, "--format", err);
+        case OPT_JUNIT_XML:
+                return give(s, SETTING_JUNIT_XML, optarg, "--junit-xml", err);
+        case OPT_COLOR:
+                return give(s, SETTING_COLOR, optarg, "--color", err);
+        case OPT_DURATIONS:
+                return give(s, SETTING_DURATIONS, optarg, "--durations", err);
+        case OPT_ROOTDIR:
+                return set_text(&a->rootdir, optarg, err);
+        case 'v':
+                a->verbosity++;
+                return hand_over(s, "-v", NULL, err);
+        case 'q':
+                a->verbosity--;
+                return 0;
+        case 'h':
+                a->command = COMMAND_HELP;
+                return 0;
+        case OPT_VERSION:
+                a->command = COMMAND_VERSION;
+                return 0;
+        case 's':
+                (void)error_set(err, "usage", 0,
+                                "-s: output cannot be left uncaptured, tests run side by side");
+                error_hint(err, "the output of a test that fails is shown with it");
+                return -EINVAL;
+        case 'c':
+                if (set_text(&a->config_file, optarg, err) < 0)
+                        return -ENOMEM;
+                return hand_over(s, option, optarg, err);
+        case 'k':
+        case 'm':
+        case 'p':
+        case 'o':
+        case 'W':
+        case 'r':
+                return hand_over(s, option, optarg, err);
+        case 'l':
+                return hand_over(s, option, NULL, err);
+        case OPT_PYTEST:
+                (void)snprintf(named, sizeof named, "--%s", options[index].name);
+                return hand_over(s, named, optarg, err);
+        case ':':
+                return error_set(err, "usage", 0, "%.80s: a value is missing", word);
+        default:
+                return unknown(word, err);
+        }
+}
+
+int args_parse(struct args *ret, struct settings *s, int argc, char **argv, struct error *err)
+{
+        static const struct {
+                const char *word;
+                enum command command;
+        } commands[] = {{"list", COMMAND_LIST}, {"spec", COMMAND_SPEC}, {"run", COMMAND_RUN}};
+        struct args a = {0};
+        int first = 1, r = 0, c, index = 0;
+
+        for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
+                if (strcmp(argv[1], commands[i].word) == 0) {
+                        a.command = commands[i].command;
+                        first = 2;
+                }
+        opterr = 0;
+        optind = first;
+        while (r == 0) {
+                int at = optind;
+
+                /* in order: what stands after "--" is pytest's */
+                c = getopt_long(argc, argv, "-:n:k:m:p:o:W:c:r:xvqhsl", options, &index);
+                if (c == -1)
+                        break;
+                if (c == 1)
+                        r = spec_strv_add(&a.paths, optarg) < 0
+                                ? error_set(err, "usage", ENOMEM, "%s", optarg)
+                                : 0;
+                else
+                        r = take(&a, s, c, index, argv[at < argc ? at : argc - 1], err);
+        }
+        for (int i = optind; r == 0 && i < argc; i++)
+                r = spec_strv_add(&s->pytest_args, argv[i]) < 0
+                        ? error_set(err, "usage", ENOMEM, "%s", argv[i])
+                        : 0;
+        if (r < 0) {
+                args_finish(&a);
+                return r;
+        }
+        *ret = a;
+        return 0;
+}
+
+void args_finish(struct args *args)
+{
+        for (size_t i = 0; i < args->paths.n; i++)
+                free(args->paths.v[i]);
+        free(args->paths.v);
+        free(args->rootdir);
+        free(args->config_file);
+        *args = (struct args){0};
+}

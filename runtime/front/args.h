@@ -1,0 +1,28 @@
+/*
+ * args: the command line of tach.
+ */
+#ifndef TACH_FRONT_ARGS_H
+#define TACH_FRONT_ARGS_H
+
+#include "runtime/front/settings.h"
+#include "spec/base/error.h"
+#include "spec/spec.h"
+
+enum command { COMMAND_RUN, COMMAND_LIST, COMMAND_SPEC, COMMAND_VERSION, COMMAND_HELP };
+
+struct args {
+        enum command command;
+        struct spec_strv paths; /* PATH[::NODE], as given */
+        char *rootdir;          /* --rootdir, NULL: found */
+        char *config_file;      /* -c, NULL: found */
+        int verbosity;          /* -v counts up, -q down */
+};
+
+/* Parses ARGV; settings go to S with RANK_FLAG, pytest's own options to S->pytest_args.
+ * Errors: phase "usage", with the nearest option as hint. */
+int args_parse(struct args *ret, struct settings *s, int argc, char **argv, struct error *err);
+void args_finish(struct args *args);
+
+extern const char args_help[];
+
+#endif

@@ -1,0 +1,154 @@
+/* How it works: names[] is the one list; the variable's name is the file's in capitals. */
+#include "runtime/front/settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/names.h"
+
+static const char *const names[] = {"workers", "timeout", "max-fail",  "isolation", "enforce",
+                                    "python",  "format",  "junit-xml", "color",     "durations"};
+
+const char *settings_name(enum setting which)
+{
+        return which < SETTING_COUNT ? names[which] : NULL;
+}
+
+int settings_give(struct settings *s, enum setting which, const char *text, const char *origin,
+                  enum rank rank, struct error *err)
+{
+        char *copy, *from;
+
+        if (s->v[which].rank > rank)
+                return 0;
+        copy = strdup(text);
+        from = strdup(origin);
+        if (copy == NULL || from == NULL) {
+                free(copy);
+                free(from);
+                return error_set(err, "settings", ENOMEM, "%s", origin);
+        }
+        free(s->v[which].text);
+        free(s->v[which].origin);
+        s->v[which].text = copy;
+        s->v[which].origin = from;
+        s->v[which].rank = rank;
+        return 0;
+}
+
+int settings_from_environment(struct settings *s, char *const *environ, struct error *err)
+{
+        for (size_t i = 0; i < SETTING_COUNT; i++) {
+                char variable[32];
+                size_t n = (size_t)snprintf(variable, sizeof variable, "TACH_%s", names[i]);
+
+                for (char *p = variable; *p != '\0'; p++)
+                        *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+                for (size_t k = 0; environ[k] != NULL; k++)
+                        if (strncmp(environ[k], variable, n) == 0 && environ[k][n] == '=') {
+                                int r = settings_give(s, (enum setting)i, environ[k] + n + 1, variable,
+                                                      RANK_VARIABLE, err);
+
+                                if (r < 0)
+                                        return r;
+                        }
+        }
+        return 0;
+}
+
+static int refuse(const struct settings *s, enum setting which, struct error *err, const char *expected)
+{
+        return error_set(err, "settings", 0, "%s: expected %s, found \"%.60s\"", s->v[which].origin, expected,
+                         s->v[which].text);
+}
+
+static int choose_number(const struct settings *s, enum setting which, uint32_t max, uint32_t *ret,
+                         struct error *err)
+{
+        char expected[64], *end;
+        unsigned long v;
+
+        if (s->v[which].text == NULL)
+                return 0;
+        v = strtoul(s->v[which].text, &end, 10);
+        if (*end != '\0' || !isdigit((unsigned char)s->v[which].text[0]) || v > max) {
+                (void)snprintf(expected, sizeof expected, "a whole number up to %u", max);
+                return refuse(s, which, err, expected);
+        }
+        *ret = (uint32_t)v;
+        return 0;
+}
+
+static int choose_word(const struct settings *s, enum setting which, const char *const *words,
+                       const char *expected, int otherwise, struct error *err)
+{
+        int i = otherwise;
+
+        if (s->v[which].text != NULL) {
+                i = names_find(words, s->v[which].text);
+                if (i < 0)
+                        return refuse(s, which, err, expected);
+        }
+        return i;
+}
+
+int settings_choose(const struct settings *s, struct choices *ret, struct error *err)
+{
+        static const char *const formats[] = {"human", "json", NULL};
+        static const char *const colors[] = {"auto", "yes", "no", NULL};
+        struct choices c = {.timeout = 60.0};
+        char *end;
+        int i, r = 0;
+
+        if (s->v[SETTING_WORKERS].text != NULL && strcmp(s->v[SETTING_WORKERS].text, "auto") != 0)
+                r = choose_number(s, SETTING_WORKERS, 1024, &c.workers, err);
+        if (r == 0)
+                r = choose_number(s, SETTING_MAX_FAIL, 1000000, &c.max_fail, err);
+        if (r == 0)
+                r = choose_number(s, SETTING_DURATIONS, 1000000, &c.durations, err);
+        if (r < 0)
+                return r;
+        if (s->v[SETTING_TIMEOUT].text != NULL) {
+                c.timeout = strtod(s->v[SETTING_TIMEOUT].text, &end);
+                if (*end != '\0' || end == s->v[SETTING_TIMEOUT].text ||
+                    !(c.timeout >= 0 && c.timeout <= 604800))
+                        return refuse(s, SETTING_TIMEOUT, err, "seconds, 0 to 604800 (0: no limit)");
+        }
+        i = choose_word(s, SETTING_ISOLATION, names_isolation, "\"cell\" or \"none\"", SPEC_ISOLATION_CELL,
+                        err);
+        if (i < 0)
+                return i;
+        c.isolation = (enum spec_isolation)i;
+        i = choose_word(s, SETTING_ENFORCE, names_enforce, "\"required\" or \"best-effort\"",
+                        SPEC_ENFORCE_REQUIRED, err);
+        if (i < 0)
+                return i;
+        c.enforce = (enum spec_enforce)i;
+        i = choose_word(s, SETTING_FORMAT, formats, "\"human\" or \"json\"", FORMAT_HUMAN, err);
+        if (i < 0)
+                return i;
+        c.format = (enum format)i;
+        i = choose_word(s, SETTING_COLOR, colors, "\"auto\", \"yes\" or \"no\"", COLOR_AUTO, err);
+        if (i < 0)
+                return i;
+        c.color = (enum color)i;
+        c.python = s->v[SETTING_PYTHON].text;
+        c.junit_xml = s->v[SETTING_JUNIT_XML].text;
+        *ret = c;
+        return 0;
+}
+
+void settings_finish(struct settings *s)
+{
+        for (size_t i = 0; i < SETTING_COUNT; i++) {
+                free(s->v[i].text);
+                free(s->v[i].origin);
+        }
+        for (size_t i = 0; i < s->pytest_args.n; i++)
+                free(s->pytest_args.v[i]);
+        free(s->pytest_args.v);
+        *s = (struct settings){0};
+}

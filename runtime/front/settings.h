@@ -1,0 +1,68 @@
+/*
+ * settings: what a run can be told by a flag, a TACH_* variable or [tool.tach] in pyproject.toml. A flag
+ * beats a variable, a variable beats the file.
+ */
+#ifndef TACH_FRONT_SETTINGS_H
+#define TACH_FRONT_SETTINGS_H
+
+#include <stdint.h>
+
+#include "spec/base/error.h"
+#include "spec/spec.h"
+
+enum setting {
+        SETTING_WORKERS,
+        SETTING_TIMEOUT,
+        SETTING_MAX_FAIL,
+        SETTING_ISOLATION,
+        SETTING_ENFORCE,
+        SETTING_PYTHON,
+        SETTING_FORMAT,
+        SETTING_JUNIT_XML,
+        SETTING_COLOR,
+        SETTING_DURATIONS,
+        SETTING_COUNT
+};
+
+enum rank { RANK_DEFAULT, RANK_FILE, RANK_VARIABLE, RANK_FLAG };
+
+/* Texts as they were given, with where. */
+struct settings {
+        struct {
+                char *text;
+                char *origin; /* "--timeout", "TACH_TIMEOUT", "pyproject.toml:12: timeout" */
+                enum rank rank;
+        } v[SETTING_COUNT];
+        struct spec_strv pytest_args; /* of the file first, then of the command line */
+};
+
+enum format { FORMAT_HUMAN, FORMAT_JSON };
+enum color { COLOR_AUTO, COLOR_YES, COLOR_NO };
+
+/* The same, checked. Strings are the settings'. */
+struct choices {
+        uint32_t workers, max_fail, durations;
+        double timeout;
+        enum spec_isolation isolation;
+        enum spec_enforce enforce;
+        enum format format;
+        enum color color;
+        const char *python, *junit_xml; /* NULL: not given */
+};
+
+/* The setting's name in the file ("max-fail"), or NULL past the last. */
+const char *settings_name(enum setting which);
+
+/* Gives WHICH the value TEXT unless a higher rank has. */
+int settings_give(struct settings *s, enum setting which, const char *text, const char *origin,
+                  enum rank rank, struct error *err);
+
+/* Takes the TACH_* variables of ENVIRON. */
+int settings_from_environment(struct settings *s, char *const *environ, struct error *err);
+
+/* Checks every value. Errors: phase "settings", what = "ORIGIN: reason". */
+int settings_choose(const struct settings *s, struct choices *ret, struct error *err);
+
+void settings_finish(struct settings *s);
+
+#endif
