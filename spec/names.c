@@ -85,11 +85,11 @@ static size_t distance(const char *a, const char *b)
 const char *names_nearest(const char *const *list, const char *name)
 {
         const char *nearest = NULL;
-        size_t best = 1 + strlen(name) / 3, d;
+        size_t best = 2 + strlen(name) / 3, d;
 
         for (size_t i = 0; strlen(name) < 40 && list[i] != NULL; i++) {
-                d = strlen(list[i]) < 40 ? distance(name, list[i]) : best + 1;
-                if (d <= best) {
+                d = strlen(list[i]) < 40 ? distance(name, list[i]) : best;
+                if (d < best) {
                         best = d;
                         nearest = list[i];
                 }

@@ -1,5 +1,6 @@
 /* How it works: yajl calls back at the end of each token. What lies between two of them is only white space,
- * commas and colons, so the start of a token is found by skipping those from the end of the one before. */
+ * commas and colons, so the start of a token is found by skipping those from the end of the one before. What
+ * yajl lets pass though it is not JSON (white space, UTF-8, surrogates) is checked in the text itself. */
 #include "spec/node.h"
 
 #include <errno.h>
@@ -10,7 +11,14 @@
 #include <yajl/yajl_parse.h>
 
 #include "spec/base/buf.h"
+#include "spec/base/utf8.h"
 #include "spec/spec.h"
+
+#define TEXT_(x) #x
+#define TEXT(x)  TEXT_(x)
+
+static const char too_deep[] = "nested deeper than " TEXT(SPEC_MAX_DEPTH);
+static const char no_space[] = "not JSON: a vertical tab or form feed";
 
 struct builder {
         struct document *doc;
@@ -20,6 +28,7 @@ struct builder {
         size_t key_offset;
         size_t end; /* of the token before */
         unsigned depth;
+        size_t n_values;
         struct error *err;
         int failed;
 };
@@ -32,6 +41,15 @@ const char *node_type_name(enum node_type type)
         return names[type];
 }
 
+/* ".key", or ["key"] where the key is not a plain word. */
+static void add_key(struct buf *out, const char *key)
+{
+        static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+        (void)buf_addf(out, key[0] != '\0' && key[strspn(key, plain)] == '\0' ? ".%s" : "[\"%s\"]",
+                       UTF8_SHOW(key));
+}
+
 static void add_path(struct buf *out, const struct node *n)
 {
         if (n == NULL || n->parent == NULL) {
@@ -40,67 +58,134 @@ static void add_path(struct buf *out, const struct node *n)
         }
         add_path(out, n->parent);
         if (n->key != NULL)
-                (void)buf_addf(out, ".%.64s", n->key);
+                add_key(out, n->key);
         else
                 (void)buf_addf(out, "[%zu]", n->index);
 }
 
-static int fail_at(const struct document *doc, const struct node *path, size_t offset, struct error *err,
+static int fail_at(const struct document *doc, const char *path, size_t offset, struct error *err,
                    const char *reason)
 {
-        struct buf where = {0};
+        char origin[160], shown[320];
         size_t line = 1, column = 1;
 
         for (size_t i = 0; i < offset && i < doc->len; i++) {
-                column++;
                 if (doc->text[i] == '\n') {
                         line++;
                         column = 1;
+                } else if ((doc->text[i] & 0xc0) != 0x80) {
+                        column++; /* continuation bytes stand in their character's column */
                 }
         }
-        add_path(&where, path);
-        (void)error_set(err, "spec", 0, "%.200s:%zu:%zu: %.300s: %s", doc->origin, line, column,
-                        where.data != NULL ? where.data : "$", reason);
-        buf_finish(&where);
-        return -EINVAL;
+        return error_set(err, "spec", 0, "%s:%zu:%zu: %s: %s", utf8_show(origin, sizeof origin, doc->origin),
+                         line, column, utf8_show(shown, sizeof shown, path), reason);
 }
 
 int node_fail(const struct document *doc, const struct node *n, int at_key, struct error *err,
               const char *fmt, ...)
 {
-        char reason[256];
+        CLEANUP_BUF struct buf path = {0};
+        char reason[192];
         va_list ap;
 
         va_start(ap, fmt);
         (void)vsnprintf(reason, sizeof reason, fmt, ap);
         va_end(ap);
-        return fail_at(doc, n, at_key ? n->key_offset : n->offset, err, reason);
+        add_path(&path, n);
+        return fail_at(doc, path.data != NULL ? path.data : "$", at_key ? n->key_offset : n->offset, err,
+                       reason);
 }
 
+/* Fails at OFFSET, in the path of the value that is being read. */
 static int stop(struct builder *b, size_t offset, const char *reason)
 {
+        CLEANUP_BUF struct buf path = {0};
+
+        add_path(&path, b->open);
+        if (b->key != NULL)
+                add_key(&path, b->key);
+        else if (b->open != NULL && b->open->type == NODE_ARRAY)
+                (void)buf_addf(&path, "[%zu]", b->open->n);
         b->failed = 1;
-        (void)fail_at(b->doc, b->open, offset, b->err, reason);
+        (void)fail_at(b->doc, path.data != NULL ? path.data : "$", offset, b->err, reason);
         return 0;
 }
 
-/* The offset of the token that was just read. */
-static size_t token_start(struct builder *b)
+static size_t skip(const struct builder *b, const char *bytes)
 {
         const char *text = b->doc->text;
         size_t i = b->end;
 
-        while (i < b->doc->len && strchr(" \t\r\n,:", text[i]) != NULL && text[i] != '\0')
+        while (i < b->doc->len && text[i] != '\0' && strchr(bytes, text[i]) != NULL)
                 i++;
-        b->end = yajl_get_bytes_consumed(b->yajl);
         return i;
 }
 
+/* Sets *RET to the offset of the token that was just read. */
+static int token_start(struct builder *b, size_t *ret)
+{
+        *ret = skip(b, " \t\r\n,:");
+        if (*ret < b->doc->len && (b->doc->text[*ret] == '\v' || b->doc->text[*ret] == '\f'))
+                return stop(b, *ret, no_space); /* yajl takes it for white space */
+        b->end = yajl_get_bytes_consumed(b->yajl);
+        return 1;
+}
+
+/* 0xffff and more: not an escape of UTF-16. */
+static unsigned escape(const char *s, size_t n)
+{
+        unsigned v = 0;
+
+        if (n < 6 || s[0] != '\\' || s[1] != 'u')
+                return 0x10000;
+        for (int i = 2; i < 6; i++)
+                v = v << 4 | (unsigned)(s[i] <= '9' ? s[i] - '0' : (s[i] | 0x20) - 'a' + 10);
+        return v;
+}
+
+/* Checks the string that was just read and starts at START, as it is written: yajl itself takes overlong
+ * UTF-8 and halves of surrogate pairs. */
+static int check_string(struct builder *b, size_t start)
+{
+        const char *text = b->doc->text;
+
+        for (size_t i = start; i < b->end;) {
+                const size_t left = b->end - i;
+                unsigned v = escape(text + i, left);
+                size_t length = v > 0xffff && text[i] == '\\' && left > 1 ? 2 : utf8_char(text + i, left);
+
+                if (v <= 0xffff)
+                        length = 6;
+                if (length == 0)
+                        return stop(b, i, "not UTF-8");
+                if (v == 0)
+                        return stop(b, i, "a string must not contain \\u0000");
+                if (v >= 0xd800 && v <= 0xdbff) {
+                        v = escape(text + i + 6, left - 6);
+                        length = v >= 0xdc00 && v <= 0xdfff ? 12 : 0;
+                } else if (v >= 0xdc00 && v <= 0xdfff) {
+                        length = 0;
+                }
+                if (length == 0)
+                        return stop(b, i, "half of a surrogate pair");
+                i += length;
+        }
+        return 1;
+}
+
+/* The next value, whose place is kept; NULL after a failure. */
 static struct node *add(struct builder *b, enum node_type type)
 {
-        struct node *n = calloc(1, sizeof *n);
-        size_t offset = token_start(b);
+        struct node *n;
+        size_t offset;
 
+        if (!token_start(b, &offset) || (type == NODE_STRING && !check_string(b, offset)))
+                return NULL;
+        if (++b->n_values > NODE_MAX_VALUES) {
+                (void)stop(b, offset, "more than 1048576 values");
+                return NULL;
+        }
+        n = calloc(1, sizeof *n);
         if (n == NULL) {
                 (void)stop(b, offset, "not enough memory");
                 return NULL;
@@ -144,8 +229,6 @@ static int on_text(struct builder *b, enum node_type type, const char *text, siz
 
         if (n == NULL)
                 return 0;
-        if (memchr(text, '\0', len) != NULL)
-                return stop(b, n->offset, "a string must not contain \\u0000");
         n->text = strndup(text, len);
         return n->text != NULL ? 1 : stop(b, n->offset, "not enough memory");
 }
@@ -164,37 +247,30 @@ static int on_key(void *ctx, const unsigned char *text, size_t len)
 {
         struct builder *b = ctx;
 
-        b->key_offset = token_start(b);
-        if (memchr(text, '\0', len) != NULL)
-                return stop(b, b->key_offset, "a key must not contain \\u0000");
+        if (!token_start(b, &b->key_offset) || !check_string(b, b->key_offset))
+                return 0;
         if (b->open->n >= NODE_MAX_KEYS)
                 return stop(b, b->key_offset, "more than 1024 keys");
         b->key = strndup((const char *)text, len);
         if (b->key == NULL)
                 return stop(b, b->key_offset, "not enough memory");
         for (const struct node *n = b->open->first; n != NULL; n = n->next)
-                if (strcmp(n->key, b->key) == 0) {
-                        char reason[128];
-
-                        (void)snprintf(reason, sizeof reason, "duplicate key \"%.64s\"", b->key);
-                        return stop(b, b->key_offset, reason);
-                }
+                if (strcmp(n->key, b->key) == 0)
+                        return stop(b, b->key_offset, "duplicate key");
         return 1;
 }
 
 static int open_node(struct builder *b, enum node_type type)
 {
-        struct node *n = add(b, type);
+        struct node *n;
 
+        if (b->depth == SPEC_MAX_DEPTH)
+                return stop(b, skip(b, " \t\r\n,:"), too_deep);
+        n = add(b, type);
         if (n == NULL)
                 return 0;
         b->open = n;
-        if (++b->depth > SPEC_MAX_DEPTH) {
-                char reason[64];
-
-                (void)snprintf(reason, sizeof reason, "nested deeper than %d", SPEC_MAX_DEPTH);
-                return stop(b, n->offset, reason);
-        }
+        b->depth++;
         return 1;
 }
 
@@ -212,29 +288,44 @@ static int on_end(void *ctx)
 {
         struct builder *b = ctx;
 
-        (void)token_start(b);
+        size_t offset;
+
+        if (!token_start(b, &offset))
+                return 0;
         b->open = b->open->parent;
         b->depth--;
         return 1;
 }
 
-/* What yajl itself found wrong. */
+/* What yajl itself found wrong: at the byte where that lies inside a string, else at the token. */
 static void syntax_error(struct builder *b)
 {
-        size_t offset = yajl_get_bytes_consumed(b->yajl);
+        size_t consumed = yajl_get_bytes_consumed(b->yajl), offset = skip(b, " \t\r\n,:");
         unsigned char *message = yajl_get_error(b->yajl, 0, NULL, 0);
+        const char *text = message != NULL ? (const char *)message : "syntax error";
         char reason[160];
 
-        (void)snprintf(reason, sizeof reason, "not JSON: %s",
-                       message != NULL ? (const char *)message : "syntax error");
-        reason[strcspn(reason, "\n")] = '\0';
+        if (strstr(text, ": ") != NULL)
+                text = strstr(text, ": ") + 2; /* without "lexical error: " */
+        (void)snprintf(reason, sizeof reason, "not JSON: %.*s", (int)strcspn(text, "\n"), text);
         if (message != NULL)
                 yajl_free_error(b->yajl, message);
-        if (offset > b->doc->len)
-                offset = b->doc->len;
-        /* the offset lies behind the offending byte */
-        (void)fail_at(b->doc, b->open, offset > 0 && offset < b->doc->len ? offset - 1 : offset, b->err,
-                      reason);
+        if (offset < b->doc->len && b->doc->text[offset] == '"' && strstr(reason, "string") != NULL)
+                offset = consumed; /* the lexer stops in front of the byte */
+        else if (offset >= consumed && consumed > 0)
+                offset = consumed - 1; /* a comma or colon, skipped above */
+        (void)stop(b, offset, reason);
+}
+
+/* What may follow the document. */
+static int check_end(struct builder *b)
+{
+        size_t end = skip(b, " \t\r\n");
+
+        if (end == b->doc->len)
+                return 1;
+        return stop(b, end,
+                    strchr("\v\f", b->doc->text[end]) != NULL ? no_space : "not JSON: trailing garbage");
 }
 
 int document_parse(struct document *doc, struct error *err)
@@ -258,19 +349,16 @@ int document_parse(struct document *doc, struct error *err)
         b.yajl = yajl_alloc(&callbacks, NULL, &b);
         if (b.yajl == NULL)
                 return error_set(err, "spec", ENOMEM, "%s", doc->origin);
+        (void)yajl_config(b.yajl, yajl_dont_validate_strings, 1); /* check_string does, strictly */
         status = yajl_parse(b.yajl, (const unsigned char *)doc->text, doc->len);
-        if (status == yajl_status_ok) {
-                status = yajl_complete_parse(b.yajl);
-                if (status != yajl_status_ok) {
-                        r = fail_at(doc, b.open, doc->len, err, "the text ends too early");
-                        b.failed = 1;
-                }
-        }
-        if (status != yajl_status_ok) {
-                if (!b.failed)
-                        syntax_error(&b);
+        if (status != yajl_status_ok && !b.failed)
+                syntax_error(&b);
+        else if (status == yajl_status_ok && doc->root != NULL && b.open == NULL)
+                (void)check_end(&b);
+        else if (!b.failed && (b.open != NULL || yajl_complete_parse(b.yajl) != yajl_status_ok))
+                (void)stop(&b, doc->len, "the text ends too early"); /* complete: a number, and no more */
+        if (b.failed)
                 r = -EINVAL;
-        }
         yajl_free(b.yajl);
         free(b.key);
         if (r < 0)

@@ -8,7 +8,8 @@
 
 #include "spec/base/error.h"
 
-#define NODE_MAX_KEYS 1024 /* members of one object */
+#define NODE_MAX_KEYS   1024      /* members of one object */
+#define NODE_MAX_VALUES (1 << 20) /* in one document: bounds the memory that it takes */
 
 enum node_type { NODE_NULL, NODE_BOOL, NODE_NUMBER, NODE_STRING, NODE_ARRAY, NODE_OBJECT };
 

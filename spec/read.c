@@ -1,190 +1,30 @@
-/* How it works: node.c parses and keeps every value's place; the tables here say which keys each object has
- * and which function takes their value. Deepest objects first, the root last. */
+/* How it works: node.c parses and keeps every value's place, take.c turns values into fields; the tables here
+ * say which keys each object has. Deepest objects first, the root last. run.schema.json says the same. */
 #include <errno.h>
-#include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/base/utf8.h"
 #include "spec/names.h"
-#include "spec/node.h"
 #include "spec/spec.h"
+#include "spec/take.h"
 
-#define MAX_PATH_BYTES 4095
-#define MAX_TIMEOUT    604800.0 /* a week */
-
-struct reader {
-        struct document doc;
-        struct error *err;
-};
-
-/* Takes the value N into AT, which is OFFSET bytes into the struct of the object that it stands in. */
-typedef int (*take_fn)(struct reader *rd, const struct node *n, void *at);
-
-struct field {
-        const char *name;
-        take_fn take;
-        size_t offset;
-};
-
-static int no_memory(struct reader *rd)
-{
-        return error_set(rd->err, "spec", ENOMEM, "%s", rd->doc.origin);
-}
-
-#define refuse(rd, n, ...) node_fail(&(rd)->doc, n, 0, (rd)->err, __VA_ARGS__)
-
-static int expect(struct reader *rd, const struct node *n, enum node_type type)
-{
-        return n->type == type
-                   ? 0
-                   : refuse(rd, n, "expected %s, found %s", node_type_name(type), node_type_name(n->type));
-}
-
-static int unknown_key(struct reader *rd, const struct node *n, const struct field *fields, size_t n_fields)
-{
-        const char *names[32];
-        const char *meant;
-        int r = node_fail(&rd->doc, n, 1, rd->err, "unknown key");
-
-        for (size_t i = 0; i < n_fields && i < 31; i++)
-                names[i] = fields[i].name;
-        names[n_fields < 31 ? n_fields : 31] = NULL;
-        meant = names_nearest(names, n->key);
-        if (meant != NULL)
-                error_hint(rd->err, "did you mean \"%s\"?", meant);
-        return r;
-}
-
-static int take_object(struct reader *rd, const struct node *n, const struct field *fields, size_t n_fields,
-                       void *base)
-{
-        int r = expect(rd, n, NODE_OBJECT);
-
-        for (const struct node *c = n->first; r == 0 && c != NULL; c = c->next) {
-                size_t i = 0;
-
-                while (i < n_fields && strcmp(fields[i].name, c->key) != 0)
-                        i++;
-                r = i == n_fields ? unknown_key(rd, c, fields, n_fields)
-                                  : fields[i].take(rd, c, (char *)base + fields[i].offset);
-        }
-        return r;
-}
-
-#define TAKE_OBJECT(rd, n, fields, base) take_object(rd, n, fields, sizeof(fields) / sizeof *(fields), base)
-
-/* NAME of the members that must be there. */
-static int need(struct reader *rd, const struct node *n, const char *name)
-{
-        for (const struct node *c = n->first; c != NULL; c = c->next)
-                if (strcmp(c->key, name) == 0)
-                        return 0;
-        return refuse(rd, n, "\"%s\" is missing", name);
-}
-
-/* ---- scalars ---- */
-
-static int take_bool(struct reader *rd, const struct node *n, void *at)
-{
-        int r = expect(rd, n, NODE_BOOL);
-
-        if (r == 0)
-                *(bool *)at = n->truth;
-        return r;
-}
-
-static int take_string(struct reader *rd, const struct node *n, void *at)
-{
-        char **s = at;
-        int r = expect(rd, n, NODE_STRING);
-
-        if (r < 0)
-                return r;
-        free(*s);
-        *s = strdup(n->text);
-        return *s != NULL ? 0 : no_memory(rd);
-}
-
-static int check_absolute(struct reader *rd, const struct node *n)
-{
-        int r = expect(rd, n, NODE_STRING);
-
-        if (r == 0 && n->text[0] != '/')
-                return refuse(rd, n, "expected an absolute path");
-        if (r == 0 && strlen(n->text) > MAX_PATH_BYTES)
-                return refuse(rd, n, "a path of more than %d bytes", MAX_PATH_BYTES);
-        return r;
-}
-
-static int take_path(struct reader *rd, const struct node *n, void *at)
-{
-        int r = check_absolute(rd, n);
-
-        return r == 0 ? take_string(rd, n, at) : r;
-}
-
-static int integer(struct reader *rd, const struct node *n, uint64_t max, uint64_t *ret)
-{
-        char *end;
-        int r = expect(rd, n, NODE_NUMBER);
-
-        if (r < 0)
-                return r;
-        errno = 0;
-        *ret = strtoull(n->text, &end, 10);
-        if (*end != '\0')
-                return refuse(rd, n, "expected a whole number, found %.40s", n->text);
-        if (n->text[0] == '-' || errno == ERANGE || *ret > max)
-                return refuse(rd, n, "out of range: 0 to %" PRIu64 ", found %.40s", max, n->text);
-        return 0;
-}
-
-static int take_u32(struct reader *rd, const struct node *n, void *at)
-{
-        uint64_t v;
-        int r = integer(rd, n, UINT32_MAX, &v);
-
-        if (r == 0)
-                *(uint32_t *)at = (uint32_t)v;
-        return r;
-}
-
-static int take_u64(struct reader *rd, const struct node *n, void *at)
-{
-        return integer(rd, n, UINT64_MAX, at);
-}
+#define MAX_TIMEOUT 604800.0 /* a week */
 
 static int take_workers(struct reader *rd, const struct node *n, void *at)
 {
         uint64_t v;
-        int r = integer(rd, n, 1024, &v);
+        int r = take_integer(rd, n, 1024, &v);
 
         if (r == 0)
                 *(uint32_t *)at = (uint32_t)v;
-        return r;
-}
-
-/* -1 says "no limit", which is what an absent one says. */
-static int take_limit(struct reader *rd, const struct node *n, void *at)
-{
-        uint64_t v;
-        int r;
-
-        if (n->type == NODE_NUMBER && strcmp(n->text, "-1") == 0) {
-                *(int64_t *)at = -1;
-                return 0;
-        }
-        r = integer(rd, n, INT64_MAX, &v);
-        if (r == 0)
-                *(int64_t *)at = (int64_t)v;
         return r;
 }
 
 static int take_errno(struct reader *rd, const struct node *n, void *at)
 {
         uint64_t v;
-        int r = integer(rd, n, 4095, &v);
+        int r = take_integer(rd, n, 4095, &v);
 
         if (r == 0)
                 *(int64_t *)at = (int64_t)v;
@@ -195,33 +35,16 @@ static int take_timeout(struct reader *rd, const struct node *n, void *at)
 {
         char *end;
         double v;
-        int r = expect(rd, n, NODE_NUMBER);
+        int r = take_expect(rd, n, NODE_NUMBER);
 
         if (r < 0)
                 return r;
         v = strtod(n->text, &end);
         if (*end != '\0' || !(v >= 0.0 && v <= MAX_TIMEOUT))
-                return refuse(rd, n, "out of range: 0 to %.0f seconds, found %.40s", MAX_TIMEOUT, n->text);
+                return refuse(rd, n, "out of range: 0 to %.0f seconds, found %s", MAX_TIMEOUT,
+                              UTF8_SHOW(n->text));
         *(double *)at = v;
         return 0;
-}
-
-/* The index of N's text in NAMES, or -EINVAL. */
-static int take_name(struct reader *rd, const struct node *n, const char *const *names, const char *what)
-{
-        const char *meant;
-        int i, r = expect(rd, n, NODE_STRING);
-
-        if (r < 0)
-                return r;
-        i = names_find(names, n->text);
-        if (i >= 0)
-                return i;
-        r = refuse(rd, n, "unknown %s \"%.64s\"", what, n->text);
-        meant = names_nearest(names, n->text);
-        if (meant != NULL)
-                error_hint(rd->err, "did you mean \"%s\"?", meant);
-        return r;
 }
 
 static int take_isolation(struct reader *rd, const struct node *n, void *at)
@@ -265,54 +88,26 @@ static int take_rlimit_type(struct reader *rd, const struct node *n, void *at)
 
 static int take_hostname(struct reader *rd, const struct node *n, void *at)
 {
-        int r = expect(rd, n, NODE_STRING);
+        static const char host[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+        int r = take_expect(rd, n, NODE_STRING);
 
-        if (r == 0 && (n->text[0] == '\0' || strlen(n->text) > 64))
-                return refuse(rd, n, "expected 1 to 64 bytes");
+        if (r == 0 && (n->text[0] == '\0' || strlen(n->text) > 64 || n->text[strspn(n->text, host)] != '\0'))
+                return refuse(rd, n, "expected 1 to 64 letters, digits, '-', '.' or '_'");
         return r == 0 ? take_string(rd, n, at) : r;
 }
 
 static int take_version(struct reader *rd, const struct node *n, void *at)
 {
-        int r = expect(rd, n, NODE_STRING);
+        int r = take_expect(rd, n, NODE_STRING);
 
         if (r == 0 && strncmp(n->text, "1.", 2) != 0)
-                return refuse(rd, n, "expected a version 1.x, found \"%.40s\"", n->text);
+                return refuse(rd, n, "expected a version 1.x, found \"%s\"", UTF8_SHOW(n->text));
         return r == 0 ? take_string(rd, n, at) : r;
-}
-
-/* ---- lists and maps ---- */
-
-static int take_strings(struct reader *rd, const struct node *n, struct spec_strv *out, take_fn check)
-{
-        int r = expect(rd, n, NODE_ARRAY);
-
-        if (r == 0 && n->n > 0) {
-                out->v = calloc(n->n, sizeof *out->v);
-                if (out->v == NULL)
-                        return no_memory(rd);
-        }
-        for (const struct node *c = n->first; r == 0 && c != NULL; c = c->next) {
-                r = check(rd, c, &out->v[out->n]);
-                if (out->v[out->n] != NULL)
-                        out->n++;
-        }
-        return r;
-}
-
-static int take_strv(struct reader *rd, const struct node *n, void *at)
-{
-        return take_strings(rd, n, at, take_string);
-}
-
-static int take_paths(struct reader *rd, const struct node *n, void *at)
-{
-        return take_strings(rd, n, at, take_path);
 }
 
 static int take_variable(struct reader *rd, const struct node *n, void *at)
 {
-        int r = expect(rd, n, NODE_STRING);
+        int r = take_expect(rd, n, NODE_STRING);
 
         if (r == 0 && (strchr(n->text, '=') == NULL || n->text[0] == '='))
                 return refuse(rd, n, "expected NAME=value");
@@ -345,42 +140,6 @@ static int take_capability_set(struct reader *rd, const struct node *n, void *at
         return take_strings(rd, n, at, take_capability);
 }
 
-static int take_pairs(struct reader *rd, const struct node *n, void *at)
-{
-        struct spec_pairs *pairs = at;
-        int r = expect(rd, n, NODE_OBJECT);
-
-        for (const struct node *c = n->first; r == 0 && c != NULL; c = c->next) {
-                r = expect(rd, c, NODE_STRING);
-                if (r == 0 && c->key[0] == '\0')
-                        r = node_fail(&rd->doc, c, 1, rd->err, "the key is empty");
-                if (r == 0 && spec_pairs_add(pairs, c->key, c->text) < 0)
-                        r = no_memory(rd);
-        }
-        return r;
-}
-
-/* Room for the N elements of an array of SIZE bytes each in *V; *RET_N counts what was taken. */
-static int take_array(struct reader *rd, const struct node *n, void *v, size_t *ret_n, size_t size,
-                      take_fn take)
-{
-        void **array = v;
-        int r = expect(rd, n, NODE_ARRAY);
-
-        if (r == 0 && n->n > 0) {
-                *array = calloc(n->n, size);
-                if (*array == NULL)
-                        return no_memory(rd);
-        }
-        for (const struct node *c = n->first; r == 0 && c != NULL; c = c->next) {
-                void *at = (char *)*array + *ret_n * size;
-
-                ++*ret_n; /* first, so that what a failing element took is freed */
-                r = take(rd, c, at);
-        }
-        return r;
-}
-
 /* ---- process ---- */
 
 static int take_rlimit(struct reader *rd, const struct node *n, void *at)
@@ -394,7 +153,7 @@ static int take_rlimit(struct reader *rd, const struct node *n, void *at)
         int r = TAKE_OBJECT(rd, n, fields, at);
 
         for (size_t i = 0; r == 0 && i < sizeof fields / sizeof *fields; i++)
-                r = need(rd, n, fields[i].name);
+                r = take_need(rd, n, fields[i].name);
         if (r == 0 && limit->soft > limit->hard)
                 return refuse(rd, n, "soft is above hard");
         return r;
@@ -428,9 +187,9 @@ static int take_user(struct reader *rd, const struct node *n, void *at)
         int r = TAKE_OBJECT(rd, n, fields, &user);
 
         if (r == 0)
-                r = need(rd, n, "uid");
+                r = take_need(rd, n, "uid");
         if (r == 0)
-                r = need(rd, n, "gid");
+                r = take_need(rd, n, "gid");
         s->process.has_user = true;
         s->process.uid = user.uid;
         s->process.gid = user.gid;
@@ -482,14 +241,14 @@ static int take_root(struct reader *rd, const struct node *n, void *at)
 static int take_mount(struct reader *rd, const struct node *n, void *at)
 {
         static const struct field fields[] = {
-            {"destination", take_path, offsetof(struct spec_mount, destination)},
+            {"destination", take_clean_path, offsetof(struct spec_mount, destination)},
             {"type", take_string, offsetof(struct spec_mount, type)},
             {"source", take_string, offsetof(struct spec_mount, source)},
             {"options", take_strv, offsetof(struct spec_mount, options)},
         };
         int r = TAKE_OBJECT(rd, n, fields, at);
 
-        return r == 0 ? need(rd, n, "destination") : r;
+        return r == 0 ? take_need(rd, n, "destination") : r;
 }
 
 static int take_mounts(struct reader *rd, const struct node *n, void *at)
@@ -514,14 +273,14 @@ static int take_namespaces(struct reader *rd, const struct node *n, void *at)
 {
         static const struct field fields[] = {{"type", take_namespace_type, 0}};
         unsigned all = 0;
-        int r = expect(rd, n, NODE_ARRAY);
+        int r = take_expect(rd, n, NODE_ARRAY);
 
         for (const struct node *c = n->first; r == 0 && c != NULL; c = c->next) {
                 unsigned bit = 0;
 
                 r = TAKE_OBJECT(rd, c, fields, &bit);
                 if (r == 0)
-                        r = need(rd, c, "type");
+                        r = take_need(rd, c, "type");
                 if (r == 0 && (all & bit) != 0)
                         r = refuse(rd, c, "duplicate namespace %s", c->first->text);
                 all |= bit;
@@ -540,7 +299,7 @@ static int take_id_map(struct reader *rd, const struct node *n, void *at)
         int r = TAKE_OBJECT(rd, n, fields, at);
 
         for (size_t i = 0; r == 0 && i < sizeof fields / sizeof *fields; i++)
-                r = need(rd, n, fields[i].name);
+                r = take_need(rd, n, fields[i].name);
         return r;
 }
 
@@ -551,20 +310,27 @@ static int take_id_maps(struct reader *rd, const struct node *n, void *at)
         return take_array(rd, n, &maps->v, &maps->n, sizeof *maps->v, take_id_map);
 }
 
+static int take_index(struct reader *rd, const struct node *n, void *at)
+{
+        uint64_t v;
+        int r = take_integer(rd, n, 5, &v);
+
+        if (r == 0)
+                *(uint32_t *)at = (uint32_t)v;
+        return r;
+}
+
 static int take_seccomp_arg(struct reader *rd, const struct node *n, void *at)
 {
         static const struct field fields[] = {
-            {"index", take_u32, offsetof(struct spec_seccomp_arg, index)},
+            {"index", take_index, offsetof(struct spec_seccomp_arg, index)},
             {"value", take_u64, offsetof(struct spec_seccomp_arg, value)},
             {"valueTwo", take_u64, offsetof(struct spec_seccomp_arg, value_two)},
             {"op", take_operator, offsetof(struct spec_seccomp_arg, op)},
         };
-        const struct spec_seccomp_arg *arg = at;
         int r = TAKE_OBJECT(rd, n, fields, at);
 
-        if (r == 0 && arg->index > 5)
-                return refuse(rd, n, "index is out of range: 0 to 5");
-        return r == 0 ? need(rd, n, "op") : r;
+        return r == 0 ? take_need(rd, n, "op") : r;
 }
 
 static int take_seccomp_args(struct reader *rd, const struct node *n, void *at)
@@ -589,8 +355,8 @@ static int take_seccomp_rule(struct reader *rd, const struct node *n, void *at)
         ((struct spec_seccomp_rule *)at)->errno_ret = -1;
         r = TAKE_OBJECT(rd, n, fields, at);
         if (r == 0)
-                r = need(rd, n, "names");
-        return r == 0 ? need(rd, n, "action") : r;
+                r = take_need(rd, n, "names");
+        return r == 0 ? take_need(rd, n, "action") : r;
 }
 
 static int take_seccomp_rules(struct reader *rd, const struct node *n, void *at)
@@ -612,7 +378,7 @@ static int take_seccomp(struct reader *rd, const struct node *n, void *at)
         };
         int r = TAKE_OBJECT(rd, n, fields, at);
 
-        return r == 0 ? need(rd, n, "defaultAction") : r;
+        return r == 0 ? take_need(rd, n, "defaultAction") : r;
 }
 
 static int take_memory(struct reader *rd, const struct node *n, void *at)
@@ -744,7 +510,7 @@ int spec_read(struct spec *ret_spec, const char *json, size_t len, const char *o
                 return r;
         r = TAKE_OBJECT(&rd, rd.doc.root, root_fields, &spec);
         if (r == 0)
-                r = need(&rd, rd.doc.root, "ociVersion");
+                r = take_need(&rd, rd.doc.root, "ociVersion");
         document_finish(&rd.doc);
         if (r == 0) {
                 *ret_spec = spec;

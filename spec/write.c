@@ -1,9 +1,11 @@
 /* How it works: yajl_gen writes; what is absent is left out, what has a default is written with its value. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_gen.h>
 
+#include "spec/base/utf8.h"
 #include "spec/names.h"
 #include "spec/spec.h"
 
@@ -45,7 +47,13 @@ static void put_limit(yajl_gen g, const char *key, int64_t v)
 static void put_seconds(yajl_gen g, const char *key, double v)
 {
         char digits[64];
-        int n = snprintf(digits, sizeof digits, "%.17g", v);
+        int n = 0;
+
+        for (int precision = 15; precision <= 17; precision++) { /* the shortest that reads as the same */
+                n = snprintf(digits, sizeof digits, "%.*g", precision, v);
+                if (strtod(digits, NULL) == v)
+                        break;
+        }
 
         text(g, key);
         (void)yajl_gen_number(g, digits, (size_t)n);
@@ -255,6 +263,16 @@ static void write_tach(yajl_gen g, const struct spec *s)
         (void)yajl_gen_map_close(g);
 }
 
+/* Where the text of the line that holds BYTES[AT] begins. */
+static size_t line_of(const unsigned char *bytes, size_t at)
+{
+        while (at > 0 && bytes[at - 1] != '\n')
+                at--;
+        while (bytes[at] == ' ')
+                at++;
+        return at;
+}
+
 int spec_write(const struct spec *s, struct buf *out, struct error *err)
 {
         yajl_gen g = yajl_gen_alloc(NULL);
@@ -280,8 +298,17 @@ int spec_write(const struct spec *s, struct buf *out, struct error *err)
         put_pairs(g, "annotations", &s->annotations);
         write_tach(g, s);
         (void)yajl_gen_map_close(g);
-        if (yajl_gen_get_buf(g, &bytes, &n) == yajl_gen_status_ok)
+        if (yajl_gen_get_buf(g, &bytes, &n) == yajl_gen_status_ok) {
+                size_t good = utf8_span((const char *)bytes, n);
+
+                if (good < n) {
+                        r = error_set(err, "spec", EILSEQ, "write a spec: not UTF-8: %s",
+                                      UTF8_SHOW((const char *)bytes + line_of(bytes, good)));
+                        yajl_gen_free(g);
+                        return r;
+                }
                 r = buf_add(out, bytes, n);
+        }
         yajl_gen_free(g);
         return r < 0 ? error_set(err, "spec", ENOMEM, "write a spec") : 0;
 }
