@@ -37,7 +37,7 @@ SCRIPTS      := scripts/bootstrap .ci/run
 .PHONY: all programs bootstrap check unit pytest parity lint tidy clang format asan bench demo install fuzz fuzz-short clean
 all: programs
 
-programs: $(if $(wildcard runtime/front/main.c),$(BUILD)/tach) $(if $(wildcard spec/read.c),$(BUILD)/tach-run) $(EXTENSION) $(HARNESS_PY)
+programs: $(BUILD)/tach $(BUILD)/tach-run $(EXTENSION) $(HARNESS_PY)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -71,9 +71,11 @@ $(BUILD)/harness/%.py: harness/%.py
 	@mkdir -p $(@D)
 	cp $< $@
 
-$(BUILD)/tach-run: $(ENGINE_OBJ) $(BASE_OBJ) $(BUILD)/libsandbox.a $(BUILD)/libspec.a
+$(BUILD)/libbase.a: $(BASE_OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+$(BUILD)/tach-run: $(ENGINE_OBJ) $(BUILD)/libbase.a $(BUILD)/libsandbox.a $(BUILD)/libspec.a
 	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(shell pkg-config --libs $(PKGS))
-$(BUILD)/tach: $(FRONT_OBJ) $(DISCOVER_OBJ) $(BASE_OBJ) $(GRAMMAR_OBJ) $(BUILD)/libspec.a
+$(BUILD)/tach: $(FRONT_OBJ) $(DISCOVER_OBJ) $(BUILD)/libbase.a $(GRAMMAR_OBJ) $(BUILD)/libspec.a
 	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(shell pkg-config --libs yajl libxml-2.0) -ltree-sitter
 
 UNIT_LIBS := $(filter-out %/main.o,$(BASE_OBJ) $(ENGINE_OBJ) $(DISCOVER_OBJ) $(FRONT_OBJ)) $(if $(DISCOVER_OBJ)$(FRONT_OBJ),$(GRAMMAR_OBJ)) $(BUILD)/libsandbox.a $(BUILD)/libspec.a

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/engine/event.h"
 #include "runtime/base/json.h"
+#include "runtime/engine/event.h"
 #include "spec/base/cleanup.h"
 
 #define OUTPUT_TAIL (256 * 1024) /* bytes of a dead worker's output that are shown */

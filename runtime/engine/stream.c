@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/engine/event.h"
 #include "runtime/base/json.h"
+#include "runtime/engine/event.h"
 
 #ifndef TACH_VERSION
 #define TACH_VERSION "0.1.0"

@@ -40,8 +40,8 @@ struct suite {
         char *pytest, *python; /* versions */
         long deselected;
         long long max_fail; /* the project's own --maxfail or -x; 0: none */
-        int exit;   /* pytest's exit code if collection ends the run, else 0 */
-        char *text; /* what pytest printed about that, or NULL */
+        int exit;           /* pytest's exit code if collection ends the run, else 0 */
+        char *text;         /* what pytest printed about that, or NULL */
 };
 
 /* Takes one packet of the collection. 1: it was the last; 0: go on; -EPROTO: it makes no sense; -ENOMEM.

@@ -17,8 +17,8 @@
 #include <yajl/yajl_gen.h>
 
 #include "harness/run_message.h"
-#include "runtime/engine/event.h"
 #include "runtime/base/json.h"
+#include "runtime/engine/event.h"
 #include "spec/base/cleanup.h"
 
 #define PACKET_MAX   (256 * 1024)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/front/toml.h"
+#include "runtime/base/toml.h"
 #include "spec/base/buf.h"
 #include "spec/base/cleanup.h"
 #include "spec/names.h"
@@ -47,7 +47,7 @@ static int take(void *ctx, const struct toml_value *v)
                                          "%s:%u: tool.tach.pytest-args: expected an array of strings",
                                          rd->path, v->line);
                 for (size_t i = 0; i < v->array->n; i++)
-                        if (spec_strv_add(&rd->s->pytest_args, v->array->v[i]) < 0)
+                        if (spec_strv_add(&rd->s->file_args, v->array->v[i]) < 0)
                                 return error_set(rd->err, "settings", ENOMEM, "%s", rd->path);
                 return 0;
         }

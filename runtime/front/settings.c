@@ -149,6 +149,9 @@ void settings_finish(struct settings *s)
         }
         for (size_t i = 0; i < s->pytest_args.n; i++)
                 free(s->pytest_args.v[i]);
+        for (size_t i = 0; i < s->file_args.n; i++)
+                free(s->file_args.v[i]);
         free(s->pytest_args.v);
+        free(s->file_args.v);
         *s = (struct settings){0};
 }

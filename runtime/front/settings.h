@@ -33,7 +33,8 @@ struct settings {
                 char *origin; /* "--timeout", "TACH_TIMEOUT", "pyproject.toml:12: timeout" */
                 enum rank rank;
         } v[SETTING_COUNT];
-        struct spec_strv pytest_args; /* of the file first, then of the command line */
+        struct spec_strv file_args;   /* pytest's options in the file */
+        struct spec_strv pytest_args; /* and on the command line, which come after */
 };
 
 enum format { FORMAT_HUMAN, FORMAT_JSON };

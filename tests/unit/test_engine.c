@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/engine/event.h"
-#include "runtime/engine/json.h"
+#include "runtime/base/json.h"
 #include "runtime/engine/result.h"
 #include "runtime/engine/suite.h"
 #include "runtime/engine/worker.h"

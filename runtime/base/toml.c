@@ -1,6 +1,6 @@
 /* How it works: the grammar's tree is a document of pairs and tables; a table's children are its dotted key
  * and its pairs. */
-#include "runtime/front/toml.h"
+#include "runtime/base/toml.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  * toml: the values of one table of a TOML file, read by tree-sitter's grammar. Only strings, numbers,
  * booleans and arrays of strings; that is what settings are.
  */
-#ifndef TACH_FRONT_TOML_H
-#define TACH_FRONT_TOML_H
+#ifndef TACH_BASE_TOML_H
+#define TACH_BASE_TOML_H
 
 #include <stddef.h>
 

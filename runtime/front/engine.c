@@ -1,0 +1,162 @@
+/* How it works: the child leads a process group of its own, so that a Ctrl-C reaches it once, through us; it
+ * gets SIGTERM when we die. */
+#include "runtime/front/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "spec/base/buf.h"
+#include "spec/base/cleanup.h"
+
+#define MAX_LINE (512u << 20)
+
+static void find_program(char path[PATH_MAX])
+{
+        ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 16);
+        char *slash;
+
+        path[n > 0 ? n : 0] = '\0';
+        slash = strrchr(path, '/');
+        if (slash != NULL) {
+                (void)strcpy(slash + 1, "tach-run");
+                if (access(path, X_OK) == 0)
+                        return;
+        }
+        (void)strcpy(path, "tach-run");
+}
+
+static pid_t start(int spec_fd, int out_fd, const char *program)
+{
+        pid_t parent = getpid(), pid = fork();
+
+        if (pid == 0) {
+                sigset_t none;
+
+                (void)setpgid(0, 0);
+                (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+                if (getppid() != parent || dup2(spec_fd, 0) < 0 || dup2(out_fd, 1) < 0)
+                        _exit(126);
+                sigemptyset(&none);
+                sigprocmask(SIG_SETMASK, &none, NULL);
+                (void)execlp(program, program, "--spec", "-", (char *)NULL);
+                (void)fprintf(stderr, "tach: start %s: %s\n", program, strerror(errno));
+                _exit(127);
+        }
+        return pid;
+}
+
+/* The spec as a file that the child reads from its start. */
+static int spec_file(const struct spec *spec, struct error *err)
+{
+        CLEANUP_BUF struct buf text = {0};
+        CLEANUP_FCLOSE FILE *f = tmpfile();
+        int fd, r = spec_write(spec, &text, err);
+
+        if (r < 0)
+                return r;
+        if (f == NULL || fwrite(text.data, 1, text.len, f) != text.len || fflush(f) != 0)
+                return error_set(err, "engine", errno, "write the spec to a temporary file");
+        rewind(f);
+        fd = fcntl(fileno(f), F_DUPFD_CLOEXEC, 3);
+        return fd < 0 ? error_set(err, "engine", errno, "dup") : fd;
+}
+
+static int take_lines(struct buf *in, int (*line)(void *, const char *, size_t), void *ctx)
+{
+        size_t from = 0;
+        int r = 0;
+
+        while (r == 0) {
+                char *end = in->len > from ? memchr(in->data + from, '\n', in->len - from) : NULL;
+
+                if (end == NULL)
+                        break;
+                *end = '\0';
+                r = line(ctx, in->data + from, (size_t)(end - in->data) - from);
+                from = (size_t)(end - in->data) + 1;
+        }
+        buf_consume(in, from);
+        return r;
+}
+
+static int read_stream(int fd, struct buf *in, struct error *err)
+{
+        ssize_t n;
+
+        if (in->len > MAX_LINE)
+                return error_set(err, "engine", EFBIG, "a line of the event stream is longer than %u bytes",
+                                 MAX_LINE);
+        if (buf_reserve(in, 1 << 16) < 0)
+                return error_set(err, "engine", ENOMEM, "read the event stream");
+        n = read(fd, in->data + in->len, 1 << 16);
+        if (n < 0)
+                return errno == EINTR || errno == EAGAIN
+                           ? 1
+                           : error_set(err, "engine", errno, "read the event stream");
+        in->len += (size_t)n;
+        return n > 0;
+}
+
+int engine_run(const struct spec *spec, int (*line)(void *ctx, const char *text, size_t n),
+               void (*tick)(void *ctx), void *ctx, struct error *err)
+{
+        char program[PATH_MAX];
+        CLEANUP_BUF struct buf in = {0};
+        int out[2], status, r = 1;
+        sigset_t set;
+        pid_t pid;
+
+        find_program(program);
+        CLEANUP_CLOSE int file = spec_file(spec, err);
+        if (file < 0)
+                return file;
+        sigemptyset(&set);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGHUP);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        CLEANUP_CLOSE int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (signals < 0 || pipe2(out, O_CLOEXEC) < 0)
+                return error_set(err, "engine", errno, "pipe");
+        (void)fcntl(out[0], F_SETPIPE_SZ, 1 << 20);
+        pid = start(file, out[1], program);
+        (void)close(out[1]);
+        CLEANUP_CLOSE int events = out[0];
+        if (pid < 0)
+                return error_set(err, "engine", errno, "fork");
+        while (r > 0) {
+                struct pollfd polls[2] = {{.fd = events, .events = POLLIN},
+                                          {.fd = signals, .events = POLLIN}};
+                struct signalfd_siginfo si;
+
+                if (poll(polls, 2, 100) < 0 && errno != EINTR) {
+                        r = error_set(err, "engine", errno, "poll");
+                        break;
+                }
+                while (read(signals, &si, sizeof si) == (ssize_t)sizeof si)
+                        (void)kill(pid, (int)si.ssi_signo);
+                if (polls[0].revents != 0) {
+                        r = read_stream(events, &in, err);
+                        if (r > 0 && take_lines(&in, line, ctx) != 0)
+                                r = error_set(err, "engine", EPROTO,
+                                              "the event stream of tach-run is broken");
+                }
+                tick(ctx);
+        }
+        if (r < 0)
+                (void)kill(pid, SIGTERM);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                continue;
+        if (r < 0)
+                return r;
+        return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}

@@ -1,0 +1,116 @@
+/* tach: parses its arguments, writes a spec, starts tach-run and reports what it says. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/discover/discover.h"
+#include "runtime/front/args.h"
+#include "runtime/front/config.h"
+#include "runtime/front/engine.h"
+#include "runtime/front/project.h"
+#include "runtime/front/report.h"
+#include "runtime/front/settings.h"
+#include "spec/base/cleanup.h"
+
+#ifndef TACH_VERSION
+#define TACH_VERSION "0.1.0"
+#endif
+
+extern char **environ;
+
+static int complain(const struct error *err, int code)
+{
+        char line[1400];
+
+        (void)fprintf(stderr, "%s\n", error_format(err, "tach", line, sizeof line));
+        return code;
+}
+
+static int on_line(void *ctx, const char *text, size_t n)
+{
+        return report_line(ctx, text, n);
+}
+
+static void on_tick(void *ctx)
+{
+        report_tick(ctx);
+}
+
+static int run(const struct spec *spec, const struct choices *choices, int verbosity, struct error *err)
+{
+        struct report report;
+        int code;
+
+        report_begin(&report, choices, verbosity, stdout);
+        code = engine_run(spec, on_line, on_tick, &report, err);
+        if (code >= 0)
+                code = report_end(&report, code, err);
+        report_finish(&report);
+        return code;
+}
+
+static int print_spec(const struct spec *spec, struct error *err)
+{
+        CLEANUP_BUF struct buf text = {0};
+        int r = spec_write(spec, &text, err);
+
+        if (r < 0)
+                return r;
+        return fwrite(text.data, 1, text.len, stdout) == text.len && fflush(stdout) == 0
+                   ? 0
+                   : error_set(err, "spec", errno, "write to standard output");
+}
+
+/* Everything between the arguments and the run: root, file, variables, choices, spec. */
+static int execute(const struct args *args, struct settings *settings, struct error *err)
+{
+        char cwd[PATH_MAX], root[PATH_MAX];
+        CLEANUP_SPEC struct spec spec = {0};
+        struct choices choices;
+        int r;
+
+        if (getcwd(cwd, sizeof cwd) == NULL)
+                return error_set(err, "project", errno, "the current folder");
+        r = project_root(args, cwd, root, err);
+        if (r == 0 && args->command == COMMAND_LIST)
+                return discover_list(root, args->paths.v, args->paths.n, stdout, err);
+        if (r == 0)
+                r = config_read(settings, root, err);
+        if (r == 0)
+                r = settings_from_environment(settings, environ, err);
+        if (r == 0)
+                r = settings_choose(settings, &choices, err);
+        if (r == 0)
+                r = project_spec(args, settings, &choices, root, cwd, &spec, err);
+        if (r < 0)
+                return r;
+        return args->command == COMMAND_SPEC ? print_spec(&spec, err)
+                                             : run(&spec, &choices, args->verbosity, err);
+}
+
+int main(int argc, char **argv)
+{
+        struct settings settings = {0};
+        struct error err = {0};
+        struct args args;
+        int r = args_parse(&args, &settings, argc, argv, &err);
+
+        if (r < 0) {
+                settings_finish(&settings);
+                return complain(&err, 4);
+        }
+        if (args.command == COMMAND_HELP)
+                (void)fputs(args_help, stdout);
+        else if (args.command == COMMAND_VERSION)
+                (void)printf("tach %s\n", TACH_VERSION);
+        else
+                r = execute(&args, &settings, &err);
+        args_finish(&args);
+        settings_finish(&settings);
+        if (r < 0)
+                return complain(&err,
+                                strcmp(err.phase, "engine") == 0 || strcmp(err.phase, "junit") == 0 ? 3 : 4);
+        return r;
+}

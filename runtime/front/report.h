@@ -1,0 +1,60 @@
+/*
+ * report: what a run looks like: each event of the stream once, in order, to the reporters that were asked
+ * for.
+ */
+#ifndef TACH_FRONT_REPORT_H
+#define TACH_FRONT_REPORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <yajl/yajl_tree.h>
+
+#include "runtime/front/settings.h"
+#include "spec/base/error.h"
+
+struct report {
+        const struct choices *choices;
+        FILE *out;
+        int verbosity;
+        bool color;
+        bool live; /* a terminal: a progress bar that is drawn over */
+        unsigned width;
+        /* the run so far */
+        long number, done, failed;
+        double begin, drawn; /* seconds, monotonic */
+        size_t column;
+        bool bar;       /* is on the screen */
+        yajl_val *kept; /* test events with something to tell at the end; all of them for JUnit */
+        size_t n_kept, capacity;
+        yajl_val *warnings;
+        size_t n_warnings, warnings_capacity;
+        yajl_val start, collected, finish; /* NULL until they came */
+};
+
+void report_begin(struct report *r, const struct choices *choices, int verbosity, FILE *out);
+
+/* One line of the stream. 0, or -EPROTO where it is no event. */
+int report_line(struct report *r, const char *text, size_t n);
+
+/* Now and then, for the progress bar. */
+void report_tick(struct report *r);
+
+/* After the last event: sections, summary, JUnit file. CODE: tach-run's exit code as engine_run gives it.
+ * Returns the exit code of tach. */
+int report_end(struct report *r, int code, struct error *err);
+
+void report_finish(struct report *r);
+
+/* ---- the reporters; each file has one ---- */
+
+/* report_human.c */
+void human_event(struct report *r, const char *event, yajl_val v);
+void human_tick(struct report *r);
+void human_end(struct report *r);
+
+/* report_junit.c: writes the file at PATH as pytest's junitxml (xunit2) would. */
+int junit_write(const struct report *r, const char *path, struct error *err);
+/* "tests/test_a.py::TestA::test_b[x.y]" -> "tests.test_a.TestA" and "test_b[x.y]"; both are the caller's. */
+int junit_address(const char *nodeid, char **ret_class, char **ret_name);
+
+#endif
