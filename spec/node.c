@@ -312,8 +312,8 @@ static void syntax_error(struct builder *b)
                 yajl_free_error(b->yajl, message);
         if (offset < b->doc->len && b->doc->text[offset] == '"' && strstr(reason, "string") != NULL)
                 offset = consumed; /* the lexer stops in front of the byte */
-        else if (offset >= consumed && consumed > 0)
-                offset = consumed - 1; /* a comma or colon, skipped above */
+        else if (consumed > 0 && consumed <= offset && strchr(",:", b->doc->text[consumed - 1]) != NULL)
+                offset = consumed - 1; /* the token is a comma or colon, skipped above */
         (void)stop(b, offset, reason);
 }
 

@@ -144,7 +144,8 @@ int take_clean_path(struct reader *rd, const struct node *n, void *at)
         return r;
 }
 
-int take_integer(struct reader *rd, const struct node *n, uint64_t max, uint64_t *ret)
+static int whole_number(struct reader *rd, const struct node *n, const char *least, uint64_t max,
+                        uint64_t *ret)
 {
         char *end;
         int r = take_expect(rd, n, NODE_NUMBER);
@@ -156,8 +157,14 @@ int take_integer(struct reader *rd, const struct node *n, uint64_t max, uint64_t
         if (*end != '\0')
                 return refuse(rd, n, "expected a whole number, found %s", UTF8_SHOW(n->text));
         if (n->text[0] == '-' || errno == ERANGE || *ret > max)
-                return refuse(rd, n, "out of range: 0 to %" PRIu64 ", found %s", max, UTF8_SHOW(n->text));
+                return refuse(rd, n, "out of range: %s to %" PRIu64 ", found %s", least, max,
+                              UTF8_SHOW(n->text));
         return 0;
+}
+
+int take_integer(struct reader *rd, const struct node *n, uint64_t max, uint64_t *ret)
+{
+        return whole_number(rd, n, "0", max, ret);
 }
 
 int take_u32(struct reader *rd, const struct node *n, void *at)
@@ -185,7 +192,7 @@ int take_limit(struct reader *rd, const struct node *n, void *at)
                 *(int64_t *)at = -1;
                 return 0;
         }
-        r = take_integer(rd, n, INT64_MAX, &v);
+        r = whole_number(rd, n, "-1", INT64_MAX, &v);
         if (r == 0)
                 *(int64_t *)at = (int64_t)v;
         return r;

@@ -1,5 +1,6 @@
 /* How it works: yajl_gen writes; what is absent is left out, what has a default is written with its value. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,14 +264,16 @@ static void write_tach(yajl_gen g, const struct spec *s)
         (void)yajl_gen_map_close(g);
 }
 
-/* Where the text of the line that holds BYTES[AT] begins. */
-static size_t line_of(const unsigned char *bytes, size_t at)
+/* What is written must be read again: the bytes at BYTES[BAD] are not UTF-8. */
+static int not_utf8(const char *bytes, size_t bad, struct error *err)
 {
-        while (at > 0 && bytes[at - 1] != '\n')
-                at--;
-        while (bytes[at] == ' ')
-                at++;
-        return at;
+        char line[256];
+
+        while (bad > 0 && bytes[bad - 1] != '\n')
+                bad--;
+        bad += strspn(bytes + bad, " ");
+        (void)snprintf(line, sizeof line, "%.*s", (int)strcspn(bytes + bad, "\n"), bytes + bad);
+        return error_set(err, "spec", EILSEQ, "write a spec: not UTF-8: %s", UTF8_SHOW(line));
 }
 
 int spec_write(const struct spec *s, struct buf *out, struct error *err)
@@ -282,6 +285,10 @@ int spec_write(const struct spec *s, struct buf *out, struct error *err)
 
         if (g == NULL)
                 return error_set(err, "spec", ENOMEM, "write a spec");
+        if (!isfinite(s->tach.timeout)) {
+                yajl_gen_free(g);
+                return error_set(err, "spec", EINVAL, "write a spec: tach.timeout is not a number");
+        }
         (void)yajl_gen_config(g, yajl_gen_beautify, 1);
         (void)yajl_gen_config(g, yajl_gen_indent_string, "  ");
         (void)yajl_gen_map_open(g);
@@ -299,16 +306,10 @@ int spec_write(const struct spec *s, struct buf *out, struct error *err)
         write_tach(g, s);
         (void)yajl_gen_map_close(g);
         if (yajl_gen_get_buf(g, &bytes, &n) == yajl_gen_status_ok) {
-                size_t good = utf8_span((const char *)bytes, n);
+                const size_t good = utf8_span((const char *)bytes, n);
 
-                if (good < n) {
-                        r = error_set(err, "spec", EILSEQ, "write a spec: not UTF-8: %s",
-                                      UTF8_SHOW((const char *)bytes + line_of(bytes, good)));
-                        yajl_gen_free(g);
-                        return r;
-                }
-                r = buf_add(out, bytes, n);
+                r = good == n ? buf_add(out, bytes, n) : not_utf8((const char *)bytes, good, err);
         }
         yajl_gen_free(g);
-        return r < 0 ? error_set(err, "spec", ENOMEM, "write a spec") : 0;
+        return r == -ENOMEM ? error_set(err, "spec", ENOMEM, "write a spec") : r;
 }

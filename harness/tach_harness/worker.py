@@ -20,11 +20,14 @@ _SELF = resource.RUSAGE_SELF
 
 
 class Reporter:
-    """The plugin that sends what pytest says about the item that runs."""
+    """The plugin that sends what pytest says about the item that runs.
 
-    def __init__(self, config, results):
+    Registered in the zygote already, since registering costs time; silent until a worker gives it a channel.
+    """
+
+    def __init__(self, config):
         self.config = config
-        self.results = results
+        self.results = None
         self.index = -1
 
     @pytest.hookimpl(trylast=True)
@@ -32,7 +35,8 @@ class Reporter:
         self.results.send("report", i=self.index, **reports.fields(self.config, report))
 
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
-        self.results.send("warning", **reports.warning_fields(warning_message, nodeid))
+        if self.results is not None:
+            self.results.send("warning", **reports.warning_fields(warning_message, nodeid))
 
 
 def _usage(before):
@@ -78,7 +82,7 @@ def _run(session, indices, reporter):
     reporter.results.send("done")
 
 
-def run(session, handlers, indices, result_fd, out_fd, err_fd):
+def run(session, reporter, handlers, indices, result_fd, out_fd, err_fd):
     """Runs ``session.items[i]`` for each of INDICES and ends the process. HANDLERS: see python_handlers."""
     config = session.config
     results = Results(result_fd)
@@ -87,9 +91,7 @@ def run(session, handlers, indices, result_fd, out_fd, err_fd):
         _restore_handlers(handlers)
         output.redirect(config, out_fd, err_fd)
         _prepare_temporary_folder(config)
-        reporter = Reporter(config, results)
-        # only the worker's own plugin reports from here on
-        config.pluginmanager.register(reporter, "tach-worker")
+        reporter.results = results
         _run(session, indices, reporter)
     except Exit as e:
         results.send("exit", reason=clip(str(e.msg)), returncode=2 if e.returncode is None else int(e.returncode))

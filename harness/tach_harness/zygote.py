@@ -24,6 +24,8 @@ class Collector:
         self.deselected = 0
         self.errors = 0
         self.answered = False
+        self.max_fail = 0
+        self.cloned = False  # this is a worker, whose own plugin speaks
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config):
@@ -48,7 +50,7 @@ class Collector:
         self.config = config
 
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
-        if os.getpid() == self.pid:
+        if not self.cloned:
             self.control.send("warning", **reports.warning_fields(warning_message, nodeid))
 
     def answer(self, code, number=0, text=""):
@@ -103,13 +105,15 @@ class Collector:
             config._tmp_path_factory.getbasetemp()  # one for all workers, as under pytest
         _tach.keep_fds(_open_descriptors(self.control.fd))
         handlers = worker.python_handlers()
+        reporter = worker.Reporter(config)
+        config.pluginmanager.register(reporter, "tach-worker")
         gc.freeze()
         self.answer(0, number=len(session.items))
         born = _tach.serve(self.control.fd)
         if born is not None:
+            self.cloned = True
             _, indices, result_fd, out_fd, err_fd = born
-            config.pluginmanager.unregister(self)
-            worker.run(session, handlers, indices, result_fd, out_fd, err_fd)
+            worker.run(session, reporter, handlers, indices, result_fd, out_fd, err_fd)
         # What the session's end would write of outcomes is not known here: the workers had them.
         for name in ("lfplugin", "nfplugin", "stepwiseplugin"):
             if config.pluginmanager.hasplugin(name):
@@ -155,8 +159,6 @@ def main(control_fd):
     _tach.configure(settings["seccompFd"], settings["cwd"], [tuple(limit) for limit in settings["rlimits"]])
     control.send("header", pytest=pytest.__version__, python="{}.{}.{}".format(*sys.version_info[:3]))
     collector = Collector(control, settings)
-    collector.pid = os.getpid()
-    collector.max_fail = 0
     code = int(pytest.main(settings["args"], plugins=[collector]))
     if not collector.answered:
         text = _log_text()

@@ -38,7 +38,7 @@ void error_context(struct error *err, const char *fmt, ...)
         va_end(ap);
         if (n < 0 || (size_t)n >= sizeof err->what)
                 return;
-        (void)snprintf(err->what + n, sizeof err->what - (size_t)n, ": %s", old);
+        (void)snprintf(err->what + n, sizeof err->what - (size_t)n, ": %.*s", (int)sizeof old - 3, old);
 }
 
 void error_hint(struct error *err, const char *fmt, ...)
