@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,8 @@ struct builder {
         size_t end; /* of the token before */
         unsigned depth;
         size_t n_values;
+        unsigned char seen[SPEC_MAX_DEPTH + 1]
+                          [1024]; /* at each depth, hashes of the object's keys: a bit each */
         struct error *err;
         int failed;
 };
@@ -243,6 +246,24 @@ static int on_string(void *ctx, const unsigned char *text, size_t len)
         return on_text(ctx, NODE_STRING, (const char *)text, len);
 }
 
+/* Whether the open object may have KEY already; where its hash (FNV-1a) is new there is nothing to compare.
+ */
+static int may_be_duplicate(struct builder *b, const char *key)
+{
+        uint32_t hash = 2166136261u;
+        unsigned char *byte, bit;
+        int seen;
+
+        for (; *key != '\0'; key++)
+                hash = (hash ^ (unsigned char)*key) * 16777619u;
+        hash ^= hash >> 16;
+        byte = &b->seen[b->depth][hash / 8 % sizeof b->seen[0]];
+        bit = (unsigned char)(1u << hash % 8);
+        seen = (*byte & bit) != 0;
+        *byte |= bit;
+        return seen;
+}
+
 static int on_key(void *ctx, const unsigned char *text, size_t len)
 {
         struct builder *b = ctx;
@@ -254,6 +275,8 @@ static int on_key(void *ctx, const unsigned char *text, size_t len)
         b->key = strndup((const char *)text, len);
         if (b->key == NULL)
                 return stop(b, b->key_offset, "not enough memory");
+        if (!may_be_duplicate(b, b->key))
+                return 1;
         for (const struct node *n = b->open->first; n != NULL; n = n->next)
                 if (strcmp(n->key, b->key) == 0)
                         return stop(b, b->key_offset, "duplicate key");
@@ -271,6 +294,8 @@ static int open_node(struct builder *b, enum node_type type)
                 return 0;
         b->open = n;
         b->depth++;
+        if (type == NODE_OBJECT)
+                memset(b->seen[b->depth], 0, sizeof b->seen[0]);
         return 1;
 }
 

@@ -120,10 +120,13 @@ int take_path(struct reader *rd, const struct node *n, void *at)
 
 int take_clean_path(struct reader *rd, const struct node *n, void *at)
 {
+        char *path, *out;
         int r = take_path(rd, n, at);
-        char *path = r == 0 ? *(char **)at : NULL, *out = path;
 
-        for (const char *in = path; r == 0 && *in != '\0';) {
+        if (r < 0 || *(char **)at == NULL)
+                return r;
+        path = out = *(char **)at;
+        for (const char *in = path; *in != '\0';) {
                 size_t length;
 
                 in += strspn(in, "/");
@@ -137,11 +140,10 @@ int take_clean_path(struct reader *rd, const struct node *n, void *at)
                 }
                 in += length;
         }
-        if (r == 0 && out == path)
+        if (out == path)
                 *out++ = '/';
-        if (r == 0)
-                *out = '\0';
-        return r;
+        *out = '\0';
+        return 0;
 }
 
 static int whole_number(struct reader *rd, const struct node *n, const char *least, uint64_t max,
