@@ -15,6 +15,7 @@ from tach_harness import output, reports
 from tach_harness.channel import Results, clip
 
 _exit = os._exit
+_write = os.write
 _getrusage = resource.getrusage
 _SELF = resource.RUSAGE_SELF
 
@@ -98,7 +99,9 @@ def run(session, reporter, handlers, indices, result_fd, out_fd, err_fd):
     except KeyboardInterrupt:
         results.send("exit", reason="KeyboardInterrupt", returncode=2)
     except BaseException:
+        # the test broke something that pytest needs: its own failure, told with pytest's traceback
         code = 1
-        results.send("exit", reason="INTERNALERROR\n" + clip(traceback.format_exc()), returncode=3)
+        results.send("internal")
+        _write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
     finally:
         _exit(code)

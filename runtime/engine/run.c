@@ -307,6 +307,11 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
         case WORKER_EXIT:
                 pytest_exit(run, v);
                 break;
+        case WORKER_INTERNAL:
+                (void)snprintf(
+                    w->why_killed, sizeof w->why_killed,
+                    "pytest itself failed under the test (its traceback is in the captured stderr)");
+                break;
         case WORKER_FAILED:
                 (void)error_set(&err, "worker", 0, "%s", json_text(v, "what"));
                 fail(run, &err);

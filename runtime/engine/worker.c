@@ -51,6 +51,8 @@ static enum worker_line classify(const struct worker *w, const struct suite *sui
                 return w->current < 0 && w->next == u->n ? WORKER_DONE : WORKER_BROKEN;
         if (strcmp(t, "exit") == 0)
                 return WORKER_EXIT;
+        if (strcmp(t, "internal") == 0)
+                return WORKER_INTERNAL;
         if (strcmp(t, "enter_failed") == 0 && w->next == w->part.from && w->current < 0)
                 return WORKER_FAILED;
         return WORKER_BROKEN;

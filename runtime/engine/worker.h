@@ -45,9 +45,10 @@ enum worker_line {
         WORKER_WARNING,
         WORKER_END,
         WORKER_DONE,
-        WORKER_EXIT,   /* pytest.exit() or an interrupt: "reason", "returncode" */
-        WORKER_FAILED, /* it could not enter its cell: "what" */
-        WORKER_BROKEN, /* not what a worker may say here */
+        WORKER_EXIT,     /* pytest.exit() or an interrupt: "reason", "returncode" */
+        WORKER_INTERNAL, /* pytest itself failed under the test */
+        WORKER_FAILED,   /* it could not enter its cell: "what" */
+        WORKER_BROKEN,   /* not what a worker may say here */
 };
 
 /* Reads what is there: > 0 bytes, 0 nothing now, -EPIPE all ends closed. */
