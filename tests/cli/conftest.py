@@ -41,7 +41,7 @@ class Result:
 
     @property
     def events(self):
-        return [json.loads(line) for line in self.out.splitlines()]
+        return [json.loads(line) for line in self.out.split("\n") if line]
 
     def tests(self):
         """node id -> test event; each test is reported once."""
