@@ -1,197 +1,169 @@
-/* How it works: walks as pytest 7 does (a folder's files before its folders, both sorted) and prints what
- * source.c finds in each file. */
+/* How it works: the files are listed first (walk.c); then each of a few threads takes the next file, maps it,
+ * parses it with a parser of its own, and keeps the lines of that file in a buffer. The buffers are printed
+ * in the files' order. */
 #include "runtime/discover/discover.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
-#include <glob.h>
-#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <tree_sitter/api.h>
 #include <unistd.h>
 
-#include "runtime/discover/ini.h"
-#include "runtime/discover/source.h"
+#include "runtime/discover/collect.h"
+#include "runtime/discover/walk.h"
 #include "spec/base/cleanup.h"
+#include "spec/base/utf8.h"
 
-struct walk {
-        const char *root;
-        struct ini ini;
-        FILE *out;
-        const char *only; /* "::Class::test" of the argument, or NULL */
-        size_t found;
-        unsigned depth;
-        struct error *err;
+#define MAX_THREADS 8
+#define MANY_FILES  8                  /* fewer are not worth a thread */
+#define MAX_BYTES   ((off_t)256 << 20) /* of one file */
+
+const TSLanguage *tree_sitter_python(void);
+
+struct result {
+        struct buf lines;
+        uint32_t error_line;
+        int r; /* -errno */
 };
 
-static void free_list(struct spec_strv *list)
+struct job {
+        const struct ini *ini;
+        const struct walk *walk;
+        struct result *results;
+        atomic_size_t next;
+};
+
+static int parse(struct job *job, TSParser *parser, const struct walk_file *file, const char *text, size_t n,
+                 struct result *result)
 {
-        for (size_t i = 0; i < list->n; i++)
-                free(list->v[i]);
-        free(list->v);
-        *list = (struct spec_strv){0};
-}
-
-/* PATH as node ids have it: relative to the root. */
-static const char *relative(const struct walk *w, const char *path)
-{
-        size_t n = strlen(w->root);
-
-        return strncmp(path, w->root, n) == 0 && path[n] == '/' ? path + n + 1 : path;
-}
-
-static int is_selected(const struct walk *w, const char *id)
-{
-        const char *node = strstr(id, "::");
-        size_t n;
-
-        if (w->only == NULL)
-                return 1;
-        n = strlen(w->only);
-        return node != NULL && strncmp(node, w->only, n) == 0 &&
-               (node[n] == '\0' || node[n] == ':' || node[n] == '[');
-}
-
-static int list_file(struct walk *w, const char *path)
-{
-        struct spec_strv ids = {0};
-        unsigned error_line = 0;
-        struct stat st;
-        void *text = NULL;
+        struct arena arena = {0};
+        struct module module;
+        TSTree *tree = ts_parser_parse_string(parser, NULL, text, (uint32_t)n);
         int r;
 
-        CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return error_set(w->err, "list", errno, "open %s", path);
-        if (!S_ISREG(st.st_mode) || st.st_size == 0 || st.st_size > INT_MAX)
-                return 0;
-        text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (text == MAP_FAILED)
-                return error_set(w->err, "list", errno, "map %s", path);
-        r = source_tests(text, (size_t)st.st_size, relative(w, path), &w->ini, &ids, &error_line);
-        (void)munmap(text, (size_t)st.st_size);
-        if (error_line > 0)
-                (void)fprintf(stderr, "tach: list: %s:%u: not Python that can be parsed\n", path, error_line);
-        for (size_t i = 0; r == 0 && i < ids.n; i++)
-                if (is_selected(w, ids.v[i])) {
-                        w->found++;
-                        if (fprintf(w->out, "%s\n", ids.v[i]) < 0)
-                                r = -errno;
-                }
-        free_list(&ids);
-        return r < 0 ? error_set(w->err, "list", -r, "list %s", path) : 0;
-}
-
-static int is_test_file(const struct walk *w, const char *path, const char *name)
-{
-        for (size_t i = 0; i < w->ini.python_files.n; i++) {
-                const char *pattern = w->ini.python_files.v[i];
-
-                if (strchr(pattern, '/') == NULL ? fnmatch(pattern, name, 0) == 0
-                                                 : fnmatch(pattern, relative(w, path), 0) == 0)
-                        return 1;
-        }
-        return 0;
-}
-
-static int is_left_out(const struct walk *w, const char *path, const char *name)
-{
-        char config[PATH_MAX];
-
-        if (strcmp(name, "__pycache__") == 0)
-                return 1;
-        for (size_t i = 0; i < w->ini.norecursedirs.n; i++)
-                if (fnmatch(w->ini.norecursedirs.v[i], name, 0) == 0)
-                        return 1;
-        /* a virtual environment */
-        return (snprintf(config, sizeof config, "%s/pyvenv.cfg", path) < (int)sizeof config &&
-                access(config, F_OK) == 0) ||
-               (snprintf(config, sizeof config, "%s/bin/activate", path) < (int)sizeof config &&
-                access(config, F_OK) == 0);
-}
-
-static int bytewise(const struct dirent **a, const struct dirent **b)
-{
-        return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int list_folder(struct walk *w, const char *path)
-{
-        struct dirent **names = NULL;
-        int n = scandir(path, &names, NULL, bytewise), r = 0;
-
-        if (n < 0)
-                return error_set(w->err, "list", errno, "read %s", path);
-        if (++w->depth > 64)
-                r = error_set(w->err, "list", ELOOP, "%s: more than 64 folders deep", path);
-        for (int folders = 0; folders < 2; folders++)
-                for (int i = 0; r == 0 && i < n; i++) {
-                        char child[PATH_MAX];
-                        struct stat st;
-
-                        if (strcmp(names[i]->d_name, ".") == 0 || strcmp(names[i]->d_name, "..") == 0 ||
-                            snprintf(child, sizeof child, "%s/%s", path, names[i]->d_name) >=
-                                (int)sizeof child ||
-                            stat(child, &st) < 0)
-                                continue;
-                        if (!folders && S_ISREG(st.st_mode) && is_test_file(w, child, names[i]->d_name))
-                                r = list_file(w, child);
-                        else if (folders && S_ISDIR(st.st_mode) && !is_left_out(w, child, names[i]->d_name))
-                                r = list_folder(w, child);
-                }
-        w->depth--;
-        for (int i = 0; i < n; i++)
-                free(names[i]);
-        free(names);
+        if (tree == NULL)
+                return -ENOMEM;
+        module_read(&module, &arena, text, ts_tree_root_node(tree));
+        result->error_line = module.error_line;
+        r = collect_module(&module, job->ini, file->nodeid, file->select, &result->lines);
+        arena_finish(&arena);
+        ts_tree_delete(tree);
         return r;
 }
 
-static int list_path(struct walk *w, const char *given)
+static int read_file(struct job *job, TSParser *parser, const struct walk_file *file, struct result *result)
 {
-        const char *colons = strstr(given, "::");
-        CLEANUP_FREE char *name = strndup(given, colons != NULL ? (size_t)(colons - given) : strlen(given));
-        char path[PATH_MAX];
+        CLEANUP_CLOSE int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         struct stat st;
+        char *text;
+        size_t bom;
+        int r;
 
-        if (name == NULL || realpath(name, path) == NULL || stat(path, &st) < 0) {
-                int r = error_set(w->err, "list", errno, "%.300s", given);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        if (st.st_size > MAX_BYTES)
+                return -EFBIG;
+        if (st.st_size == 0)
+                return 0;
+        text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+        if (text == MAP_FAILED)
+                return -errno;
+        bom = st.st_size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+        r = parse(job, parser, file, text + bom, (size_t)st.st_size - bom, result);
+        (void)munmap(text, (size_t)st.st_size);
+        return r;
+}
 
-                error_hint(w->err, "no such file or folder");
-                return r;
+static void *work(void *arg)
+{
+        struct job *job = arg;
+        TSParser *parser = ts_parser_new();
+        bool ready = parser != NULL && ts_parser_set_language(parser, tree_sitter_python());
+
+        for (size_t i; (i = atomic_fetch_add(&job->next, 1)) < job->walk->n;)
+                job->results[i].r =
+                    ready ? read_file(job, parser, &job->walk->v[i], &job->results[i]) : -ENOMEM;
+        if (parser != NULL)
+                ts_parser_delete(parser);
+        return NULL;
+}
+
+static void run(struct job *job)
+{
+        pthread_t threads[MAX_THREADS];
+        long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+        size_t want = job->walk->n < MANY_FILES || cpus < 2 ? 0 : (size_t)cpus - 1, n = 0;
+
+        if (want > MAX_THREADS)
+                want = MAX_THREADS;
+        while (n < want && pthread_create(&threads[n], NULL, work, job) == 0)
+                n++;
+        (void)work(job); /* without threads this one does it all */
+        while (n > 0)
+                (void)pthread_join(threads[--n], NULL);
+}
+
+static void warn(const struct walk_file *file, const struct result *result)
+{
+        char name[300];
+
+        (void)utf8_show(name, sizeof name, file->nodeid);
+        if (result->r < 0)
+                (void)fprintf(stderr, "tach: warning: %s: %s: not listed\n", name, strerror(-result->r));
+        else if (result->error_line > 0)
+                (void)fprintf(stderr, "tach: warning: %s:%u: syntax error\n", name, result->error_line);
+        else if (file->select != NULL && result->lines.len == 0)
+                (void)fprintf(stderr, "tach: warning: %s: no test %s found\n", name, UTF8_SHOW(file->select));
+}
+
+static int print(struct job *job, FILE *out, struct error *err)
+{
+        size_t found = 0;
+
+        for (size_t i = 0; i < job->walk->n; i++) {
+                const struct result *result = &job->results[i];
+
+                if (result->r == -ENOMEM)
+                        return error_set(err, "list", ENOMEM, "%s", job->walk->v[i].nodeid);
+                warn(&job->walk->v[i], result);
+                if (result->lines.len > 0 && fwrite(result->lines.data, 1, result->lines.len, out) == 0)
+                        return error_set(err, "list", errno, "write");
+                found += result->lines.len;
         }
-        w->only = colons;
-        return S_ISDIR(st.st_mode) ? list_folder(w, path) : list_file(w, path);
+        if (fflush(out) != 0)
+                return error_set(err, "list", errno, "write");
+        return found == 0 ? 5 : 0;
 }
 
 int discover_list(const char *root, char *const *paths, size_t n, FILE *out, struct error *err)
 {
-        struct walk w = {.root = root, .out = out, .err = err};
-        char cwd[PATH_MAX];
-        int r = ini_read(&w.ini, root, err);
+        struct walk walk = {0};
+        struct ini ini;
+        struct job job = {.ini = &ini, .walk = &walk};
+        int r = ini_read(&ini, root, err);
 
-        for (size_t i = 0; r == 0 && i < n; i++)
-                r = list_path(&w, paths[i]);
-        if (r == 0 && n == 0) {
-                /* testpaths count where pytest is started in its root */
-                if (w.ini.testpaths.n > 0 && getcwd(cwd, sizeof cwd) != NULL && strcmp(cwd, root) == 0) {
-                        for (size_t i = 0; r == 0 && i < w.ini.testpaths.n; i++) {
-                                glob_t found = {0};
-
-                                if (glob(w.ini.testpaths.v[i], GLOB_NOCHECK, NULL, &found) == 0)
-                                        for (size_t k = 0; r == 0 && k < found.gl_pathc; k++)
-                                                r = list_path(&w, found.gl_pathv[k]);
-                                globfree(&found);
-                        }
-                } else {
-                        r = list_path(&w, ".");
-                }
+        if (r < 0)
+                return r;
+        r = walk_paths(&walk, &ini, root, paths, n, err);
+        if (r == 0) {
+                job.results = calloc(walk.n + 1, sizeof *job.results);
+                r = job.results == NULL ? error_set(err, "list", ENOMEM, "%zu files", walk.n) : 0;
         }
-        ini_finish(&w.ini);
-        if (r == 0 && fflush(out) != 0)
-                r = error_set(err, "list", errno, "write");
-        return r < 0 ? r : w.found == 0 ? 5 : 0;
+        if (r == 0) {
+                run(&job);
+                r = print(&job, out, err);
+        }
+        for (size_t i = 0; job.results != NULL && i < walk.n; i++)
+                buf_finish(&job.results[i].lines);
+        free(job.results);
+        walk_finish(&walk);
+        ini_finish(&ini);
+        return r;
 }

@@ -1,171 +1,264 @@
-/* How it works: the ini files line by line, pyproject.toml through tree-sitter. */
+/* How it works: a .ini file is read line by line as iniconfig does (a line that begins with a blank continues
+ * the value before it); a TOML file by the shared reader. Either way each value ends up in ini_value. */
 #include "runtime/discover/ini.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <strings.h>
 
 #include "runtime/base/toml.h"
 #include "spec/base/buf.h"
 #include "spec/base/cleanup.h"
 
-static struct spec_strv *list_of(struct ini *ini, const char *key)
+#define MAX_INI ((size_t)4 << 20)
+
+static const struct key {
+        const char *name;
+        size_t offset;
+        const char *standard; /* pytest's default */
+} keys[] = {
+    {"norecursedirs", offsetof(struct ini, norecursedirs),
+     "*.egg .* _darcs build CVS dist node_modules venv {arch}"},
+    {"python_classes", offsetof(struct ini, python_classes), "Test"},
+    {"python_files", offsetof(struct ini, python_files), "test_*.py *_test.py"},
+    {"python_functions", offsetof(struct ini, python_functions), "test"},
+    {"testpaths", offsetof(struct ini, testpaths), ""},
+};
+#define N_KEYS (sizeof keys / sizeof keys[0])
+
+static const char raw_ids[] = "disable_test_id_escaping_and_forfeit_all_rights_to_community_support";
+
+static bool in_set(const char **pattern, char c)
 {
-        const struct {
-                const char *name;
-                struct spec_strv *list;
-        } lists[] = {
-            {"python_files", &ini->python_files},         {"python_classes", &ini->python_classes},
-            {"python_functions", &ini->python_functions}, {"testpaths", &ini->testpaths},
-            {"norecursedirs", &ini->norecursedirs},
-        };
+        const char *p = *pattern;
+        bool negate = *p == '!', found = false;
 
-        for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-                if (strcmp(lists[i].name, key) == 0)
-                        return lists[i].list;
-        return NULL;
-}
-
-static int add_words(struct spec_strv *list, const char *text)
-{
-        int r = 0;
-
-        while (r == 0 && *(text += strspn(text, " \t\r\n,")) != '\0' && *text != '#' && *text != ';') {
-                size_t n = strcspn(text, " \t\r\n,");
-                CLEANUP_FREE char *word = strndup(text, n);
-
-                r = word != NULL ? spec_strv_add(list, word) : -ENOMEM;
-                text += n;
-        }
-        return r;
-}
-
-/* 1: the file has the section. */
-static int read_ini(struct ini *ini, const char *root, const char *name, const char *section)
-{
-        char path[PATH_MAX], line[4096], key[64];
-        struct spec_strv *list = NULL;
-        int found = 0, in_section = 0, r = 0;
-
-        (void)snprintf(path, sizeof path, "%s/%s", root, name);
-        CLEANUP_FCLOSE FILE *f = fopen(path, "re");
-        while (f != NULL && r == 0 && fgets(line, sizeof line, f) != NULL) {
-                char *equals;
-
-                if (line[0] == '[') {
-                        line[strcspn(line, "]")] = '\0';
-                        in_section = strcmp(line + 1, section) == 0;
-                        found |= in_section;
-                        list = NULL;
-                } else if (in_section && isspace((unsigned char)line[0])) {
-                        if (list != NULL)
-                                r = add_words(list, line);
-                } else if (in_section && line[0] != '#' && line[0] != ';') {
-                        equals = strpbrk(line, "=:");
-                        if (equals == NULL)
-                                continue;
-                        (void)snprintf(key, sizeof key, "%.*s", (int)strcspn(line, " \t=:"), line);
-                        list = list_of(ini, key);
-                        if (list != NULL)
-                                r = add_words(list, equals + 1);
+        if (negate)
+                p++;
+        for (bool first = true; *p != ']' || first; first = false, p++)
+                if (p[1] == '-' && p[2] != ']' && p[2] != '\0') {
+                        found |= (unsigned char)p[0] <= (unsigned char)c &&
+                                 (unsigned char)c <= (unsigned char)p[2];
+                        p += 2;
+                } else {
+                        found |= *p == c;
                 }
-        }
-        return r < 0 ? r : found;
+        *pattern = p + 1;
+        return found != negate;
 }
 
-static int take_toml(void *ctx, const struct toml_value *v)
+static bool set_ends(const char *p)
 {
-        struct spec_strv *list = list_of(ctx, v->key);
+        if (*p == '!')
+                p++;
+        if (*p == ']')
+                p++;
+        return strchr(p, ']') != NULL;
+}
+
+bool ini_fnmatch(const char *pattern, const char *name)
+{
+        const char *star = NULL, *back = NULL;
+
+        while (*name != '\0') {
+                if (*pattern == '*') {
+                        star = ++pattern;
+                        back = name;
+                        continue;
+                }
+                if (*pattern == '[' && set_ends(pattern + 1)) {
+                        const char *p = pattern + 1;
+
+                        if (in_set(&p, *name)) {
+                                pattern = p;
+                                name++;
+                                continue;
+                        }
+                } else if (*pattern == '?' || (*pattern == *name && *pattern != '\0')) {
+                        pattern++;
+                        name++;
+                        continue;
+                }
+                if (star == NULL)
+                        return false;
+                pattern = star;
+                name = ++back;
+        }
+        while (*pattern == '*')
+                pattern++;
+        return *pattern == '\0';
+}
+
+static void strv_clear(struct spec_strv *strv)
+{
+        for (size_t i = 0; i < strv->n; i++)
+                free(strv->v[i]);
+        free(strv->v);
+        *strv = (struct spec_strv){0};
+}
+
+/* Type "args": words as shlex splits them; quotes group. */
+static int add_words(struct spec_strv *strv, const char *text)
+{
+        CLEANUP_BUF struct buf word = {0};
         int r = 0;
 
-        if (list == NULL)
-                return 0;
-        if (v->type == TOML_STRING)
-                return add_words(list, v->text);
-        for (size_t i = 0; r == 0 && v->type == TOML_ARRAY && i < v->array->n; i++)
-                r = spec_strv_add(list, v->array->v[i]);
+        for (const char *p = text; r == 0 && *p != '\0';) {
+                char quote = '\0';
+
+                if (isspace((unsigned char)*p)) {
+                        p++;
+                        continue;
+                }
+                buf_reset(&word);
+                r = buf_add(&word, "", 0);
+                for (; r == 0 && *p != '\0' && (quote != '\0' || !isspace((unsigned char)*p)); p++)
+                        if (quote == '\0' && (*p == '"' || *p == '\''))
+                                quote = *p;
+                        else if (*p == quote)
+                                quote = '\0';
+                        else
+                                r = buf_add(&word, p, 1);
+                if (r == 0)
+                        r = spec_strv_add(strv, word.data);
+        }
         return r;
 }
 
-static int read_pyproject(struct ini *ini, const char *root, struct error *err)
+static int ini_value(struct ini *ini, const char *name, const char *text, const struct spec_strv *array)
+{
+        int r = 0;
+
+        if (strcmp(name, raw_ids) == 0)
+                ini->raw_ids = strcasecmp(text, "true") == 0 || strcasecmp(text, "yes") == 0 ||
+                               strcasecmp(text, "on") == 0 || strcmp(text, "1") == 0;
+        for (size_t i = 0; i < N_KEYS; i++)
+                if (strcmp(name, keys[i].name) == 0) {
+                        struct spec_strv *strv = (struct spec_strv *)(void *)((char *)ini + keys[i].offset);
+
+                        strv_clear(strv);
+                        if (array == NULL)
+                                return add_words(strv, text);
+                        for (size_t k = 0; r == 0 && k < array->n; k++)
+                                r = spec_strv_add(strv, array->v[k]);
+                }
+        return r;
+}
+
+static int toml_each(void *ctx, const struct toml_value *value)
+{
+        return ini_value(ctx, value->key, value->text, value->type == TOML_ARRAY ? value->array : NULL);
+}
+
+/* Cuts blanks from both ends of the N bytes at S, in place. */
+static char *trim(char *s)
+{
+        size_t n;
+
+        while (isspace((unsigned char)*s))
+                s++;
+        for (n = strlen(s); n > 0 && isspace((unsigned char)s[n - 1]); n--)
+                s[n - 1] = '\0';
+        return s;
+}
+
+/* Sets *RET_FOUND if TEXT (changed on the way) has [SECTION]. */
+static int read_ini(struct ini *ini, char *text, const char *section, int *ret_found)
+{
+        CLEANUP_BUF struct buf value = {0};
+        char *name = NULL, *rest = text, *line;
+        bool inside = false;
+        int r = 0;
+
+        while (r == 0 && (line = strsep(&rest, "\n")) != NULL) {
+                char *content, *sep;
+
+                if (line[0] == '#' || line[0] == ';')
+                        continue;
+                if (isspace((unsigned char)line[0])) {
+                        content = trim(line);
+                        if (content[0] != '\0' && content[0] != '#' && content[0] != ';' && name != NULL)
+                                r = buf_addf(&value, "\n%s", content);
+                        continue;
+                }
+                if (line[0] == '\0')
+                        continue;
+                if (name != NULL)
+                        r = ini_value(ini, name, value.data, NULL);
+                name = NULL;
+                if (line[0] == '[') {
+                        sep = strchr(line, ']');
+                        if (sep != NULL)
+                                *sep = '\0';
+                        inside = strcmp(line + 1, section) == 0;
+                        *ret_found |= inside;
+                        continue;
+                }
+                sep = line + strcspn(line, "=:");
+                if (!inside || *sep == '\0')
+                        continue;
+                *sep = '\0';
+                name = trim(line);
+                content = trim(sep + 1);
+                buf_reset(&value);
+                r = buf_adds(&value, content);
+        }
+        return r == 0 && name != NULL ? ini_value(ini, name, value.data, NULL) : r;
+}
+
+static int read_file(struct ini *ini, const char *root, const char *file, const char *section, int *ret_found,
+                     struct error *err)
 {
         char path[PATH_MAX];
         CLEANUP_BUF struct buf text = {0};
-        int found = 0, r;
+        CLEANUP_CLOSE int fd = -EBADF;
+        int r;
 
-        (void)snprintf(path, sizeof path, "%s/pyproject.toml", root);
-        CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || buf_read_fd(&text, fd, 4u << 20) < 0 || text.data == NULL)
+        if (snprintf(path, sizeof path, "%s/%s", root, file) >= (int)sizeof path)
                 return 0;
-        r = toml_table(text.data, text.len, path, "tool.pytest.ini_options", take_toml, ini, &found, err);
-        return r < 0 ? r : found;
-}
-
-static int defaults(struct spec_strv *list, const char *words)
-{
-        return list->n == 0 ? add_words(list, words) : 0;
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return errno == ENOENT || errno == ENOTDIR ? 0 : error_set(err, "list", errno, "%s", path);
+        r = buf_add(&text, "", 0);
+        if (r == 0)
+                r = buf_read_fd(&text, fd, MAX_INI);
+        if (r < 0)
+                return error_set(err, "list", -r, "read %s", path);
+        if (strcmp(file, "pyproject.toml") == 0)
+                return toml_table(text.data, text.len, path, section, toml_each, ini, ret_found, err);
+        if (strstr(file, "pytest.ini") != NULL)
+                *ret_found = strcmp(file, "pytest.ini") == 0;
+        return read_ini(ini, text.data, section, ret_found);
 }
 
 int ini_read(struct ini *ret, const char *root, struct error *err)
 {
-        struct ini ini = {0};
-        int r = read_ini(&ini, root, "pytest.ini", "pytest");
+        static const char *const files[][2] = {{"pytest.ini", "pytest"},
+                                               {".pytest.ini", "pytest"},
+                                               {"pyproject.toml", "tool.pytest.ini_options"},
+                                               {"tox.ini", "pytest"},
+                                               {"setup.cfg", "tool:pytest"}};
+        int found = 0, r = 0;
 
-        if (r == 0)
-                r = read_ini(&ini, root, ".pytest.ini", "pytest");
-        if (r == 0)
-                r = read_pyproject(&ini, root, err);
-        if (r == 0)
-                r = read_ini(&ini, root, "tox.ini", "pytest");
-        if (r == 0)
-                r = read_ini(&ini, root, "setup.cfg", "tool:pytest");
-        if (r == -EINVAL) {
-                ini_finish(&ini);
-                return r;
-        }
-        if (r >= 0)
-                r = defaults(&ini.python_files, "test_*.py *_test.py");
-        if (r == 0)
-                r = defaults(&ini.python_classes, "Test");
-        if (r == 0)
-                r = defaults(&ini.python_functions, "test");
-        if (r == 0)
-                r = defaults(&ini.norecursedirs, "*.egg .* _darcs build CVS dist node_modules venv {arch}");
-        if (r < 0) {
-                ini_finish(&ini);
-                return error_set(err, "list", ENOMEM, "read the settings of pytest in %s", root);
-        }
-        *ret = ini;
-        return 0;
+        *ret = (struct ini){0};
+        for (size_t i = 0; r == 0 && i < N_KEYS; i++)
+                r = ini_value(ret, keys[i].name, keys[i].standard, NULL);
+        for (size_t i = 0; r == 0 && !found && i < sizeof files / sizeof files[0]; i++)
+                r = read_file(ret, root, files[i][0], files[i][1], &found, err);
+        if (r == -ENOMEM)
+                (void)error_set(err, "list", ENOMEM, "pytest's settings");
+        if (r < 0)
+                ini_finish(ret);
+        return r;
 }
 
 void ini_finish(struct ini *ini)
 {
-        struct spec_strv *const lists[] = {&ini->python_files, &ini->python_classes, &ini->python_functions,
-                                           &ini->testpaths, &ini->norecursedirs};
-
-        for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-                for (size_t k = 0; k < lists[i]->n; k++)
-                        free(lists[i]->v[k]);
-                free(lists[i]->v);
-        }
-        *ini = (struct ini){0};
-}
-
-int ini_matches(const struct spec_strv *patterns, const char *name)
-{
-        for (size_t i = 0; i < patterns->n; i++) {
-                const char *p = patterns->v[i];
-
-                if (strncmp(name, p, strlen(p)) == 0 ||
-                    (strpbrk(p, "*?[") != NULL && fnmatch(p, name, 0) == 0))
-                        return 1;
-        }
-        return 0;
+        for (size_t i = 0; i < N_KEYS; i++)
+                strv_clear((struct spec_strv *)(void *)((char *)ini + keys[i].offset));
 }

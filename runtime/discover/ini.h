@@ -1,22 +1,24 @@
-/*
- * ini: the settings of pytest that decide what is collected.
- */
+/* ini: pytest's settings that decide what is collected, from pytest.ini, .pytest.ini, pyproject.toml
+ * ([tool.pytest.ini_options]), tox.ini ([pytest]) or setup.cfg ([tool:pytest]); the first that has them wins
+ * (_pytest/config/findpaths.py). */
 #ifndef TACH_DISCOVER_INI_H
 #define TACH_DISCOVER_INI_H
+
+#include <stdbool.h>
 
 #include "spec/base/error.h"
 #include "spec/spec.h"
 
 struct ini {
         struct spec_strv python_files, python_classes, python_functions, testpaths, norecursedirs;
+        bool raw_ids; /* disable_test_id_escaping_and_forfeit_all_rights_to_community_support */
 };
 
-/* From the first of pytest.ini, pyproject.toml, tox.ini, setup.cfg in ROOT that configures pytest; defaults
- * for the rest. */
+/* Reads the settings of the folder ROOT; what is not set there has pytest's default. */
 int ini_read(struct ini *ret, const char *root, struct error *err);
 void ini_finish(struct ini *ini);
 
-/* pytest's rule for python_functions and python_classes: a prefix, or a glob. */
-int ini_matches(const struct spec_strv *patterns, const char *name);
+/* Python's fnmatch.fnmatchcase: * ? [seq] [!seq]; no escapes, and * matches a slash. */
+bool ini_fnmatch(const char *pattern, const char *name);
 
 #endif

@@ -1,0 +1,90 @@
+/* How it works: a list of chunks, each twice as large as a page or as large as what it was made for. */
+#include "runtime/discover/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK ((size_t)64 << 10)
+#define ALIGN ((size_t)16)
+
+struct arena_chunk {
+        struct arena_chunk *next;
+        size_t size;
+        _Alignas(16) char bytes[];
+};
+
+void *arena_get(struct arena *arena, size_t n)
+{
+        struct arena_chunk *chunk = arena->chunk;
+        size_t size;
+        void *p;
+
+        if (arena->failed || n > SIZE_MAX / 4)
+                goto fail;
+        n = (n + ALIGN - 1) & ~(ALIGN - 1);
+        if (chunk == NULL || chunk->size - arena->used < n) {
+                size = n > CHUNK ? n : CHUNK;
+                chunk = calloc(1, sizeof *chunk + size);
+                if (chunk == NULL)
+                        goto fail;
+                chunk->size = size;
+                chunk->next = arena->chunk;
+                arena->chunk = chunk;
+                arena->used = 0;
+        }
+        p = chunk->bytes + arena->used;
+        arena->used += n;
+        return p;
+fail:
+        arena->failed = true;
+        return NULL;
+}
+
+char *arena_strn(struct arena *arena, const char *s, size_t n)
+{
+        char *copy = arena_get(arena, n + 1);
+
+        if (copy != NULL && n > 0)
+                memcpy(copy, s, n);
+        return copy;
+}
+
+char *arena_printf(struct arena *arena, const char *fmt, ...)
+{
+        va_list args, again;
+        char *s;
+        int n;
+
+        va_start(args, fmt);
+        va_copy(again, args);
+        n = vsnprintf(NULL, 0, fmt, args);
+        s = n < 0 ? NULL : arena_get(arena, (size_t)n + 1);
+        if (s != NULL)
+                (void)vsnprintf(s, (size_t)n + 1, fmt, again);
+        va_end(again);
+        va_end(args);
+        return s;
+}
+
+void *arena_grow(struct arena *arena, const void *old, size_t n, size_t more)
+{
+        void *p = arena_get(arena, more);
+
+        if (p != NULL && n > 0)
+                memcpy(p, old, n);
+        return p;
+}
+
+void arena_finish(struct arena *arena)
+{
+        while (arena->chunk != NULL) {
+                struct arena_chunk *next = arena->chunk->next;
+
+                free(arena->chunk);
+                arena->chunk = next;
+        }
+        arena->used = 0;
+}

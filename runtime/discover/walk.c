@@ -1,0 +1,370 @@
+/* How it works: a folder's entries are sorted by name; its files come before its folders (_pytest.pathlib
+ * .visit; packages do not change that order). A folder that is met again through another argument gives
+ * nothing the second time; a file that is named is always taken. */
+#include "runtime/discover/walk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "spec/base/buf.h"
+#include "spec/base/cleanup.h"
+
+#define MAX_DEPTH 256 /* of folders; ends a loop of symbolic links that the kernel would follow for long */
+
+struct seen {
+        char **v; /* slots of a hash table, a power of two */
+        size_t n, cap;
+};
+
+struct walker {
+        struct walk *walk;
+        const struct ini *ini;
+        const char *root;
+        struct seen seen;
+        struct error *err;
+};
+
+static size_t hash(const char *s)
+{
+        size_t h = 1469598103934665603u;
+
+        for (; *s != '\0'; s++)
+                h = (h ^ (unsigned char)*s) * 1099511628211u;
+        return h;
+}
+
+/* 1: PATH is new, 0: it has been seen. */
+static int seen_add(struct seen *seen, const char *path)
+{
+        if (seen->n * 2 >= seen->cap) {
+                struct seen more = {calloc(seen->cap * 2 + 64, sizeof *more.v), seen->n, 64};
+
+                while (more.cap < seen->cap * 2)
+                        more.cap *= 2;
+                if (more.v == NULL)
+                        return -ENOMEM;
+                for (size_t i = 0; i < seen->cap; i++)
+                        if (seen->v[i] != NULL) {
+                                size_t at = hash(seen->v[i]) & (more.cap - 1);
+
+                                while (more.v[at] != NULL)
+                                        at = (at + 1) & (more.cap - 1);
+                                more.v[at] = seen->v[i];
+                        }
+                free(seen->v);
+                *seen = more;
+        }
+        size_t at = hash(path) & (seen->cap - 1);
+        for (; seen->v[at] != NULL; at = (at + 1) & (seen->cap - 1))
+                if (strcmp(seen->v[at], path) == 0)
+                        return 0;
+        seen->v[at] = strdup(path);
+        if (seen->v[at] == NULL)
+                return -ENOMEM;
+        seen->n++;
+        return 1;
+}
+
+/* _pytest.pathlib.fnmatch_ex: a pattern without a slash is for the name. */
+static bool matches(const struct spec_strv *patterns, const char *path)
+{
+        const char *name = strrchr(path, '/') + 1;
+
+        for (size_t i = 0; i < patterns->n; i++) {
+                const char *pattern = patterns->v[i];
+                char deep[PATH_MAX];
+
+                if (strchr(pattern, '/') == NULL ? ini_fnmatch(pattern, name) : ini_fnmatch(pattern, path))
+                        return true;
+                if (strchr(pattern, '/') != NULL && pattern[0] != '/' &&
+                    snprintf(deep, sizeof deep, "*/%s", pattern) < (int)sizeof deep &&
+                    ini_fnmatch(deep, path))
+                        return true;
+        }
+        return false;
+}
+
+/* pytest 7 takes a folder for a virtual environment by its activate script, later ones by pyvenv.cfg. */
+static bool is_virtualenv(const char *dir)
+{
+        static const char *const marks[] = {"bin/activate", "bin/activate.csh", "bin/activate.fish",
+                                            "conda-meta/history", "pyvenv.cfg"};
+        char path[PATH_MAX];
+
+        for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
+                if (snprintf(path, sizeof path, "%s/%s", dir, marks[i]) < (int)sizeof path &&
+                    access(path, F_OK) == 0)
+                        return true;
+        return false;
+}
+
+/* PATH as seen from FROM, both absolute and normal: "../x" where it lies outside. */
+static int relative(struct buf *out, const char *from, const char *path)
+{
+        size_t same = 0, i;
+        int r = 0;
+
+        for (i = 0; from[i] != '\0' && from[i] == path[i]; i++)
+                if (from[i] == '/')
+                        same = i + 1;
+        if (from[i] == '\0' && (path[i] == '/' || path[i] == '\0'))
+                return buf_adds(out, path[i] == '\0' ? "." : path + i + 1);
+        if (from[i] == '\0' && i == 1) /* the root of the file system */
+                return buf_adds(out, path + 1);
+        for (const char *p = from + same; r == 0 && p != NULL && *p != '\0';) {
+                r = buf_adds(out, "../");
+                p = strchr(p, '/');
+                p = p == NULL ? NULL : p + 1;
+        }
+        return r < 0 ? r : buf_adds(out, path + same);
+}
+
+static int add_file(struct walker *w, const char *path, const char *select)
+{
+        CLEANUP_BUF struct buf nodeid = {0};
+        struct walk *walk = w->walk;
+        struct walk_file file;
+
+        if (walk->n == walk->cap) {
+                size_t cap = walk->cap * 2 + 64;
+                struct walk_file *v = realloc(walk->v, cap * sizeof *v);
+
+                if (v == NULL)
+                        return -ENOMEM;
+                walk->v = v;
+                walk->cap = cap;
+        }
+        if (relative(&nodeid, w->root, path) < 0)
+                return -ENOMEM;
+        file = (struct walk_file){strdup(path), buf_take(&nodeid), select != NULL ? strdup(select) : NULL};
+        walk->v[walk->n++] = file;
+        return file.path == NULL || file.nodeid == NULL || (select != NULL && file.select == NULL) ? -ENOMEM
+                                                                                                   : 0;
+}
+
+struct entry {
+        char *name;
+        unsigned char type;
+};
+
+static int by_name(const void *a, const void *b)
+{
+        return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
+}
+
+static void entries_free(struct entry *v, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                free(v[i].name);
+        free(v);
+}
+
+/* A symbolic link is what it points to; a broken one is nothing. */
+static unsigned char type_of(int dirfd, const struct dirent *d)
+{
+        struct stat st;
+
+        if (d->d_type == DT_REG || d->d_type == DT_DIR)
+                return d->d_type;
+        if ((d->d_type != DT_LNK && d->d_type != DT_UNKNOWN) || fstatat(dirfd, d->d_name, &st, 0) < 0)
+                return DT_UNKNOWN;
+        return S_ISREG(st.st_mode) ? DT_REG : S_ISDIR(st.st_mode) ? DT_DIR : DT_UNKNOWN;
+}
+
+static int read_entries(const char *dir, struct entry **ret, size_t *ret_n)
+{
+        struct entry *v = NULL, *more;
+        size_t n = 0, cap = 0;
+        struct dirent *d;
+        DIR *stream = opendir(dir);
+        int r = 0;
+
+        if (stream == NULL)
+                return -errno;
+        while (r == 0 && (d = readdir(stream)) != NULL) {
+                size_t len = strlen(d->d_name);
+                unsigned char type = type_of(dirfd(stream), d);
+
+                if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
+                    (type != DT_DIR &&
+                     (type != DT_REG || len < 4 || strcmp(d->d_name + len - 3, ".py") != 0)))
+                        continue;
+                if (n == cap) {
+                        cap = cap * 2 + 32;
+                        more = realloc(v, cap * sizeof *v);
+                        if (more == NULL) {
+                                r = -ENOMEM;
+                                break;
+                        }
+                        v = more;
+                }
+                v[n] = (struct entry){strdup(d->d_name), type};
+                if (v[n].name == NULL)
+                        r = -ENOMEM;
+                else
+                        n++;
+        }
+        (void)closedir(stream);
+        if (r < 0) {
+                entries_free(v, n);
+                return r;
+        }
+        if (n > 0)
+                qsort(v, n, sizeof *v, by_name);
+        *ret = v;
+        *ret_n = n;
+        return 0;
+}
+
+static bool recurse_into(const struct walker *w, const char *path)
+{
+        return strcmp(strrchr(path, '/') + 1, "__pycache__") != 0 && !is_virtualenv(path) &&
+               !matches(&w->ini->norecursedirs, path);
+}
+
+static int walk_dir(struct walker *w, const char *dir, int depth)
+{
+        struct entry *v = NULL;
+        char path[PATH_MAX];
+        size_t n = 0;
+        int r = read_entries(dir, &v, &n);
+
+        if (r < 0 && r != -ENOMEM) {
+                (void)fprintf(stderr, "tach: warning: %s: %s\n", dir, strerror(-r));
+                return 0;
+        }
+        /* __init__.py is the package's own module: it comes before the package's other files */
+        for (int init = 1; init >= 0; init--)
+                for (size_t i = 0; r == 0 && i < n; i++)
+                        if (v[i].type == DT_REG && (strcmp(v[i].name, "__init__.py") == 0) == init &&
+                            snprintf(path, sizeof path, "%s/%s", strcmp(dir, "/") == 0 ? "" : dir,
+                                     v[i].name) < (int)sizeof path &&
+                            matches(&w->ini->python_files, path)) {
+                                r = seen_add(&w->seen, path);
+                                r = r > 0 ? add_file(w, path, NULL) : r;
+                        }
+        for (size_t i = 0; r == 0 && i < n; i++)
+                if (v[i].type == DT_DIR && depth < MAX_DEPTH &&
+                    snprintf(path, sizeof path, "%s/%s", strcmp(dir, "/") == 0 ? "" : dir, v[i].name) <
+                        (int)sizeof path &&
+                    recurse_into(w, path))
+                        r = walk_dir(w, path, depth + 1);
+        entries_free(v, n);
+        return r;
+}
+
+/* os.path.abspath: PATH from CWD without ".", ".." and doubled slashes. */
+static int absolute(char out[PATH_MAX], const char *cwd, const char *path, size_t n)
+{
+        char joined[PATH_MAX * 2], *rest = joined, *part;
+        size_t len = 0;
+
+        if (snprintf(joined, sizeof joined, "%s/%.*s", path[0] == '/' ? "" : cwd, (int)n, path) >=
+            (int)sizeof joined)
+                return -ENAMETOOLONG;
+        while ((part = strsep(&rest, "/")) != NULL) {
+                size_t more = strlen(part);
+
+                if (more == 0 || strcmp(part, ".") == 0)
+                        continue;
+                if (strcmp(part, "..") == 0) {
+                        while (len > 0 && out[--len] != '/')
+                                ;
+                        continue;
+                }
+                if (len + 1 + more >= PATH_MAX)
+                        return -ENAMETOOLONG;
+                out[len++] = '/';
+                memcpy(out + len, part, more);
+                len += more;
+        }
+        if (len == 0)
+                out[len++] = '/';
+        out[len] = '\0';
+        return 0;
+}
+
+static int walk_argument(struct walker *w, const char *cwd, const char *arg)
+{
+        const char *bracket = strchr(arg, '['), *colons = strstr(arg, "::");
+        char path[PATH_MAX];
+        struct stat st;
+        int r;
+
+        if (bracket != NULL && colons != NULL && bracket < colons)
+                colons = NULL;
+        r = absolute(path, cwd, arg, colons != NULL ? (size_t)(colons - arg) : strlen(arg));
+        if (r == 0 && stat(path, &st) < 0)
+                r = -errno;
+        if (r < 0)
+                return error_set(w->err, "list", -r, "file or directory not found: %.400s", arg);
+        if (!S_ISDIR(st.st_mode))
+                return add_file(w, path, colons != NULL ? colons + 2 : NULL);
+        if (colons != NULL)
+                return error_set(w->err, "list", ENOTDIR, "package argument cannot contain :: parts: %.400s",
+                                 arg);
+        return walk_dir(w, path, 0);
+}
+
+static int walk_testpaths(struct walker *w, const char *cwd, size_t *ret_n)
+{
+        int r = 0;
+
+        *ret_n = 0;
+        for (size_t i = 0; r == 0 && i < w->ini->testpaths.n; i++) {
+                glob_t found = {0};
+
+                if (glob(w->ini->testpaths.v[i], 0, NULL, &found) == 0)
+                        for (size_t k = 0; r == 0 && k < found.gl_pathc; k++, ++*ret_n)
+                                r = walk_argument(w, cwd, found.gl_pathv[k]);
+                globfree(&found);
+        }
+        return r;
+}
+
+int walk_paths(struct walk *ret, const struct ini *ini, const char *root, char *const *paths, size_t n,
+               struct error *err)
+{
+        struct walk walk = {0};
+        struct walker w = {.walk = &walk, .ini = ini, .root = root, .err = err};
+        char cwd[PATH_MAX];
+        size_t testpaths = 0;
+        int r = 0;
+
+        if (getcwd(cwd, sizeof cwd) == NULL)
+                return error_set(err, "list", errno, "the current folder");
+        for (size_t i = 0; r == 0 && i < n; i++)
+                r = walk_argument(&w, cwd, paths[i]);
+        if (n == 0 && strcmp(cwd, root) == 0)
+                r = walk_testpaths(&w, cwd, &testpaths);
+        if (r == 0 && n == 0 && testpaths == 0)
+                r = walk_dir(&w, cwd, 0);
+        for (size_t i = 0; i < w.seen.cap; i++)
+                free(w.seen.v[i]);
+        free(w.seen.v);
+        if (r == -ENOMEM)
+                (void)error_set(err, "list", ENOMEM, "the list of files");
+        if (r < 0)
+                walk_finish(&walk);
+        else
+                *ret = walk;
+        return r;
+}
+
+void walk_finish(struct walk *walk)
+{
+        for (size_t i = 0; i < walk->n; i++) {
+                free(walk->v[i].path);
+                free(walk->v[i].nodeid);
+                free(walk->v[i].select);
+        }
+        free(walk->v);
+        *walk = (struct walk){0};
+}
