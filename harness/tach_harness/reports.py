@@ -13,13 +13,17 @@ def _terminal_text(report):
     return file.getvalue().rstrip("\n")
 
 
+def _without(text, prefix):
+    return text[len(prefix) :] if text.startswith(prefix) else text
+
+
 def longrepr(report, style):
     """What the terminal would print of REPORT with ``--tb=STYLE``, or None."""
     if report.longrepr is None or report.passed:
         return None
     if isinstance(report.longrepr, tuple):  # skipped: path, line, reason
         path, line, reason = report.longrepr
-        return clip(f"{path}:{line}: {reason}")
+        return clip(f"{path}:{line}: {_without(reason, 'Skipped: ')}")
     if style == "no":
         return None
     if style == "line":
@@ -31,15 +35,14 @@ def longrepr(report, style):
 def _reason(report):
     """Why it was skipped, or expected to fail."""
     if hasattr(report, "wasxfail"):
-        reason = report.wasxfail
-        return clip(reason[len("reason: ") :] if reason.startswith("reason: ") else reason)
+        return clip(_without(report.wasxfail, "reason: "))
     if report.skipped:
         if isinstance(report.longrepr, tuple):
             reason = report.longrepr[2]
         else:
             crash = getattr(report.longrepr, "reprcrash", None)
             reason = crash.message if crash is not None else str(report.longrepr)
-        return clip(reason[len("Skipped: ") :] if reason.startswith("Skipped: ") else reason)
+        return clip(_without(reason, "Skipped: "))
     return None
 
 

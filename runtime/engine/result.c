@@ -150,14 +150,27 @@ static void send_sections(struct event *ev, const struct result *r, const struct
         event_close(ev, ']');
 }
 
-static void send_longrepr(struct event *ev, const struct result *r, const struct death *death)
+/* Where the first failure was raised, and with which message. */
+static void send_crash(struct event *ev, const struct result *r)
+{
+        yajl_val crash = NULL;
+
+        for (size_t i = 0; crash == NULL && i < r->n; i++)
+                if (same(json_text(r->reports[i], "outcome"), "failed"))
+                        crash = json_field(r->reports[i], "crash");
+        event_value(ev, "crash", crash);
+}
+
+static void send_longrepr(struct event *ev, const struct result *r, const char *outcome,
+                          const struct death *death)
 {
         CLEANUP_BUF struct buf text = {0};
 
         for (size_t i = 0; i < r->n; i++) {
                 const char *part = json_text(r->reports[i], "longrepr");
 
-                if (part == NULL || !same(json_text(r->reports[i], "outcome"), "failed"))
+                if (part == NULL ||
+                    (!same(json_text(r->reports[i], "outcome"), "failed") && !same(outcome, "skipped")))
                         continue;
                 if (same(when(r->reports[i]), "teardown") && text.len > 0)
                         continue;
@@ -256,7 +269,8 @@ int result_send(const struct result *r, const struct item *item, const char *iso
         event_text(&ev, "file", item->file);
         event_int(&ev, "line", item->line);
         event_close(&ev, '}');
-        send_longrepr(&ev, r, death);
+        send_longrepr(&ev, r, outcome, death);
+        send_crash(&ev, r);
         event_text(&ev, "reason", death != NULL ? death->reason : reason);
         send_sections(&ev, r, death);
         send_errors(&ev, r, outcome);

@@ -373,19 +373,25 @@ static void print_durations(struct report *r)
         free(sorted);
 }
 
-/* The first line that says what went wrong: pytest's first "E   " line, else the reason. */
+/* The first line that says what went wrong: the exception's message, else the first "E   " line, else the
+ * reason. */
 static void print_message(struct report *r, yajl_val v, const char *longrepr)
 {
-        const char *reason = json_text(v, "reason"), *e = NULL;
+        const char *text = json_text(json_field(v, "crash"), "message");
 
-        if (longrepr != NULL)
-                e = strncmp(longrepr, "E   ", 4) == 0 ? longrepr : strstr(longrepr, "\nE   ");
-        if (e != NULL) {
-                e += strspn(e, "\nE");
-                e += strspn(e, " ");
-                (void)fprintf(r->out, " - %.*s", (int)(strcspn(e, "\n") < 200 ? strcspn(e, "\n") : 200), e);
-        } else if (reason != NULL && reason[0] != '\0') {
-                (void)fprintf(r->out, " - %.200s", reason);
+        if (text == NULL && longrepr != NULL) {
+                text = strncmp(longrepr, "E   ", 4) == 0 ? longrepr : strstr(longrepr, "\nE   ");
+                if (text != NULL)
+                        text += strspn(text, "\n") + strlen("E   ");
+        }
+        if (text == NULL)
+                text = json_text(v, "reason");
+        if (text != NULL && text[strspn(text, " ")] != '\0') {
+                size_t n;
+
+                text += strspn(text, " ");
+                n = strcspn(text, "\n");
+                (void)fprintf(r->out, " - %.*s", (int)(n < 200 ? n : 200), text);
         }
 }
 

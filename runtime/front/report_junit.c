@@ -94,23 +94,14 @@ int junit_address(const char *nodeid, char **ret_class, char **ret_name)
         return *ret_class != NULL && *ret_name != NULL ? 0 : -ENOMEM;
 }
 
-/* pytest's message of a failure: what the "E" lines say. */
-static void failure_message(struct buf *out, yajl_val v, const char *longrepr)
+/* pytest's message of a failure: that of the exception. */
+static const char *failure_message(yajl_val v)
 {
-        const char *p = longrepr;
+        const char *message = json_text(json_field(v, "crash"), "message");
 
-        while (p != NULL && *p != '\0') {
-                size_t n = strcspn(p, "\n");
-
-                if (strncmp(p, "E   ", 4) == 0) {
-                        if (out->len > 0)
-                                (void)buf_adds(out, "\n");
-                        (void)buf_add(out, p + 4, n - 4);
-                }
-                p += n + (p[n] == '\n');
-        }
-        if (out->len == 0)
-                (void)buf_adds(out, json_text(v, "reason") != NULL ? json_text(v, "reason") : "");
+        if (message == NULL)
+                message = json_text(v, "reason");
+        return message != NULL ? message : json_text(v, "longrepr");
 }
 
 static void properties(xmlTextWriterPtr w, yajl_val list)
@@ -146,17 +137,12 @@ static void outcome_elements(xmlTextWriterPtr w, yajl_val v)
 
         if (strcmp(outcome, "failed") == 0 || strcmp(outcome, "crashed") == 0 ||
             strcmp(outcome, "timeout") == 0) {
-                failure_message(&message, v, longrepr);
-                element(w, "failure", NULL, message.data, longrepr);
+                element(w, "failure", NULL, failure_message(v), longrepr);
         } else if (strcmp(outcome, "error") == 0) {
-                struct buf said = {0};
-
-                failure_message(&said, v, longrepr);
                 (void)buf_addf(&message, "failed on %s with \"%s\"",
                                json_number(json_field(v, "phases"), "call") > 0 ? "teardown" : "setup",
-                               said.data);
+                               failure_message(v) != NULL ? failure_message(v) : "");
                 element(w, "error", NULL, message.data, longrepr);
-                buf_finish(&said);
         } else if (strcmp(outcome, "skipped") == 0) {
                 element(w, "skipped", "pytest.skip", reason, longrepr);
         } else if (strcmp(outcome, "xfailed") == 0) {
