@@ -29,12 +29,6 @@
 #define MAX_WORKERS 1024
 #define MAX_KEPT    1024 /* descriptors that workers inherit */
 
-/* The three calls that CPython documents for a fork by other means than os.fork (C API, Operating System
- * Utilities); they are outside the limited API's headers but in its stable exports. */
-extern void PyOS_BeforeFork(void);
-extern void PyOS_AfterFork_Parent(void);
-extern void PyOS_AfterFork_Child(void);
-
 struct worker {
         uint32_t slot;
         pid_t pid;
@@ -207,6 +201,8 @@ static void become_worker(const int fds[3], int cell, int result_fd)
                         _exit(1);
                 _exit(1);
         }
+        plan.keep_fds = NULL; /* they were on this stack */
+        plan.n_keep_fds = 0;
         PyOS_AfterFork_Child();
 }
 

@@ -45,7 +45,7 @@ static int hide(int root_fd, const struct cell_plan *plan, struct error *err)
 {
         for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
                 char options[128];
-                int trees[64];
+                int trees[64] = {0};
                 size_t n = 0;
                 int r;
 

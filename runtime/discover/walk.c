@@ -295,7 +295,7 @@ static int walk_argument(struct walker *w, const char *cwd, const char *arg)
 {
         const char *bracket = strchr(arg, '['), *colons = strstr(arg, "::");
         char path[PATH_MAX];
-        struct stat st;
+        struct stat st = {0};
         int r;
 
         if (bracket != NULL && colons != NULL && bracket < colons)

@@ -172,7 +172,7 @@ static int start_worker(struct run *run, struct worker *w, struct part part, str
 {
         const struct unit *u = &run->suite.units[part.unit];
         size_t n = u->n - part.from;
-        int fds[5], r;
+        int fds[5] = {-1, -1, -1, -1, -1}, r;
         size_t n_fds = 3;
         uint32_t flags = 0;
 

@@ -18,8 +18,6 @@
 #define TACH_VERSION "0.1.0"
 #endif
 
-extern char **environ;
-
 static int complain(const struct error *err, int code)
 {
         char line[1400];

@@ -219,8 +219,6 @@ static int replace(char **at, const char *text)
         return *at != NULL ? 0 : -ENOMEM;
 }
 
-extern char **environ;
-
 int project_spec(const struct args *args, const struct settings *settings, const struct choices *choices,
                  const char *root, const char *cwd, struct spec *ret_spec, struct error *err)
 {

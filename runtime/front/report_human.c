@@ -49,13 +49,14 @@ static void paint(struct report *r, const char *color, const char *fmt, ...)
 /* "==== TITLE ====" over the whole width. */
 static void banner(struct report *r, char fill, const char *color, const char *title)
 {
-        size_t n = strlen(title), sides = r->width > n + 2 ? r->width - n - 2 : 2;
+        const char *text = title != NULL ? title : "?";
+        size_t n = strlen(text), sides = r->width > n + 2 ? r->width - n - 2 : 2;
         char line[512];
 
         memset(line, fill, sizeof line);
         if (r->color && color != NULL)
                 (void)fprintf(r->out, "\033[%sm", color);
-        (void)fprintf(r->out, "%.*s %s %.*s", (int)(sides / 2), line, title, (int)(sides - sides / 2), line);
+        (void)fprintf(r->out, "%.*s %s %.*s", (int)(sides / 2), line, text, (int)(sides - sides / 2), line);
         (void)fputs(r->color && color != NULL ? "\033[0m\n" : "\n", r->out);
 }
 
@@ -206,10 +207,12 @@ static void domain(struct buf *out, const char *nodeid)
 
 static void print_text(struct report *r, const char *text)
 {
-        size_t n = strlen(text);
+        size_t n = text != NULL ? strlen(text) : 0;
 
+        if (n == 0)
+                return;
         (void)fwrite(text, 1, n, r->out);
-        if (n > 0 && text[n - 1] != '\n')
+        if (text[n - 1] != '\n')
                 (void)fputc('\n', r->out);
 }
 
