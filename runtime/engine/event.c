@@ -7,45 +7,25 @@
 #include <string.h>
 #include <unistd.h>
 
-static size_t utf8_length(const unsigned char *p, size_t left)
-{
-        size_t n = p[0] < 0x80   ? 1
-                   : p[0] < 0xc2 ? 0
-                   : p[0] < 0xe0 ? 2
-                   : p[0] < 0xf0 ? 3
-                   : p[0] < 0xf5 ? 4
-                                 : 0;
-
-        if (n == 0 || n > left)
-                return 0;
-        for (size_t i = 1; i < n; i++)
-                if ((p[i] & 0xc0) != 0x80)
-                        return 0;
-        if (n == 3 && ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)))
-                return 0;
-        if (n == 4 && ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)))
-                return 0;
-        return n;
-}
+#include "spec/base/utf8.h"
 
 int utf8_mend(struct buf *out, const char *bytes, size_t n)
 {
-        size_t start = 0, i = 0;
         int r = 0;
 
-        while (i < n && r == 0) {
-                size_t len = utf8_length((const unsigned char *)bytes + i, n - i);
+        while (n > 0 && r == 0) {
+                size_t good = utf8_span(bytes, n);
 
-                if (len > 0) {
-                        i += len;
-                        continue;
-                }
-                r = buf_add(out, bytes + start, i - start);
-                if (r == 0)
+                r = buf_add(out, bytes, good);
+                bytes += good;
+                n -= good;
+                if (n > 0 && r == 0) {
                         r = buf_adds(out, "\xef\xbf\xbd");
-                start = ++i;
+                        bytes++;
+                        n--;
+                }
         }
-        return r == 0 ? buf_add(out, bytes + start, n - start) : r;
+        return r == 0 ? buf_add(out, "", 0) : r;
 }
 
 static void raw(struct event *ev, const char *bytes, size_t n)

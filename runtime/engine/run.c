@@ -182,7 +182,8 @@ static int start_worker(struct run *run, struct worker *w, struct part part, str
         r = open_channel(w, &fds[0], err);
         if (r < 0)
                 return r;
-        CLEANUP_CLOSE int theirs = fds[0];
+        CLEANUP_CLOSE int theirs = fds[0]; /* closed here once it was sent */
+        (void)theirs;
         fds[1] = w->out_fd;
         fds[2] = w->err_fd;
         if (run->plan->isolated) {

@@ -13,6 +13,7 @@
 
 #include "runtime/front/config.h"
 #include "spec/base/cleanup.h"
+#include "spec/base/utf8.h"
 
 #define MAX_INI (1u << 20)
 
@@ -245,7 +246,10 @@ int project_spec(const struct args *args, const struct settings *settings, const
         for (size_t i = 0; r == 0 && i < args->paths.n; i++)
                 r = spec_strv_add(&spec.tach.tests, args->paths.v[i]);
         for (size_t i = 0; r == 0 && environ[i] != NULL; i++)
-                if (strncmp(environ[i], "TACH_CONTROL_FD=", 16) != 0 && strchr(environ[i], '=') > environ[i])
+                if (strncmp(environ[i], "TACH_CONTROL_FD=", 16) != 0 &&
+                    strchr(environ[i], '=') > environ[i] &&
+                    utf8_span(environ[i], strlen(environ[i])) ==
+                        strlen(environ[i])) /* JSON can say no other */
                         r = spec_strv_add(&spec.process.env, environ[i]);
         if (r == 0)
                 r = replace(&spec.tach.python, python);
