@@ -355,8 +355,7 @@ int outer_enter(const struct cell_plan *plan, struct error *err)
         r = plan->mounts != NULL ? mounts_clone(plan->mounts, bound, err) : 0;
         if (r < 0)
                 return r;
-        /* any directory serves as the place to stage on; the tree below is a clone and is not touched */
-        CLEANUP_CLOSE int stage = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        /* the new root is staged on /tmp; the tree below it is a clone and is not touched */
         if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=700") < 0 ||
             mkdir("/tmp/root", 0700) < 0)
                 return error_set(err, "mount", errno, "stage the new root on /tmp");
