@@ -13,8 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "runtime/engine/event.h"
 #include "runtime/base/json.h"
+#include "runtime/engine/event.h"
 #include "runtime/engine/result.h"
 #include "runtime/engine/suite.h"
 #include "runtime/engine/worker.h"
