@@ -32,7 +32,7 @@ HARNESS_PY   := $(patsubst harness/%,$(BUILD)/harness/%,$(wildcard harness/tach_
 EXTENSION    := $(BUILD)/harness/tach_harness/_tach.abi3.so
 C_FILES      := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/security)
-SCRIPTS      := scripts/bootstrap .ci/run
+SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run
 
 .PHONY: all programs bootstrap check unit pytest parity lint tidy clang format asan bench demo install fuzz fuzz-short clean
 all: programs
@@ -87,7 +87,7 @@ bootstrap:
 	scripts/bootstrap
 
 unit: $(UNIT)
-	@for t in $^; do echo "# $$t"; $$t || exit 1; done
+	@for t in $^; do $$t >$$t.log 2>&1 || { cat $$t.log; exit 1; }; echo "$$t: $$(tail -n 1 $$t.log)"; done
 
 # the suites that drive the built programs; TACH and TACH_RUN say which
 pytest: programs

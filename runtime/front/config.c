@@ -94,7 +94,7 @@ static int nothing(void *ctx, const struct toml_value *v)
 int config_has_table(const char *path, const char *table)
 {
         CLEANUP_BUF struct buf text = {0};
-        struct error err;
+        struct error err = {0};
         int found = 0;
 
         CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -54,20 +55,18 @@ static pid_t start(int spec_fd, int out_fd, const char *program)
         return pid;
 }
 
-/* The spec as a file that the child reads from its start. */
+/* The spec as a file in memory that the child reads from its start. */
 static int spec_file(const struct spec *spec, struct error *err)
 {
         CLEANUP_BUF struct buf text = {0};
-        CLEANUP_FCLOSE FILE *f = tmpfile();
-        int fd, r = spec_write(spec, &text, err);
+        int r = spec_write(spec, &text, err);
 
         if (r < 0)
                 return r;
-        if (f == NULL || fwrite(text.data, 1, text.len, f) != text.len || fflush(f) != 0)
-                return error_set(err, "engine", errno, "write the spec to a temporary file");
-        rewind(f);
-        fd = fcntl(fileno(f), F_DUPFD_CLOEXEC, 3);
-        return fd < 0 ? error_set(err, "engine", errno, "dup") : fd;
+        CLEANUP_CLOSE int fd = memfd_create("run.json", MFD_CLOEXEC);
+        if (fd < 0 || pwrite(fd, text.data, text.len, 0) != (ssize_t)text.len)
+                return error_set(err, "engine", errno, "write the spec to memory");
+        return TAKE_FD(fd);
 }
 
 static int take_lines(struct buf *in, int (*line)(void *, const char *, size_t), void *ctx)
