@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "runtime/discover/module.h"
 
@@ -35,8 +36,43 @@ struct value {
         const char *param_id;
 };
 
+#define VALUE_MAX_ITEMS ((size_t)1 << 16) /* longest sequence that is multiplied out */
+
+static inline struct value value_of_kind(enum value_kind kind)
+{
+        return (struct value){.kind = kind};
+}
+
+static inline struct value value_of_int(int64_t i)
+{
+        return (struct value){.kind = VALUE_INT, .i = i};
+}
+
+static inline struct value value_of_text(enum value_kind kind, const char *s, size_t n)
+{
+        return (struct value){.kind = s != NULL ? kind : VALUE_UNKNOWN, .s = s, .n = n};
+}
+
+static inline struct value value_of_name(const char *s)
+{
+        return value_of_text(VALUE_NAMED, s, s != NULL ? strlen(s) : 0);
+}
+
+static inline bool value_is_integer(const struct value *v)
+{
+        return v->kind == VALUE_INT || v->kind == VALUE_BOOL;
+}
+
 /* The value of the expression NODE in SCOPE. */
 struct value value_read(const struct module *module, const struct scope *scope, TSNode node);
+
+/* literal.c: the literals NODE, a string, integer or float. */
+struct value value_string(const struct module *module, TSNode node);
+struct value value_number(const struct module *module, TSNode node, bool is_float);
+
+/* arithmetic.c: A OP B and OP V. */
+struct value value_binary(const struct module *module, const char *op, struct value a, struct value b);
+struct value value_unary(const struct module *module, char op, struct value v);
 
 /* The id of VALUE; NULL for what has none of its own or is not known. RAW: strings are not escaped. */
 const char *value_id(struct arena *arena, const struct value *value, bool raw);

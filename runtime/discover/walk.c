@@ -1,6 +1,7 @@
 /* How it works: a folder's entries are sorted by name; its files come before its folders (_pytest.pathlib
  * .visit; packages do not change that order). A folder that is met again through another argument gives
- * nothing the second time; a file that is named is always taken. */
+ * nothing the second time; a file that is named is always taken. Where a symbolic link leads to a folder
+ * above it, pytest 7 goes round until the kernel stops it, 40 times; here it is named and not entered. */
 #include "runtime/discover/walk.h"
 
 #include <dirent.h>
@@ -16,7 +17,7 @@
 #include "spec/base/buf.h"
 #include "spec/base/cleanup.h"
 
-#define MAX_DEPTH 256 /* of folders; ends a loop of symbolic links that the kernel would follow for long */
+#define MAX_DEPTH 256 /* of folders */
 
 struct seen {
         char **v; /* slots of a hash table, a power of two */
@@ -178,16 +179,32 @@ static unsigned char type_of(int dirfd, const struct dirent *d)
         return S_ISREG(st.st_mode) ? DT_REG : S_ISDIR(st.st_mode) ? DT_DIR : DT_UNKNOWN;
 }
 
-static int read_entries(const char *dir, struct entry **ret, size_t *ret_n)
+/* The folders that a folder was reached through, itself first. */
+struct above {
+        dev_t dev;
+        ino_t ino;
+        const struct above *next;
+        int depth;
+};
+
+static int read_entries(const char *dir, struct above *here, struct entry **ret, size_t *ret_n)
 {
         struct entry *v = NULL, *more;
         size_t n = 0, cap = 0;
         struct dirent *d;
         DIR *stream = opendir(dir);
+        struct stat st = {0};
         int r = 0;
 
         if (stream == NULL)
                 return -errno;
+        if (fstat(dirfd(stream), &st) < 0)
+                r = -errno;
+        here->dev = st.st_dev;
+        here->ino = st.st_ino;
+        for (const struct above *up = here->next; r == 0 && up != NULL; up = up->next)
+                if (up->dev == st.st_dev && up->ino == st.st_ino)
+                        r = -ELOOP;
         while (r == 0 && (d = readdir(stream)) != NULL) {
                 size_t len = strlen(d->d_name);
                 unsigned char type = type_of(dirfd(stream), d);
@@ -229,15 +246,17 @@ static bool recurse_into(const struct walker *w, const char *path)
                !matches(&w->ini->norecursedirs, path);
 }
 
-static int walk_dir(struct walker *w, const char *dir, int depth)
+static int walk_dir(struct walker *w, const char *dir, const struct above *above)
 {
+        struct above here = {.next = above, .depth = above != NULL ? above->depth + 1 : 0};
         struct entry *v = NULL;
         char path[PATH_MAX];
         size_t n = 0;
-        int r = read_entries(dir, &v, &n);
+        int r = read_entries(dir, &here, &v, &n);
 
         if (r < 0 && r != -ENOMEM) {
-                (void)fprintf(stderr, "tach: warning: %s: %s\n", dir, strerror(-r));
+                (void)fprintf(stderr, "tach: warning: %s: %s\n", dir,
+                              r == -ELOOP ? "a link to a folder above it: not entered" : strerror(-r));
                 return 0;
         }
         /* __init__.py is the package's own module: it comes before the package's other files */
@@ -251,11 +270,11 @@ static int walk_dir(struct walker *w, const char *dir, int depth)
                                 r = r > 0 ? add_file(w, path, NULL) : r;
                         }
         for (size_t i = 0; r == 0 && i < n; i++)
-                if (v[i].type == DT_DIR && depth < MAX_DEPTH &&
+                if (v[i].type == DT_DIR && here.depth < MAX_DEPTH &&
                     snprintf(path, sizeof path, "%s/%s", strcmp(dir, "/") == 0 ? "" : dir, v[i].name) <
                         (int)sizeof path &&
                     recurse_into(w, path))
-                        r = walk_dir(w, path, depth + 1);
+                        r = walk_dir(w, path, &here);
         entries_free(v, n);
         return r;
 }
@@ -310,7 +329,7 @@ static int walk_argument(struct walker *w, const char *cwd, const char *arg)
         if (colons != NULL)
                 return error_set(w->err, "list", ENOTDIR, "package argument cannot contain :: parts: %.400s",
                                  arg);
-        return walk_dir(w, path, 0);
+        return walk_dir(w, path, NULL);
 }
 
 static int walk_testpaths(struct walker *w, const char *cwd, size_t *ret_n)
@@ -345,7 +364,7 @@ int walk_paths(struct walk *ret, const struct ini *ini, const char *root, char *
         if (n == 0 && strcmp(cwd, root) == 0)
                 r = walk_testpaths(&w, cwd, &testpaths);
         if (r == 0 && n == 0 && testpaths == 0)
-                r = walk_dir(&w, cwd, 0);
+                r = walk_dir(&w, cwd, NULL);
         for (size_t i = 0; i < w.seen.cap; i++)
                 free(w.seen.v[i]);
         free(w.seen.v);

@@ -470,7 +470,9 @@ def test_broken_files(tmp_path):
     write(tmp_path, {"test_loop.py": "TestA = TestB\nTestB = TestA\nx = [x, x]\n", "test_utf16.py": "def test_u(): pass".encode("utf-16")})
     (tmp_path / "test_dangling.py").symlink_to("nowhere.py")
     (tmp_path / "loop").symlink_to(".")
+    (tmp_path / "again").symlink_to(".")
     listed = tach_list(tmp_path)
+    assert "loop: a link to a folder above it" in listed.stderr and "loop/" not in listed.stdout
     assert listed.returncode == 0
     assert "test_a.py::test_a" in listed.stdout.splitlines()
 
