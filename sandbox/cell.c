@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sandbox/copy.h"
 #include "sandbox/mnt.h"
 #include "sandbox/mounts.h"
 #include "sandbox/net.h"
@@ -40,8 +41,8 @@ static int below(const char *path, const char *dir)
 }
 
 /* Puts a fresh tmpfs on each hidden directory of ROOT_FD; what the plan keeps visible below is cloned
- * before it disappears and attached again, read-only. */
-static int hide(int root_fd, const struct cell_plan *plan, struct error *err)
+ * before it disappears and attached again, read-only. With KEEP, what was in the directory is copied. */
+static int hide(int root_fd, const struct cell_plan *plan, int keep, struct error *err)
 {
         for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
                 char options[128];
@@ -82,6 +83,13 @@ static int hide(int root_fd, const struct cell_plan *plan, struct error *err)
                                 if (r < 0)
                                         return r;
                         }
+                if (keep) {
+                        CLEANUP_CLOSE int fresh = mnt_resolve(root_fd, hidden[i], 0, 0, err);
+
+                        r = fresh < 0 ? fresh : copy_tree(before, fresh, err);
+                        if (r < 0)
+                                return r;
+                }
         }
         return 0;
 }
@@ -150,7 +158,7 @@ static int cell_filesystem(const struct cell_plan *plan, struct error *err)
 
         if (root < 0 || layers < 0 || (plan->project != NULL && (upper < 0 || lower < 0)))
                 return error_set(err, "mount", errno, "open the project's layers");
-        r = hide(root, plan, err);
+        r = hide(root, plan, 1, err);
         if (r == 0)
                 r = mnt_tmpfs(layers, plan->tmpfs_options, 0, err);
         if (r == 0 && plan->project != NULL) {
@@ -366,7 +374,7 @@ int outer_enter(const struct cell_plan *plan, struct error *err)
         CLEANUP_CLOSE int root = open("/tmp/root", O_PATH | O_DIRECTORY | O_CLOEXEC);
         r = outer_dev(root, err);
         if (r == 0)
-                r = hide(root, plan, err);
+                r = hide(root, plan, 0, err);
         if (r == 0 && plan->mounts != NULL)
                 r = mounts_bind(root, plan->mounts, bound, err);
         if (r < 0)

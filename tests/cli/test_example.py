@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from conftest import NOBODY, ROOT, Suite, skip_without_user_namespaces
+from running import NOBODY, ROOT, Suite, skip_without_user_namespaces
 
 EXAMPLE = ROOT / "tests" / "example"
 

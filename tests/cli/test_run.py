@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import NOBODY, TACH, TACH_RUN, as_user, end, environment, processes, skip_without_user_namespaces
+from running import NOBODY, TACH, TACH_RUN, as_user, end, environment, processes, skip_without_user_namespaces
 
 PASS = "def test_pass():\n    pass\n"
 FAIL = "def test_fail():\n    assert 1 == 2\n"
@@ -427,7 +427,7 @@ def test_project_is_not_written(suite):
 def test_subfolder_run_sees_the_project(suite):
     suite.write("pyproject.toml", "[tool.pytest.ini_options]\n")
     suite.write("pkg/tests/test_a.py", "import pathlib\ndef test_it(): assert pathlib.Path('../../pyproject.toml').exists()\n")
-    from conftest import Suite
+    from running import Suite
 
     assert Suite(suite.path / "pkg" / "tests").tach().code == 0
 
@@ -465,3 +465,18 @@ def test_list_and_version(suite):
     result = suite.tach("--worker", "2")
     assert result.code in (0, 4)
     assert "did you mean --workers?" in suite.tach("--workerz=2").err
+
+
+def test_files_made_while_importing_are_each_tests_own(suite):
+    suite.write(
+        text="import os, pathlib, pytest, tempfile\n"
+        "FOLDER = pathlib.Path(tempfile.mkdtemp())\n"
+        "(FOLDER / 'sub').mkdir()\n(FOLDER / 'sub' / 'f').write_text('seed')\n(FOLDER / 'link').symlink_to('sub/f')\n"
+        "os.chmod(FOLDER / 'sub' / 'f', 0o640)\n"
+        "@pytest.mark.parametrize('i', range(4))\n"
+        "def test_it(i):\n"
+        "    assert (FOLDER / 'link').read_text() == 'seed'\n"
+        "    assert (FOLDER / 'sub' / 'f').stat().st_mode & 0o777 == 0o640\n"
+        "    (FOLDER / 'sub' / 'f').write_text('changed')\n"
+    )
+    assert suite.json().event("finish")["counts"] == {"passed": 4}

@@ -1,0 +1,121 @@
+#!/usr/bin/python3
+"""Measures Tach beside its peers, in turn and in one run, and prints ratios of medians.
+
+usage: bench.py [ROUNDS]
+
+1. A worker in a cell beside a plain fork of the same interpreter (tach-run --bench-clone).
+2. Whole suites: tach, tach --no-isolation, pytest, pytest -n 2, pytest --forked; on jinja2's suite and on a small
+   one of 78 tests that is made here.
+3. tach list beside pytest --collect-only.
+
+Absolute times say little on a shared machine: read the ratios, and the spread beside them.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TACH = os.environ.get("TACH", str(ROOT / "build" / "tach"))
+TACH_RUN = os.environ.get("TACH_RUN", str(ROOT / "build" / "tach-run"))
+PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+
+SMALL = """\
+import pytest
+@pytest.mark.parametrize("n", range(26))
+def test_sum(n): assert sum(range(n)) == n * (n - 1) // 2
+@pytest.mark.parametrize("n", range(26))
+def test_text(n, tmp_path):
+    (tmp_path / "f").write_text("x" * n)
+    assert len((tmp_path / "f").read_text()) == n
+@pytest.mark.parametrize("n", range(26))
+def test_sorted(n): assert sorted(range(n, 0, -1)) == list(range(1, n + 1))
+"""
+
+
+def timed(argv, cwd, env):
+    begin = time.perf_counter()
+    done = subprocess.run(argv, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    elapsed = time.perf_counter() - begin
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(argv)} in {cwd} ended with {done.returncode}:\n{done.stdout[-3000:]}")
+    return elapsed
+
+
+def compare(title, commands, cwd, env, rounds, base):
+    """Runs COMMANDS (name -> argv) in turn, ROUNDS times after one warm-up; ratios are to BASE."""
+    times = {name: [] for name in commands}
+    for argv in commands.values():
+        timed(argv, cwd, env)
+    for _ in range(rounds):
+        for name, argv in commands.items():
+            times[name].append(timed(argv, cwd, env))
+    reference = statistics.median(times[base])
+    print(f"\n{title} (median of {rounds}; min..max; ratio to {base})")
+    for name, some in times.items():
+        median = statistics.median(some)
+        print(f"  {name:24} {median:7.3f} s   {min(some):.3f}..{max(some):.3f}   {median / reference:6.2f}")
+
+
+def runners():
+    """The peers that are there, and why one is not."""
+    commands = {
+        "pytest": [*PYTEST, "-p", "no:xdist", "-p", "no:forked"],
+        "pytest -n 2": [*PYTEST, "-n", "2"],
+        "pytest --forked": [*PYTEST, "--forked"],
+        "tach": [TACH, "-q", "-n", "2"],
+        "tach --no-isolation": [TACH, "-q", "-n", "2", "--no-isolation"],
+    }
+    for name, module in (("pytest -n 2", "xdist"), ("pytest --forked", "pytest_forked")):
+        if subprocess.run(["/usr/bin/python3", "-c", f"import {module}"], capture_output=True, check=False).returncode:
+            print(f"skipped: {name}: {module} is not installed")
+            del commands[name]
+    return commands
+
+
+def bench_clone(folder, env):
+    spec = subprocess.run([TACH, "spec"], cwd=folder, env=env, stdout=subprocess.PIPE, check=True).stdout
+    ratios = []
+    for _ in range(3):
+        done = subprocess.run(
+            [TACH_RUN, "--spec", "-", "--bench-clone", "300"], input=spec, stdout=subprocess.PIPE, check=True
+        )
+        ratios.append(json.loads(done.stdout))
+    print("\na worker in a prepared cell beside a plain fork+exit of the same zygote (medians of 300, three times)")
+    for one in ratios:
+        print(f"  fork {one['fork_us']} us, cell {one['cell_us']} us, ratio {one['ratio']:.2f}")
+
+
+def main():
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("TACH", "PYTEST_"))}
+    suites = pathlib.Path(os.environ.get("TACH_SUITES", tempfile.gettempdir() + "/tach-suites"))
+    print(f"{os.cpu_count()} CPUs, {' '.join(os.uname()[i] for i in (0, 2, 4))}")
+    with tempfile.TemporaryDirectory() as folder:
+        small = pathlib.Path(folder)
+        (small / "test_small.py").write_text(SMALL)
+        bench_clone(small, env)
+        compare("78 small tests", runners(), small, env, rounds, "pytest")
+    fetched = subprocess.run([ROOT / "tests" / "parity" / "fetch", "jinja2", suites], check=False)
+    if fetched.returncode != 0:
+        sys.exit("skipped: jinja2: its source could not be fetched")
+    jinja2 = suites / "jinja2"
+    env["PYTHONPATH"] = str(jinja2 / "src")
+    commands = {name: [*argv, "tests"] for name, argv in runners().items()}
+    compare("jinja2's suite, 851 tests", commands, jinja2, env, rounds, "pytest")
+    listing = {
+        "pytest --collect-only": ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", "-q", "tests"],
+        "tach list": [TACH, "list", "tests"],
+    }
+    compare("jinja2's tests listed", listing, jinja2, env, rounds, "pytest --collect-only")
+    shutil.rmtree(jinja2 / ".pytest_cache", ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
