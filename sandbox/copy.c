@@ -1,6 +1,5 @@
 /* How it works: by directory descriptors only; a name is opened without following links, and what lies on
- * another device is a mount of its own. copy_file_range shares nothing between two tmpfs, but copies in the
- * kernel. */
+ * another device is a mount of its own. */
 #include "sandbox/copy.h"
 
 #include <dirent.h>

@@ -11,6 +11,7 @@
 
 #include "runtime/base/json.h"
 #include "runtime/engine/event.h"
+#include "runtime/engine/stack.h"
 #include "spec/base/cleanup.h"
 
 #define OUTPUT_TAIL (256 * 1024) /* bytes of a dead worker's output that are shown */
@@ -126,7 +127,7 @@ static void send_output(struct event *ev, const char *name, int fd)
         } else {
                 event_text(ev, NULL, name);
         }
-        event_bytes(ev, NULL, tail, (size_t)n);
+        event_bytes(ev, NULL, tail, stack_trim(tail, (size_t)n));
         event_close(ev, ']');
 }
 

@@ -16,6 +16,7 @@
 #include "runtime/base/json.h"
 #include "runtime/engine/event.h"
 #include "runtime/engine/result.h"
+#include "runtime/engine/stack.h"
 #include "runtime/engine/suite.h"
 #include "runtime/engine/worker.h"
 
@@ -184,6 +185,24 @@ static void reports_become_pytests_outcomes(void **state)
         outcome_is(setup_skip, 2, "skipped", "skipped");
 }
 
+static void stacks_lose_pytests_own_frames(void **state)
+{
+        char text[] = "words\n\nCurrent thread 0x1 (most recent call first):\n"
+                      "  File \"/t.py\", line 3 in inner\n  File \"/t.py\", line 5 in test_it\n"
+                      "  File \"/_pytest/python.py\", line 195 in pytest_pyfunc_call\n  File \"/x.py\", line "
+                      "1 in <module>\n"
+                      "\nExtension modules: none\n  File tail";
+        static const char expected[] =
+            "words\n\nCurrent thread 0x1 (most recent call first):\n"
+            "  File \"/t.py\", line 3 in inner\n  File \"/t.py\", line 5 in test_it\n"
+            "\nExtension modules: none\n  File tail";
+
+        (void)state;
+        text[stack_trim(text, strlen(text))] = '\0';
+        assert_string_equal(text, expected);
+        assert_int_equal(stack_trim(text, 0), 0);
+}
+
 static void output_is_mended_to_utf8(void **state)
 {
         static const char bad[] = "ok \xff\xc3\xa9 \xed\xa0\x80 \xf4\x90\x80\x80";
@@ -203,6 +222,7 @@ int main(void)
             cmocka_unit_test(suite_checks_numbers),
             cmocka_unit_test(worker_speaks_for_its_own_test_only),
             cmocka_unit_test(reports_become_pytests_outcomes),
+            cmocka_unit_test(stacks_lose_pytests_own_frames),
             cmocka_unit_test(output_is_mended_to_utf8),
         };
 
