@@ -4,6 +4,8 @@ A unit is a connected component over "uses the same instance of a class-, module
 fixture". pytest's own fixtures do not count, except those that stand for setup_module, setUpClass and the like.
 """
 
+import unittest
+
 import pytest
 
 #: Widest last.
@@ -35,8 +37,19 @@ def _used(item):
                 break
 
 
-def _counts(name, definition):
+def _inherits_empty_set_up(item):
+    """unittest.TestCase has a setUpClass and a tearDownClass, which do nothing: pytest calls them all the same."""
+    cls = getattr(item, "cls", None)
+    return all(
+        getattr(getattr(cls, name, None), "__func__", None) is getattr(unittest.TestCase, name).__func__
+        for name in ("setUpClass", "tearDownClass")
+    )
+
+
+def _counts(item, name, definition):
     if definition.scope == "function":
+        return False
+    if "setUpClass" in name and name.startswith(_XUNIT) and _inherits_empty_set_up(item):
         return False
     module = getattr(definition.func, "__module__", None) or ""
     return name.startswith(_XUNIT) or not module.startswith(_HARMLESS)
@@ -72,7 +85,7 @@ def group(items):
     shared = []  # (item index, scope, label) of each fixture with a second user
     for index, item in enumerate(items):
         for name, definition in _used(item):
-            if not _counts(name, definition):
+            if not _counts(item, name, definition):
                 continue
             key = (id(definition), id(_instance(item, definition)))
             other = first_user.setdefault(key, index)
