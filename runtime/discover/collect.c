@@ -228,6 +228,48 @@ static void function_marks(const struct module *m, const struct binding *b, cons
         marks_add_own(m, marks, &m->scope, NULL, NULL);
 }
 
+static bool is_fixture_with_params(const struct module *m, const struct binding *b)
+{
+        for (size_t i = 0; i < b->decorators.n; i++) {
+                TSNode call = b->decorators.v[i];
+                struct nodes arguments;
+                const char *word;
+
+                if (!node_is(call, "call"))
+                        continue;
+                word = last_word(module_dotted(m, &m->scope, node_field(call, "function")));
+                arguments = node_children(m, node_field(call, "arguments"));
+                for (size_t k = 0; word != NULL && ends_with(word, "fixture") && k < arguments.n; k++)
+                        if (node_is(arguments.v[k], "keyword_argument") &&
+                            strcmp(node_text(m, node_field(arguments.v[k], "name")), "params") == 0)
+                                return true;
+        }
+        return false;
+}
+
+/* Whether FUNCTION asks, itself or through other fixtures of this file, for a fixture with params, whose ids
+ * are not worked out here. */
+static bool asks_for_params(struct collector *c, const struct scope *scope, TSNode function, int depth)
+{
+        struct nodes parameters = node_children(c->m, node_field(function, "parameters"));
+
+        for (size_t i = 0; i < parameters.n && depth < 8 && c->steps++ < MAX_STEPS; i++) {
+                TSNode name = parameters.v[i];
+                struct binding *b;
+
+                if (node_is(name, "typed_parameter"))
+                        name = ts_node_named_child(name, 0);
+                if (!node_is(name, "identifier"))
+                        continue;
+                b = module_resolve(c->m, scope, node_text(c->m, name));
+                if (b == NULL || b->kind != BINDING_FUNCTION || b->decorators.n == 0)
+                        continue;
+                if (is_fixture_with_params(c->m, b) || asks_for_params(c, scope, b->node, depth + 1))
+                        return true;
+        }
+        return false;
+}
+
 static void collect_function(struct collector *c, const struct scope *scope, const char *name,
                              const struct binding *b, const char *prefix, const char *select,
                              const struct chain *chain)
@@ -237,7 +279,9 @@ static void collect_function(struct collector *c, const struct scope *scope, con
         const char *rest;
 
         function_marks(c->m, b, scope, chain, &marks);
-        if (!marks_ids(c->m, &marks, c->ini->raw_ids, &ids))
+        if (module_find(&c->m->scope, "pytest_generate_tests") != NULL ||
+            (b->kind == BINDING_FUNCTION && asks_for_params(c, scope, b->node, 0)) ||
+            !marks_ids(c->m, &marks, c->ini->raw_ids, &ids))
                 ids.n = 0;
         if (ids.n == 0 && selected(select, name, NULL, &rest) && rest == NULL)
                 emit(c, prefix, name, NULL);

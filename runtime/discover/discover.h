@@ -7,7 +7,8 @@
  *
  * A hint: what pytest collects is the truth. It knows more of names imported from other files, of tests made
  * by code (pytest_generate_tests, metaclasses, plugins, load_tests), of collect_ignore in conftest files and
- * of doctests. A function whose parameters cannot be read as literals is printed once, without brackets.
+ * of doctests. A function whose parameters cannot be read as literals, or that asks for a fixture with
+ * params, is printed once, without brackets; fixtures of conftest files and plugins are not looked at.
  */
 #ifndef TACH_DISCOVER_DISCOVER_H
 #define TACH_DISCOVER_DISCOVER_H

@@ -218,6 +218,18 @@ static void unknown_parameters_are_left_out(void **state)
         }
 }
 
+static void parametrized_fixtures_are_left_out(void **state)
+{
+        (void)state;
+        lists("import pytest\n@pytest.fixture(params=[1, 2])\ndef f(request): pass\n@pytest.fixture\n"
+              "def g(f): pass\n@pytest.mark.parametrize('a', [1])\ndef test_a(a, g: int): pass\n"
+              "@pytest.mark.parametrize('a', [1])\ndef test_b(a): pass\n",
+              "test_it.py::test_a\ntest_it.py::test_b[1]\n");
+        lists("import pytest\ndef pytest_generate_tests(metafunc): pass\n"
+              "@pytest.mark.parametrize('a', [1])\ndef test_a(a): pass\n",
+              "test_it.py::test_a\n");
+}
+
 static void a_node_id_selects(void **state)
 {
         static const char text[] =
@@ -274,11 +286,17 @@ static void any_prefix_is_read(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-            cmocka_unit_test(globs_are_python_s),     cmocka_unit_test(floats_are_python_s),
-            cmocka_unit_test(strings_are_escaped),    cmocka_unit_test(arena_grows),
-            cmocka_unit_test(settings_have_defaults), cmocka_unit_test(settings_are_read),
-            cmocka_unit_test(tests_are_listed),       cmocka_unit_test(unknown_parameters_are_left_out),
-            cmocka_unit_test(a_node_id_selects),      cmocka_unit_test(missing_paths_are_errors),
+            cmocka_unit_test(globs_are_python_s),
+            cmocka_unit_test(floats_are_python_s),
+            cmocka_unit_test(strings_are_escaped),
+            cmocka_unit_test(arena_grows),
+            cmocka_unit_test(settings_have_defaults),
+            cmocka_unit_test(settings_are_read),
+            cmocka_unit_test(tests_are_listed),
+            cmocka_unit_test(unknown_parameters_are_left_out),
+            cmocka_unit_test(parametrized_fixtures_are_left_out),
+            cmocka_unit_test(a_node_id_selects),
+            cmocka_unit_test(missing_paths_are_errors),
             cmocka_unit_test(any_prefix_is_read),
         };
 
