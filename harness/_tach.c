@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -292,10 +293,45 @@ static PyObject *serve(PyObject *self, PyObject *arg)
         }
 }
 
+static int blocked_fd = -1;
+
+/* SCMP_ACT_TRAP: says which call it was where the engine looks for it (worker.c), and dies of it. */
+static void on_blocked_call(int sig, siginfo_t *info, void *context)
+{
+        char line[] = BLOCKED_CALL_PREFIX "          \n";
+        int at = (int)sizeof line - 2, number = info->si_syscall;
+
+        (void)context;
+        do {
+                line[--at] = (char)('0' + number % 10);
+                number /= 10;
+        } while (number > 0 && at > (int)sizeof BLOCKED_CALL_PREFIX - 1);
+        if (write(blocked_fd, line, sizeof line - 1) < 0)
+                _exit(128 + sig);
+        (void)signal(sig, SIG_DFL);
+        (void)raise(sig);
+}
+
+static PyObject *tell_blocked_calls(PyObject *self, PyObject *arg)
+{
+        struct sigaction act = {.sa_sigaction = on_blocked_call, .sa_flags = SA_SIGINFO};
+        long fd = PyLong_AsLong(arg);
+
+        (void)self;
+        if (fd < 0 && PyErr_Occurred() != NULL)
+                return NULL;
+        blocked_fd = (int)fd;
+        if (sigaction(SIGSYS, &act, NULL) < 0)
+                return PyErr_SetFromErrno(PyExc_OSError);
+        Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"configure", configure, METH_VARARGS,
      "configure(seccomp_fd, cwd, [(resource, soft, hard), ...]) -> None"},
     {"keep_fds", keep_fds, METH_O, "keep_fds([fd, ...]) -> None: what workers keep besides 0, 1 and 2"},
+    {"tell_blocked_calls", tell_blocked_calls, METH_O,
+     "tell_blocked_calls(fd) -> None: a system call that the filter traps is told there before it kills"},
     {"serve", serve, METH_O, "serve(control_fd) -> None, or in a worker (slot, indices, result, out, err)"},
     {NULL, NULL, 0, NULL},
 };

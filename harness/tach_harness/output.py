@@ -7,6 +7,8 @@ of which the suite may have taken hold of while it was imported.
 import faulthandler
 import os
 
+from tach_harness import _tach
+
 
 def _replace(fd, target):
     if target is not None and target >= 0:
@@ -25,7 +27,9 @@ def redirect(config, out_fd, err_fd):
             _replace(fd, one.tmpfile.fileno())
     # Enabled anew, since the clone cleared the handlers; on a copy of its own, since a test may close 2.
     faulthandler.disable()
-    faulthandler.enable(file=os.dup(err_fd), all_threads=True)
+    own = os.dup(err_fd)
+    faulthandler.enable(file=own, all_threads=True)
+    _tach.tell_blocked_calls(own)
     os.close(out_fd)
     os.close(err_fd)
 

@@ -3,14 +3,17 @@
 #include "runtime/engine/worker.h"
 
 #include <errno.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/run_message.h"
 #include "runtime/base/json.h"
 #include "sandbox/cgroup.h"
 
@@ -115,6 +118,36 @@ void worker_kill(struct worker *w)
         }
 }
 
+/* The name of the system call that the worker said it would die of, or NULL; free(). */
+static char *blocked_call(int err_fd)
+{
+        static const char prefix[] = BLOCKED_CALL_PREFIX;
+        char tail[4096 + 1];
+        struct stat st;
+        ssize_t n;
+        char *at;
+
+        if (fstat(err_fd, &st) < 0)
+                return NULL;
+        n = pread(err_fd, tail, sizeof tail - 1, st.st_size > 4096 ? st.st_size - 4096 : 0);
+        if (n <= 0)
+                return NULL;
+        at = memmem(tail, (size_t)n, prefix, sizeof prefix - 1);
+        tail[n] = '\0';
+        return at != NULL ? seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, atoi(at + sizeof prefix - 1))
+                          : NULL;
+}
+
+/* SIGSYS is the filter's work: which call, where that is known. */
+static void blocked_reason(int err_fd, char *reason, size_t size)
+{
+        char *name = blocked_call(err_fd);
+
+        (void)snprintf(reason, size, "killed by SIGSYS (Bad system call): the filter blocks %s",
+                       name != NULL ? name : "a system call that it made");
+        free(name);
+}
+
 void worker_death(const struct worker *w, int status, double timeout, int64_t limit_bytes, double now,
                   struct death *ret)
 {
@@ -133,6 +166,8 @@ void worker_death(const struct worker *w, int status, double timeout, int64_t li
                         (void)snprintf(ret->reason, sizeof ret->reason,
                                        "out of memory (limit %lld bytes): killed by SIGKILL",
                                        (long long)limit_bytes);
+                else if (sig == SIGSYS)
+                        blocked_reason(w->err_fd, ret->reason, sizeof ret->reason);
                 else if (name == NULL)
                         (void)snprintf(ret->reason, sizeof ret->reason, "killed by signal %d", sig);
                 else

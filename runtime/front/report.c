@@ -114,7 +114,8 @@ int report_line(struct report *r, const char *text, size_t n)
         if (r->choices->format == FORMAT_JSON) {
                 (void)fwrite(text, 1, n, r->out);
                 (void)fputc('\n', r->out);
-                (void)fflush(r->out);
+                if (fflush(r->out) != 0 && r->lost == 0)
+                        r->lost = errno;
         } else {
                 human_event(r, event, v);
         }
@@ -139,7 +140,10 @@ int report_end(struct report *r, int code, struct error *err)
 
         if (r->choices->format == FORMAT_HUMAN)
                 human_end(r);
-        (void)fflush(r->out);
+        if (fflush(r->out) != 0 && r->lost == 0)
+                r->lost = errno;
+        if (r->lost != 0 || ferror(r->out))
+                return error_set(err, "engine", r->lost != 0 ? r->lost : EIO, "write the report");
         if (r->choices->junit_xml != NULL && r->start != NULL)
                 result = junit_write(r, r->choices->junit_xml, err);
         if (result < 0)

@@ -1,5 +1,6 @@
 /* How it works: progress while tests run (a bar on a terminal, letters or lines elsewhere), then pytest's
  * sections in pytest's order. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +102,8 @@ static void on_collected(struct report *r, yajl_val v)
                 (void)fprintf(r->out, " / %lld deselected / %lld selected", deselected,
                               json_int(v, "number", 0));
         (void)fputs("\n\n", r->out);
-        (void)fflush(r->out);
+        if (fflush(r->out) != 0 && r->lost == 0)
+                r->lost = errno;
 }
 
 static void end_letters(struct report *r)
@@ -143,7 +145,8 @@ static void on_test(struct report *r, yajl_val v)
                         r->column = 0;
                 }
         }
-        (void)fflush(r->out);
+        if (fflush(r->out) != 0 && r->lost == 0)
+                r->lost = errno;
 }
 
 void human_event(struct report *r, const char *event, yajl_val v)
@@ -183,7 +186,8 @@ void human_tick(struct report *r)
                 (void)snprintf(line + n, sizeof line - (size_t)n, ", %.0f s left",
                                elapsed * (double)(r->number - r->done) / (double)r->done);
         (void)fprintf(r->out, "\r%.*s\033[K", (int)r->width - 1, line);
-        (void)fflush(r->out);
+        if (fflush(r->out) != 0 && r->lost == 0)
+                r->lost = errno;
         r->bar = true;
 }
 

@@ -480,3 +480,74 @@ def test_files_made_while_importing_are_each_tests_own(suite):
         "    (FOLDER / 'sub' / 'f').write_text('changed')\n"
     )
     assert suite.json().event("finish")["counts"] == {"passed": 4}
+
+
+@pytest.mark.parametrize(
+    "action, reason",
+    [("SCMP_ACT_TRAP", "the filter blocks mkdir"), ("SCMP_ACT_KILL_PROCESS", "the filter blocks a system call")],
+)
+def test_blocked_system_call_is_named(suite, action, reason):
+    suite.write(text="import os\ndef test_it(): os.mkdir('/tmp/x')\n" + PASS)
+    spec = json.loads(suite.tach("spec").out)
+    rule = {"names": ["mkdir", "mkdirat"], "action": action}
+    spec["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}
+    done = run_spec(json.dumps(spec))
+    events = {e["nodeid"]: e for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "test"}
+    assert reason in events["test_it.py::test_it"]["reason"] and "SIGSYS" in events["test_it.py::test_it"]["reason"]
+    assert events["test_it.py::test_pass"]["outcome"] == "passed"
+
+
+def test_memory_limit_of_the_spec(suite):
+    suite.write(text="def test_it(): bytearray(4 << 30)\n" + PASS)
+    spec = json.loads(suite.tach("spec").out)
+    spec["process"]["rlimits"] = [{"type": "RLIMIT_AS", "soft": 1 << 30, "hard": 1 << 30}]
+    done = run_spec(json.dumps(spec))
+    events = {e["nodeid"]: e for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "test"}
+    assert events["test_it.py::test_it"]["crash"]["message"] == "MemoryError"
+    assert events["test_it.py::test_pass"]["outcome"] == "passed"
+
+
+def test_full_disk(suite):
+    suite.write(text=PASS)
+    result = suite.tach("--junit-xml=/dev/full")
+    assert result.code == 3 and "write /dev/full: ENOSPC" in result.err
+    with open("/dev/full", "w") as full:
+        for args in ((), ("--format=json",)):
+            done = subprocess.run([TACH, *args], cwd=suite.path, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            assert done.returncode == 3 and "write the report: ENOSPC" in done.stderr
+
+
+def test_progress_bar_on_a_terminal(suite):
+    import pty
+
+    suite.write(text=PASS + FAIL + "".join(f"def test_{i}(): pass\n" for i in range(60)))
+    master, slave = pty.openpty()
+    process = subprocess.Popen([TACH], cwd=suite.path, env=environment(TERM="xterm"), stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    out = b""
+    while True:
+        try:
+            out += os.read(master, 65536)
+        except OSError:
+            break
+    assert process.wait() == 1
+    os.close(master)
+    text = out.decode()
+    assert "\r[" in text and "/62" in text and "1 failed" in text
+    assert "\x1b[31mFAILED\x1b[0m test_it.py::test_fail" in text
+
+
+def test_installed_programs(suite, tmp_path):
+    from running import ROOT
+
+    built = os.path.dirname(TACH)
+    if not os.access(ROOT, os.W_OK):
+        pytest.skip("the tree cannot be written, make cannot run")
+    done = subprocess.run(
+        ["make", "-s", "install", f"BUILD={built}", f"DESTDIR={tmp_path}", "PREFIX=/opt/tach"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    suite.write(text=PASS)
+    installed = tmp_path / "opt" / "tach"
+    done = subprocess.run([installed / "bin" / "tach"], cwd=suite.path, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
