@@ -24,6 +24,7 @@ struct report {
         double begin, drawn; /* seconds, monotonic */
         size_t column;
         bool bar;       /* is on the screen */
+        int lost;       /* errno of the first write that failed */
         yajl_val *kept; /* test events with something to tell at the end; all of them for JUnit */
         size_t n_kept, capacity;
         yajl_val *warnings;
