@@ -30,6 +30,19 @@ int caps_drop_all(cap_t empty, struct error *err)
         return 0;
 }
 
+int caps_bound(const cap_value_t *caps, int n, struct error *err)
+{
+        for (cap_value_t c = 0; CAP_IS_SUPPORTED(c); c++) {
+                int kept = 0;
+
+                for (int i = 0; i < n; i++)
+                        kept |= caps[i] == c;
+                if (!kept && cap_drop_bound(c) < 0)
+                        return error_set(err, "caps", errno, "drop capability %d from the bounding set", c);
+        }
+        return 0;
+}
+
 int caps_make_ambient(const cap_value_t *caps, int n, struct error *err)
 {
         cap_t now = cap_get_proc();

@@ -312,6 +312,19 @@ static int outer_dev(int root_fd, struct error *err)
         return r;
 }
 
+/* The kernel lets a user namespace mount a procfs only where it already sees one that nothing masks. This is
+ * that one: covered, and the cover is locked for whoever lives below, so that nobody can reach it. */
+static int outer_proc(struct error *err)
+{
+        static const char dir[] = LAYERS "/hidden", proc[] = LAYERS "/hidden/proc";
+
+        if (mkdir(dir, 0700) < 0 || mkdir(proc, 0700) < 0 ||
+            mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+                return error_set(err, "mount", errno, "a procfs at %s", proc);
+        CLEANUP_CLOSE int cover = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return mnt_tmpfs(cover, "size=4k,nr_inodes=2,mode=000", MOUNT_ATTR_RDONLY, err);
+}
+
 /* After the pivot: /dev/.tach/project is the project as it is, /dev/.tach/outer/{up,work} what the zygote
  * writes. */
 static int outer_project(const struct cell_plan *plan, int project_tree, struct error *err)
@@ -325,6 +338,8 @@ static int outer_project(const struct cell_plan *plan, int project_tree, struct 
                 r = error_set(err, "mount", errno, "make the layers");
         if (r == 0)
                 r = scratch_dirs(LAYERS "/outer", err);
+        if (r == 0)
+                r = outer_proc(err);
         if (r < 0 || plan->project == NULL)
                 return r;
         CLEANUP_CLOSE int at = open(LAYERS "/project", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -25,6 +25,7 @@ struct cell_plan {
         size_t n_masked;
         const char *const *readonly;
         size_t n_readonly;
+        const char *cgroups;              /* folder of the run's control groups; NULL: none */
         const struct spec_mounts *mounts; /* checked (mounts_check); NULL: none */
         const char *tmpfs_options;        /* "size=...,nr_inodes=..." of each private tmpfs */
 };

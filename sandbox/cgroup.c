@@ -254,18 +254,18 @@ int cgroup_start(struct cgroup *ret, const struct spec_resources *resources, int
         return 0;
 }
 
-int cgroup_leaf(const struct cgroup *cg, unsigned index, const struct spec_resources *resources,
+int cgroup_leaf(const struct cgroup *cg, int tree_fd, unsigned index, const struct spec_resources *resources,
                 struct error *err)
 {
         struct limit limits[8];
         size_t n = list_limits(resources, limits);
         char name[32], on[512] = "";
-        int fd;
+        int shared;
 
         (void)snprintf(name, sizeof name, "w%u", index);
         if (mkdirat(cg->base_fd, name, 0755) < 0 && errno != EEXIST)
                 return error_set(err, "cgroup", errno, "make %s/%s", cg->path, name);
-        fd = openat(cg->base_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        CLEANUP_CLOSE int fd = openat(cg->base_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return error_set(err, "cgroup", errno, "open %s/%s", cg->path, name);
         (void)read_at(fd, "cgroup.controllers", on, sizeof on);
@@ -275,7 +275,6 @@ int cgroup_leaf(const struct cgroup *cg, unsigned index, const struct spec_resou
 
                 /* without swap accounting there is no swap file to limit */
                 if (r < 0 && !(r == -ENOENT && strcmp(limits[i].file, "memory.swap.max") == 0)) {
-                        (void)close(fd);
                         return error_set(err, "cgroup", -r, "write %s to %s/%s/%s", limits[i].value, cg->path,
                                          name, limits[i].file);
                 }
@@ -285,12 +284,12 @@ int cgroup_leaf(const struct cgroup *cg, unsigned index, const struct spec_resou
                 int r = strchr(p->key, '/') != NULL ? -EINVAL : write_at(fd, p->key, p->value);
 
                 if (r < 0) {
-                        (void)close(fd);
                         return error_set(err, "cgroup", -r, "linux.resources.unified: write %s to %s/%s/%s",
                                          p->value, cg->path, name, p->key);
                 }
         }
-        return fd;
+        shared = openat(tree_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return shared < 0 ? error_set(err, "cgroup", errno, "open %s for the zygote", name) : shared;
 }
 
 unsigned long cgroup_oom_kills(int leaf_fd)

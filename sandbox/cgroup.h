@@ -27,8 +27,9 @@ struct cgroup {
 int cgroup_start(struct cgroup *ret, const struct spec_resources *resources, int best_effort,
                  char *ret_missing, struct error *err);
 
-/* Makes leaf INDEX with its limits; returns its directory's fd (caller's) or -errno. */
-int cgroup_leaf(const struct cgroup *cg, unsigned index, const struct spec_resources *resources,
+/* Makes leaf INDEX with its limits; returns its directory's fd (caller's) or -errno. It is opened below
+ * TREE_FD, a mount of the run's group alone, so that who gets it cannot climb out. */
+int cgroup_leaf(const struct cgroup *cg, int tree_fd, unsigned index, const struct spec_resources *resources,
                 struct error *err);
 
 /* How often the kernel's out-of-memory killer struck in the leaf, 0 where memory is not accounted. */

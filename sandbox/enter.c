@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sandbox/caps.h"
+#include "sandbox/fds.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/sys.h"
 #include "spec/base/cleanup.h"
@@ -35,20 +36,6 @@ pid_t enter_clone(int cell_pidfd, int cgroup_fd, int *ret_pidfd, struct error *e
         return pid < 0 ? -(err != NULL ? err->errnum : EAGAIN) : pid;
 }
 
-static void close_others(const int *keep, size_t n)
-{
-        unsigned from = 3;
-
-        for (size_t i = 0; i < n; i++) {
-                if (keep[i] < (int)from)
-                        continue;
-                if ((unsigned)keep[i] > from)
-                        (void)close_range(from, (unsigned)keep[i] - 1, 0);
-                from = (unsigned)keep[i] + 1;
-        }
-        (void)close_range(from, ~0u, 0);
-}
-
 int enter_child(const struct enter_plan *plan, int cell_pidfd, struct error *err)
 {
         int r;
@@ -62,7 +49,7 @@ int enter_child(const struct enter_plan *plan, int cell_pidfd, struct error *err
                 return error_set(err, "enter", errno, "setsid");
         if (chdir(plan->cwd) < 0)
                 return error_set(err, "enter", errno, "chdir %s", plan->cwd);
-        close_others(plan->keep_fds, plan->n_keep_fds);
+        fds_close_others(plan->keep_fds, plan->n_keep_fds);
         r = rlimit_apply(plan->limits, plan->n_limits, err);
         if (r == 0 && cell_pidfd >= 0)
                 r = caps_drop_all(plan->empty, err);

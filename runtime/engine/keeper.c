@@ -1,126 +1,26 @@
-/* How it works: keeper_start clones with all namespaces, maps the ids from outside, and the child builds the
- * outer sandbox, starts the zygote and then answers one MAKE after the other. As pid 1 it reaps everything.
- */
+/* How it works: keeper_start clones with all namespaces and maps the ids from outside. The keeper builds the
+ * outer sandbox and then the warden's namespaces below its own: what is mounted in the outer sandbox is
+ * locked for everything there, also for a zygote that has every capability over its own user namespace. */
 #include "runtime/engine/keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sandbox/caps.h"
+#include "runtime/engine/warden.h"
+#include "sandbox/fds.h"
+#include "sandbox/mnt.h"
 #include "sandbox/sys.h"
 #include "sandbox/user.h"
 #include "spec/base/cleanup.h"
 
-/* What joining the cells needs; ambient, because an ordinary uid loses its capabilities on exec. */
-static int hand_over_capabilities(struct error *err)
-{
-        static const cap_value_t joining[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE};
-        int r = caps_make_ambient(joining, 2, err);
-
-        if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-                r = error_set(err, "launch", errno, "set no_new_privs");
-        return r;
-}
-
-/* In the child; REPORT_FD must live until the exec. Only returns on failure. */
-static int become(const struct launch *l, int cell_pidfd, int report_fd, struct error *err)
-{
-        const int stdio[3] = {l->stdin_fd, l->stdout_fd, l->stderr_fd};
-        sigset_t none;
-        int r = 0;
-
-        for (int i = 0; i < 3; i++)
-                if (stdio[i] != i && dup2(stdio[i], i) < 0)
-                        return error_set(err, "launch", errno, "dup2");
-        if (l->enter != NULL) {
-                struct enter_plan plan = *l->enter;
-
-                plan.keep_fds = &report_fd;
-                plan.n_keep_fds = 1;
-                r = enter_child(&plan, cell_pidfd, err);
-        } else {
-                if (chdir(l->cwd) < 0)
-                        return error_set(err, "launch", errno, "chdir %s", l->cwd);
-                if (setsid() < 0)
-                        return error_set(err, "launch", errno, "setsid");
-                if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
-                        return error_set(err, "launch", errno, "close_range");
-                for (size_t i = 0; i < l->n_pass; i++)
-                        if (fcntl(l->pass[i], F_SETFD, 0) < 0)
-                                return error_set(err, "launch", errno, "pass descriptor %d", l->pass[i]);
-                r = l->bare ? 0 : hand_over_capabilities(err);
-                if (r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-                        r = error_set(err, "launch", errno, "set the parent death signal");
-        }
-        if (r < 0)
-                return r;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        environ = (char **)(uintptr_t)l->envp; /* its PATH is searched */
-        (void)execvp(l->argv[0], l->argv);
-        r = error_set(err, "launch", errno, "start %s", l->argv[0]);
-        error_hint(err, "check that it exists, can be executed and is seen in the sandbox");
-        return r;
-}
-
-/* Starts L (in the cell behind CELL_PIDFD where that is >= 0). The exec's failure comes back over a pipe that
- * a successful exec closes. */
-static pid_t start(const struct launch *l, int cell_pidfd, int *ret_pidfd, struct error *err)
-{
-        struct error child_err = {0};
-        int report[2];
-        pid_t pid;
-        ssize_t n;
-
-        if (pipe2(report, O_CLOEXEC) < 0)
-                return error_set(err, "launch", errno, "pipe");
-        pid = enter_clone(cell_pidfd, -1, ret_pidfd, err);
-        if (pid == 0) {
-                (void)close(report[0]);
-                (void)become(l, cell_pidfd, report[1], &child_err);
-                if (write(report[1], &child_err, sizeof child_err) < 0)
-                        _exit(126);
-                _exit(127);
-        }
-        (void)close(report[1]);
-        if (pid < 0) {
-                (void)close(report[0]);
-                return pid;
-        }
-        do
-                n = read(report[0], &child_err, sizeof child_err);
-        while (n < 0 && errno == EINTR);
-        (void)close(report[0]);
-        if (n == (ssize_t)sizeof child_err) {
-                (void)waitpid(pid, NULL, 0);
-                (void)close(*ret_pidfd);
-                *ret_pidfd = -1;
-                *err = child_err;
-                return -(err->errnum != 0 ? err->errnum : EINVAL);
-        }
-        return pid;
-}
-
-pid_t launch_bare(const struct launch *l, struct error *err)
-{
-        int pidfd;
-        pid_t pid = start(l, -1, &pidfd, err);
-
-        if (pid > 0)
-                (void)close(pidfd);
-        return pid;
-}
-
-static int message_send(int fd, const struct keeper_message *m, int attach)
+int keeper_send(int fd, const struct keeper_message *m, int attach)
 {
         union {
                 char buf[CMSG_SPACE(sizeof(int))];
@@ -147,73 +47,86 @@ static int message_send(int fd, const struct keeper_message *m, int attach)
         return n < 0 ? -errno : 0;
 }
 
-static void make_cell(int socket, const struct cell_plan *plan)
+/* Clones the warden into namespaces of its own below the keeper's, and maps its ids. */
+static pid_t start_warden(int socket, const struct cell_plan *plan, const struct launch *zygote,
+                          struct error *err)
 {
-        struct keeper_message m = {.op = KEEPER_CELL};
-        int pidfd = -1;
+        int map[2], r;
         pid_t pid;
 
-        (void)cell_make(plan, &pid, &pidfd, &m.err);
-        if (message_send(socket, &m, pidfd) < 0)
-                _exit(1);
-        if (pidfd >= 0)
-                (void)close(pidfd);
+        if (pipe2(map, O_CLOEXEC) < 0)
+                return error_set(err, "keeper", errno, "pipe");
+        pid = sys_clone3(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_CLEAR_SIGHAND, NULL, -1, SIGCHLD);
+        if (pid == 0) {
+                (void)close(map[1]);
+                warden_main(socket, map[0], plan, zygote);
+        }
+        (void)close(map[0]);
+        r = pid < 0 ? error_set(err, "keeper", errno, "clone the warden") : 0;
+        if (r == 0)
+                r = user_map(pid, plan->uid, plan->uid, plan->gid, plan->gid, err);
+        if (r == 0 && write(map[1], "m", 1) != 1)
+                r = error_set(err, "keeper", errno, "the warden died");
+        (void)close(map[1]);
+        return r < 0 ? r : pid;
+}
+
+/* The engine's descriptors end here: what the zygote could trace out of a process must not hold them. */
+static int keep_descriptors(int socket, int map_fd, const struct launch *zygote, struct error *err)
+{
+        int keep[16] = {socket, map_fd, zygote->stdin_fd, zygote->stdout_fd, zygote->stderr_fd};
+        size_t n = 5;
+
+        for (size_t i = 0; i < zygote->n_pass && n < 16; i++)
+                keep[n++] = zygote->pass[i];
+        return fds_keep_only(keep, n, err);
+}
+
+/* The run's control groups as a mount of their own: read-only, and ".." of its root leads nowhere. */
+static int send_cgroups(int socket, const char *path, struct error *err)
+{
+        struct keeper_message m = {.op = KEEPER_CGROUP};
+        struct mount_attr rdonly = {.attr_set = MOUNT_ATTR_RDONLY};
+        CLEANUP_CLOSE int tree = mnt_clone(AT_FDCWD, path, err);
+
+        if (tree < 0)
+                return tree;
+        if (mount_setattr(tree, "", AT_EMPTY_PATH, &rdonly, sizeof rdonly) < 0 ||
+            keeper_send(socket, &m, tree) < 0)
+                return error_set(err, "keeper", errno, "hand over %s", path);
+        return 0;
 }
 
 static void __attribute__((noreturn))
 keeper_main(int socket, int map_fd, const struct cell_plan *plan, const struct launch *zygote)
 {
         struct keeper_message m = {.op = KEEPER_READY};
-        pid_t zygote_pid = -1;
-        sigset_t chld;
-        int signals, pidfd = -1;
+        pid_t warden = -1;
         char c;
+        int r;
 
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)prctl(PR_SET_NAME, "tach-keeper");
-        if (read(map_fd, &c, 1) != 1)
+        r = keep_descriptors(socket, map_fd, zygote, &m.err);
+        if (r == 0 && read(map_fd, &c, 1) != 1)
                 _exit(1);
-        sigemptyset(&chld);
-        sigaddset(&chld, SIGCHLD);
-        sigprocmask(SIG_SETMASK, &chld, NULL);
-        signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (outer_enter(plan, &m.err) == 0) {
-                pid_t cell_pid;
-                int cell = -1;
-
-                if (zygote->enter == NULL || cell_make(plan, &cell_pid, &cell, &m.err) == 0)
-                        zygote_pid = start(zygote, cell, &pidfd, &m.err);
-                if (zygote_pid > 0)
-                        m.err = (struct error){0};
+        (void)close(map_fd);
+        if (r == 0 && plan->cgroups != NULL)
+                r = send_cgroups(socket, plan->cgroups, &m.err);
+        if (r == 0)
+                r = outer_enter(plan, &m.err);
+        if (r == 0)
+                warden = start_warden(socket, plan, zygote, &m.err);
+        if (warden < 0) {
+                (void)keeper_send(socket, &m, -1);
+                _exit(1);
         }
-        if (message_send(socket, &m, pidfd) < 0 || zygote_pid < 0)
-                _exit(1);
-        (void)close(pidfd);
+        (void)close_range(3, ~0u, 0);
         for (;;) {
-                struct pollfd polls[2] = {{.fd = socket, .events = POLLIN},
-                                          {.fd = signals, .events = POLLIN}};
-                struct signalfd_siginfo si;
-                int status;
-                pid_t pid;
+                pid_t pid = waitpid(-1, NULL, 0);
 
-                if (poll(polls, 2, -1) < 0 && errno != EINTR)
+                if (pid == warden || (pid < 0 && errno != EINTR))
                         _exit(1);
-                while (read(signals, &si, sizeof si) > 0)
-                        continue;
-                while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-                        if (pid == zygote_pid) {
-                                m = (struct keeper_message){.op = KEEPER_EXITED, .status = status};
-                                if (message_send(socket, &m, -1) < 0)
-                                        _exit(1);
-                        }
-                if (polls[0].revents != 0) {
-                        ssize_t n = recv(socket, &m, sizeof m, MSG_DONTWAIT);
-
-                        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-                                _exit(0);
-                        if (n == (ssize_t)sizeof m && m.op == KEEPER_MAKE)
-                                make_cell(socket, plan);
-                }
         }
 }
 
@@ -257,7 +170,7 @@ int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct la
 int keeper_ask_cell(struct keeper *k, struct error *err)
 {
         struct keeper_message m = {.op = KEEPER_MAKE};
-        int r = message_send(k->socket, &m, -1);
+        int r = keeper_send(k->socket, &m, -1);
 
         return r < 0 ? error_set(err, "keeper", r, "ask for a cell") : 0;
 }
@@ -284,6 +197,10 @@ int keeper_receive(struct keeper *k, struct keeper_message *ret, int *ret_fd)
         c = CMSG_FIRSTHDR(&msg);
         if (c != NULL && c->cmsg_type == SCM_RIGHTS)
                 memcpy(ret_fd, CMSG_DATA(c), sizeof *ret_fd);
+        /* it comes from where untrusted code may have traced the sender */
+        ret->err.phase[sizeof ret->err.phase - 1] = '\0';
+        ret->err.what[sizeof ret->err.what - 1] = '\0';
+        ret->err.hint[sizeof ret->err.hint - 1] = '\0';
         return 1;
 }
 

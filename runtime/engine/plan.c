@@ -292,6 +292,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
                                                       : sizeof default_readonly / sizeof *default_readonly;
         *ret = p;
         ret->cell.visible = (const char *const *)ret->visible;
+        ret->cell.cgroups = ret->cgroup.base_fd >= 0 ? ret->cgroup.path : NULL;
         if (r < 0)
                 plan_finish(ret);
         return r;

@@ -41,8 +41,9 @@ struct run {
         struct suite suite;
         struct worker *workers;
         unsigned n_workers, busy, leaving;
-        int *leaves; /* cgroup leaf a worker's place */
-        int *cells;  /* ready: pidfds */
+        int *leaves;   /* cgroup leaf a worker's place */
+        int cgroup_fd; /* the run's control groups, from the keeper; -1 */
+        int *cells;    /* ready: pidfds */
         size_t n_cells, cells_asked;
         struct stream stream;
         int collected, quitting, zygote_gone, stopping, interrupted, fatal, signals;
@@ -195,8 +196,8 @@ static int start_worker(struct run *run, struct worker *w, struct part part, str
                 unsigned index = (unsigned)(w - run->workers);
 
                 if (run->leaves[index] < 0)
-                        run->leaves[index] =
-                            cgroup_leaf(&run->plan->cgroup, index, &run->plan->spec->linux_.resources, err);
+                        run->leaves[index] = cgroup_leaf(&run->plan->cgroup, run->cgroup_fd, index,
+                                                         &run->plan->spec->linux_.resources, err);
                 if (run->leaves[index] < 0)
                         return run->leaves[index];
                 w->leaf_fd = run->leaves[index];
@@ -480,7 +481,9 @@ static void from_keeper(struct run *run)
         int fd, r;
 
         while ((r = keeper_receive(&run->zygote.keeper, &m, &fd)) == 1) {
-                if (m.op == KEEPER_EXITED)
+                if (m.op == KEEPER_CGROUP && run->cgroup_fd < 0)
+                        run->cgroup_fd = TAKE_FD(fd);
+                else if (m.op == KEEPER_EXITED)
                         zygote_ended(run, m.status);
                 else if (m.err.phase[0] != '\0')
                         fail(run, &m.err);
@@ -736,6 +739,7 @@ int run_tests(const struct plan *plan, int out_fd)
                           .stream = {.fd = out_fd},
                           .epoll_fd = -1,
                           .signal_fd = -1,
+                          .cgroup_fd = -1,
                           .exit_requested = -1,
                           .zygote = {.control = -1, .log = -1, .pid = -1, .keeper = {-1, -1, -1}},
                           .begin = now()};
@@ -765,6 +769,8 @@ int run_tests(const struct plan *plan, int out_fd)
         }
         for (size_t i = 0; i < run.n_cells; i++)
                 (void)close(run.cells[i]);
+        if (run.cgroup_fd >= 0)
+                (void)close(run.cgroup_fd);
         if (run.epoll_fd >= 0)
                 (void)close(run.epoll_fd);
         if (run.signal_fd >= 0)

@@ -1,0 +1,114 @@
+/* How it works: the child prepares itself and executes the program; a pipe tells whether it could. */
+#include "runtime/engine/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox/caps.h"
+
+/* What joining the cells needs; ambient, because an ordinary uid loses its capabilities on exec. */
+static int hand_over_capabilities(struct error *err)
+{
+        static const cap_value_t joining[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE};
+        int r = caps_bound(joining, 2, err);
+
+        if (r == 0)
+                r = caps_make_ambient(joining, 2, err);
+
+        if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                r = error_set(err, "launch", errno, "set no_new_privs");
+        return r;
+}
+
+/* In the child; REPORT_FD must live until the exec. Only returns on failure. */
+static int become(const struct launch *l, int cell_pidfd, int report_fd, struct error *err)
+{
+        const int stdio[3] = {l->stdin_fd, l->stdout_fd, l->stderr_fd};
+        sigset_t none;
+        int r = 0;
+
+        for (int i = 0; i < 3; i++)
+                if (stdio[i] != i && dup2(stdio[i], i) < 0)
+                        return error_set(err, "launch", errno, "dup2");
+        if (l->enter != NULL) {
+                struct enter_plan plan = *l->enter;
+
+                plan.keep_fds = &report_fd;
+                plan.n_keep_fds = 1;
+                r = enter_child(&plan, cell_pidfd, err);
+        } else {
+                if (chdir(l->cwd) < 0)
+                        return error_set(err, "launch", errno, "chdir %s", l->cwd);
+                if (setsid() < 0)
+                        return error_set(err, "launch", errno, "setsid");
+                if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+                        return error_set(err, "launch", errno, "close_range");
+                for (size_t i = 0; i < l->n_pass; i++)
+                        if (fcntl(l->pass[i], F_SETFD, 0) < 0)
+                                return error_set(err, "launch", errno, "pass descriptor %d", l->pass[i]);
+                r = l->bare ? 0 : hand_over_capabilities(err);
+                if (r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+                        r = error_set(err, "launch", errno, "set the parent death signal");
+        }
+        if (r < 0)
+                return r;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        environ = (char **)(uintptr_t)l->envp; /* its PATH is searched */
+        (void)execvp(l->argv[0], l->argv);
+        r = error_set(err, "launch", errno, "start %s", l->argv[0]);
+        error_hint(err, "check that it exists, can be executed and is seen in the sandbox");
+        return r;
+}
+
+/* Starts L (in the cell behind CELL_PIDFD where that is >= 0). The exec's failure comes back over a pipe that
+ * a successful exec closes. */
+pid_t launch_start(const struct launch *l, int cell_pidfd, int *ret_pidfd, struct error *err)
+{
+        struct error child_err = {0};
+        int report[2];
+        pid_t pid;
+        ssize_t n;
+
+        if (pipe2(report, O_CLOEXEC) < 0)
+                return error_set(err, "launch", errno, "pipe");
+        pid = enter_clone(cell_pidfd, -1, ret_pidfd, err);
+        if (pid == 0) {
+                (void)close(report[0]);
+                (void)become(l, cell_pidfd, report[1], &child_err);
+                if (write(report[1], &child_err, sizeof child_err) < 0)
+                        _exit(126);
+                _exit(127);
+        }
+        (void)close(report[1]);
+        if (pid < 0) {
+                (void)close(report[0]);
+                return pid;
+        }
+        do
+                n = read(report[0], &child_err, sizeof child_err);
+        while (n < 0 && errno == EINTR);
+        (void)close(report[0]);
+        if (n == (ssize_t)sizeof child_err) {
+                (void)waitpid(pid, NULL, 0);
+                (void)close(*ret_pidfd);
+                *ret_pidfd = -1;
+                *err = child_err;
+                return -(err->errnum != 0 ? err->errnum : EINVAL);
+        }
+        return pid;
+}
+
+pid_t launch_bare(const struct launch *l, struct error *err)
+{
+        int pidfd;
+        pid_t pid = launch_start(l, -1, &pidfd, err);
+
+        if (pid > 0)
+                (void)close(pidfd);
+        return pid;
+}

@@ -1,0 +1,91 @@
+/* How it works: one poll loop over the engine's requests and SIGCHLD. */
+#include "runtime/engine/warden.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/engine/keeper.h"
+#include "sandbox/mnt.h"
+
+static void make_cell(int socket, const struct cell_plan *plan)
+{
+        struct keeper_message m = {.op = KEEPER_CELL};
+        int pidfd = -1;
+        pid_t pid;
+
+        (void)cell_make(plan, &pid, &pidfd, &m.err);
+        if (keeper_send(socket, &m, pidfd) < 0)
+                _exit(1);
+        if (pidfd >= 0)
+                (void)close(pidfd);
+}
+
+/* Starts the zygote, or a command in a cell of its own. */
+static pid_t start(const struct cell_plan *plan, const struct launch *zygote, int *ret_pidfd,
+                   struct error *err)
+{
+        pid_t cell_pid;
+        int cell = -1, r;
+
+        r = mnt_proc(plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err);
+        if (r == 0 && zygote->enter != NULL)
+                r = cell_make(plan, &cell_pid, &cell, err);
+        return r < 0 ? r : launch_start(zygote, cell, ret_pidfd, err);
+}
+
+void warden_main(int socket, int map_fd, const struct cell_plan *plan, const struct launch *zygote)
+{
+        struct keeper_message m = {.op = KEEPER_READY};
+        pid_t zygote_pid;
+        sigset_t chld;
+        int signals, pidfd = -1;
+        char c;
+
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)prctl(PR_SET_NAME, "tach-warden");
+        if (read(map_fd, &c, 1) != 1)
+                _exit(1);
+        (void)close(map_fd);
+        sigemptyset(&chld);
+        sigaddset(&chld, SIGCHLD);
+        sigprocmask(SIG_SETMASK, &chld, NULL);
+        signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
+        zygote_pid = start(plan, zygote, &pidfd, &m.err);
+        if (zygote_pid > 0)
+                m.err = (struct error){0};
+        if (keeper_send(socket, &m, pidfd) < 0 || zygote_pid < 0)
+                _exit(1);
+        (void)close(pidfd);
+        for (;;) {
+                struct pollfd polls[2] = {{.fd = socket, .events = POLLIN},
+                                          {.fd = signals, .events = POLLIN}};
+                struct signalfd_siginfo si;
+                int status;
+                pid_t pid;
+
+                if (poll(polls, 2, -1) < 0 && errno != EINTR)
+                        _exit(1);
+                while (read(signals, &si, sizeof si) > 0)
+                        continue;
+                while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+                        if (pid == zygote_pid) {
+                                m = (struct keeper_message){.op = KEEPER_EXITED, .status = status};
+                                if (keeper_send(socket, &m, -1) < 0)
+                                        _exit(1);
+                        }
+                if (polls[0].revents != 0) {
+                        ssize_t n = recv(socket, &m, sizeof m, MSG_DONTWAIT);
+
+                        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+                                _exit(0);
+                        if (n == (ssize_t)sizeof m && m.op == KEEPER_MAKE)
+                                make_cell(socket, plan);
+                }
+        }
+}

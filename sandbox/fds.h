@@ -1,0 +1,17 @@
+/* fds: which descriptors a process keeps. close_range(2). */
+#ifndef TACH_SANDBOX_FDS_H
+#define TACH_SANDBOX_FDS_H
+
+#include <stddef.h>
+
+#include "spec/base/error.h"
+
+/* Closes every descriptor from 3 on but the N of KEEP (ascending; those below 3 are passed over). Closed, not
+ * marked close-on-exec: what clones workers never execs. */
+void fds_close_others(const int *keep, size_t n);
+
+/* The same for a helper process that needs no standard streams: those of 0, 1 and 2 that are not in KEEP
+ * (any order; sorted here) become /dev/null. */
+int fds_keep_only(int *keep, size_t n, struct error *err);
+
+#endif

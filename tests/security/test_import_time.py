@@ -1,0 +1,146 @@
+"""Code that runs while the suite is imported: it has the zygote's own capabilities, and no way out of the sandbox.
+
+Each attack runs in a conftest; what it found out is what the one test prints.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
+from running import NOBODY, Suite, skip_without_user_namespaces  # noqa: E402
+
+PRELUDE = """\
+import ctypes, json, os, pytest
+libc = ctypes.CDLL(None, use_errno=True)
+found = {}
+def call(name, *args):
+    r = getattr(libc, name)(*args)
+    return 0 if r >= 0 else ctypes.get_errno()
+def attempt(function):
+    try:
+        return function() or "done"
+    except OSError as e:
+        return e.errno
+@pytest.fixture
+def told():
+    print("FOUND" + json.dumps(found))
+"""
+
+
+@pytest.fixture(params=["root", "ordinary"])
+def imported(request, tmp_path):
+    """Runs the attack TEXT as conftest and returns what it put into ``found``."""
+    user = None
+    if request.param == "root" and os.geteuid() != 0:
+        pytest.skip("this run is not root's")
+    if request.param == "ordinary":
+        skip_without_user_namespaces()
+        user = NOBODY if os.geteuid() == 0 else None
+    suite = Suite(tmp_path / "suite")
+
+    def run(text):
+        suite.write("conftest.py", PRELUDE + text)
+        suite.write(text="def test_it(told): pass\n")
+        for parent in (suite.path, *suite.path.parents):
+            if str(parent).startswith("/tmp/"):
+                parent.chmod(0o755)
+        result = suite.json(user=user)
+        (test,) = result.tests().values()
+        (line,) = [line for _, text in test["sections"] for line in text.splitlines() if line.startswith("FOUND")]
+        return json.loads(line[len("FOUND") :])
+
+    run.path = suite.path
+    return run
+
+
+def test_root_cannot_be_made_writable(imported):
+    """MS_REMOUNT of the read-only root: locked for the zygote's user namespace."""
+    found = imported(
+        "found['remount'] = call('mount', None, b'/', None, 0x20 | 0x1000, None)\n"
+        "found['write'] = attempt(lambda: open('/etc/tach-escape', 'w'))\n"
+        "found['attr'] = call('syscall', 442, -100, b'/', 0, (ctypes.c_uint64 * 4)(0, 1, 0, 0), 32)\n"
+        "found['again'] = attempt(lambda: open('/etc/tach-escape', 'w'))\n"
+    )
+    assert found["remount"] == 1 and found["attr"] == 1
+    assert found["write"] in (13, 30) and found["again"] in (13, 30)
+    assert not os.path.exists("/etc/tach-escape")
+
+
+def test_lower_project_cannot_be_written(imported):
+    """The project as it is lies below the overlay, read-only and locked."""
+    found = imported(
+        "found['remount'] = call('mount', None, b'/dev/.tach/project', None, 0x20 | 0x1000, None)\n"
+        "found['write'] = attempt(lambda: open('/dev/.tach/project/made', 'w'))\n"
+        "found['umount'] = call('umount2', b'/dev/.tach/project', 2)\n"
+    )
+    assert found["remount"] == 1 and found["umount"] != 0 and found["write"] in (13, 30)
+    assert sorted(os.listdir(imported.path)) == ["conftest.py", "test_it.py"]
+
+
+def test_covers_cannot_be_lifted(imported):
+    """/proc, /tmp, /sys/fs/cgroup and the hidden procfs stay covered."""
+    paths = ["/proc/sys", "/tmp", "/sys/fs/cgroup", "/dev/.tach/hidden", "/dev", "/"]
+    found = imported(f"for p in {paths!r}: found[p] = call('umount2', p.encode(), 2)\n")
+    locked = {path: errno for path, errno in found.items() if path != "/proc/sys"}
+    assert all(locked.values()), found
+
+
+def test_kernel_settings_cannot_be_written(imported):
+    found = imported(
+        "for p in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/sys/kernel/uevent_helper'):\n"
+        "    found[p] = attempt(lambda: open(p, 'r+').close())\n"
+    )
+    assert set(found.values()) <= {2, 13, 30}, found
+
+
+def test_no_descriptor_of_the_engine(imported):
+    """Neither the zygote nor the process that it may trace holds the event stream or a host folder."""
+    found = imported(
+        "import stat\n"
+        "for pid in ('self', '1'):\n"
+        "    for fd in os.listdir(f'/proc/{pid}/fd'):\n"
+        "        try: found[pid + ':' + fd] = os.readlink(f'/proc/{pid}/fd/{fd}')\n"
+        "        except OSError: pass\n"
+    )
+    for where, target in found.items():
+        assert target.startswith(("/memfd:", "socket:", "anon_inode:", "/null", "/dev/null", "/proc/", "/tmp/", "pipe:")), (where, target)
+        assert "cgroup" not in target and "run.json" not in target
+
+
+def test_control_groups_are_not_seen(imported):
+    found = imported("found['writable'] = [p for p in ('/sys/fs/cgroup', '/sys/fs/cgroup/unified') if os.access(p, os.W_OK)]\n")
+    assert found["writable"] == []
+
+
+def test_other_processes_are_not_seen(imported):
+    found = imported("found['pids'] = [int(n) for n in os.listdir('/proc') if n.isdigit()]; found['me'] = os.getpid()\n")
+    assert found["pids"] == [1, found["me"]]
+
+
+def test_few_capabilities(imported):
+    found = imported("found['s'] = dict(l.split(':', 1) for l in open('/proc/self/status') if l.startswith(('Cap', 'NoNew')))\n")
+    allowed = 1 << 21 | 1 << 19  # CAP_SYS_ADMIN, CAP_SYS_PTRACE: what joining the cells needs
+    for name in ("CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb"):
+        assert int(found["s"][name], 16) == allowed
+    assert found["s"]["NoNewPrivs"].strip() == "1"
+
+
+def test_host_is_unchanged_and_no_listening_socket_is_shared(imported):
+    """Abstract sockets and the network are the sandbox's own."""
+    listener = subprocess.Popen(
+        [sys.executable, "-c", "import socket,sys;s=socket.socket(socket.AF_UNIX);s.bind('\\0tach-test');s.listen();print(1,flush=True);sys.stdin.read()"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    listener.stdout.readline()
+    found = imported(
+        "import socket\n"
+        "found['abstract'] = attempt(lambda: socket.socket(socket.AF_UNIX).connect('\\0tach-test'))\n"
+        "found['interfaces'] = [n for _, n in socket.if_nameindex()]\n"
+    )
+    listener.communicate()
+    assert found == {"abstract": 111, "interfaces": ["lo"]}
