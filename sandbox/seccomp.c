@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -121,16 +122,24 @@ static int rule(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned
                             : (r < 0 ? error_set(err, "seccomp", r, "add rule for %s", name) : 0);
 }
 
-static int built_in(scmp_filter_ctx ctx, struct error *err)
+/* What the zygote needs to put workers into cells. */
+static int is_for_zygote(const char *name)
+{
+        return strcmp(name, "setns") == 0 || strcmp(name, "clone3") == 0;
+}
+
+static int built_in(scmp_filter_ctx ctx, int zygote, struct error *err)
 {
         const uint64_t ns = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
                             CLONE_NEWPID | CLONE_NEWNET | 0x80u /* CLONE_NEWTIME */;
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < sizeof denied / sizeof *denied; i++)
-                r = rule(ctx, SCMP_ACT_ERRNO(EPERM), denied[i], 0, NULL, err);
+                if (!zygote || !is_for_zygote(denied[i]))
+                        r = rule(ctx, SCMP_ACT_ERRNO(EPERM), denied[i], 0, NULL, err);
         for (size_t i = 0; r == 0 && i < sizeof unknown / sizeof *unknown; i++)
-                r = rule(ctx, SCMP_ACT_ERRNO(ENOSYS), unknown[i], 0, NULL, err);
+                if (!zygote || !is_for_zygote(unknown[i]))
+                        r = rule(ctx, SCMP_ACT_ERRNO(ENOSYS), unknown[i], 0, NULL, err);
         /* CLONE_NEWTIME shares its bit with the exit signal, so only clone's own namespace bits count */
         for (uint64_t bit = 1; r == 0 && bit <= CLONE_NEWNET; bit <<= 1)
                 if ((ns & bit) != 0 && bit != 0x80u) {
@@ -181,15 +190,14 @@ static int from_profile(scmp_filter_ctx ctx, const struct spec_seccomp *p, struc
         return 0;
 }
 
-int seccomp_compile(const struct spec_seccomp *profile, int *ret_fd, struct error *err)
+/* PROFILE NULL: the zygote's filter. */
+static int compile(const struct spec_seccomp *profile, int *ret_fd, struct error *err)
 {
         uint32_t default_action = SCMP_ACT_ALLOW;
         scmp_filter_ctx ctx;
         int r;
 
-        if (profile->flags.n > 0)
-                return error_set(err, "seccomp", EINVAL, "unsupported filter flag %s", profile->flags.v[0]);
-        if (profile->default_action != NULL) {
+        if (profile != NULL && profile->default_action != NULL) {
                 r = action_by_name(profile->default_action, profile->default_errno_ret, &default_action, err);
                 if (r < 0)
                         return r;
@@ -201,7 +209,10 @@ int seccomp_compile(const struct spec_seccomp *profile, int *ret_fd, struct erro
         if (ctx == NULL)
                 return error_set(err, "seccomp", ENOMEM, "seccomp_init");
         (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-        r = profile->default_action != NULL ? from_profile(ctx, profile, err) : built_in(ctx, err);
+        if (profile != NULL && profile->default_action != NULL)
+                r = from_profile(ctx, profile, err);
+        else
+                r = built_in(ctx, profile == NULL, err);
         if (r == 0) {
                 r = seccomp_export_bpf(ctx, fd);
                 if (r < 0)
@@ -214,6 +225,34 @@ int seccomp_compile(const struct spec_seccomp *profile, int *ret_fd, struct erro
                 return error_set(err, "seccomp", errno, "seal the filter");
         *ret_fd = TAKE_FD(fd);
         return 0;
+}
+
+int seccomp_compile(const struct spec_seccomp *profile, int *ret_fd, struct error *err)
+{
+        if (profile->flags.n > 0)
+                return error_set(err, "seccomp", EINVAL, "unsupported filter flag %s", profile->flags.v[0]);
+        return compile(profile, ret_fd, err);
+}
+
+int seccomp_compile_zygote(int *ret_fd, struct error *err)
+{
+        return compile(NULL, ret_fd, err);
+}
+
+int seccomp_install_fd(int fd, struct error *err)
+{
+        struct stat st;
+        void *bpf;
+        int r;
+
+        if (fstat(fd, &st) < 0)
+                return error_set(err, "seccomp", errno, "stat the filter");
+        bpf = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (bpf == MAP_FAILED)
+                return error_set(err, "seccomp", errno, "map the filter");
+        r = seccomp_install(bpf, (size_t)st.st_size, err);
+        (void)munmap(bpf, (size_t)st.st_size);
+        return r;
 }
 
 int seccomp_install(const void *bpf, size_t n_bytes, struct error *err)

@@ -11,6 +11,12 @@
  * memfd with the raw struct sock_filter array, owned by the caller. Done once a run. */
 int seccomp_compile(const struct spec_seccomp *profile, int *ret_fd, struct error *err);
 
+/* The built-in filter without what putting workers into cells needs; workers add theirs to it. */
+int seccomp_compile_zygote(int *ret_fd, struct error *err);
+
+/* seccomp_install of the filter in FD. */
+int seccomp_install_fd(int fd, struct error *err);
+
 /* Installs N_BYTES of raw BPF on the calling thread; no_new_privs must be set. Allocates nothing. */
 int seccomp_install(const void *bpf, size_t n_bytes, struct error *err);
 

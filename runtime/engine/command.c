@@ -102,6 +102,7 @@ int command_run(const struct plan *plan, struct error *err)
                            .stdin_fd = 0,
                            .stdout_fd = 1,
                            .stderr_fd = 2,
+                           .seccomp_fd = -1,
                            .bare = !plan->isolated,
                            .enter = plan->isolated ? &enter : NULL};
         struct keeper keeper;

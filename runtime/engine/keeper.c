@@ -77,6 +77,8 @@ static int keep_descriptors(int socket, int map_fd, const struct launch *zygote,
         int keep[16] = {socket, map_fd, zygote->stdin_fd, zygote->stdout_fd, zygote->stderr_fd};
         size_t n = 5;
 
+        if (zygote->seccomp_fd >= 0)
+                keep[n++] = zygote->seccomp_fd;
         for (size_t i = 0; i < zygote->n_pass && n < 16; i++)
                 keep[n++] = zygote->pass[i];
         return fds_keep_only(keep, n, err);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "sandbox/caps.h"
+#include "sandbox/seccomp.h"
 
 /* What joining the cells needs; ambient, because an ordinary uid loses its capabilities on exec. */
 static int hand_over_capabilities(struct error *err)
@@ -54,6 +55,8 @@ static int become(const struct launch *l, int cell_pidfd, int report_fd, struct 
                 if (r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                         r = error_set(err, "launch", errno, "set the parent death signal");
         }
+        if (r == 0 && l->enter == NULL && l->seccomp_fd >= 0)
+                r = seccomp_install_fd(l->seccomp_fd, err);
         if (r < 0)
                 return r;
         sigemptyset(&none);

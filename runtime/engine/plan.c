@@ -245,8 +245,10 @@ static char **environment(const struct spec *s)
 
 int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
 {
-        struct plan p = {
-            .spec = spec, .seccomp_fd = -1, .cgroup = {.base_fd = -1, .janitor_pipe = -1, .janitor = -1}};
+        struct plan p = {.spec = spec,
+                         .seccomp_fd = -1,
+                         .zygote_seccomp_fd = -1,
+                         .cgroup = {.base_fd = -1, .janitor_pipe = -1, .janitor = -1}};
         cpu_set_t cpus;
         int r;
 
@@ -271,6 +273,8 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         }
         if (r == 0 && p.isolated)
                 r = seccomp_compile(&spec->linux_.seccomp, &p.seccomp_fd, err);
+        if (r == 0 && p.isolated && spec->linux_.seccomp.default_action == NULL)
+                r = seccomp_compile_zygote(&p.zygote_seccomp_fd, err);
         if (r == 0) {
                 p.env = environment(spec);
                 r = p.env != NULL ? 0 : no_memory(err);
@@ -303,6 +307,8 @@ void plan_finish(struct plan *plan)
         cgroup_stop(&plan->cgroup);
         if (plan->seccomp_fd >= 0)
                 (void)close(plan->seccomp_fd);
+        if (plan->zygote_seccomp_fd >= 0)
+                (void)close(plan->zygote_seccomp_fd);
         for (size_t i = 0; i < PLAN_MAX_VISIBLE; i++)
                 free(plan->visible[i]);
         free(plan->env);
@@ -310,5 +316,7 @@ void plan_finish(struct plan *plan)
         free(plan->harness);
         free(plan->python);
         free(plan->project);
-        *plan = (struct plan){.seccomp_fd = -1, .cgroup = {.base_fd = -1, .janitor_pipe = -1, .janitor = -1}};
+        *plan = (struct plan){.seccomp_fd = -1,
+                              .zygote_seccomp_fd = -1,
+                              .cgroup = {.base_fd = -1, .janitor_pipe = -1, .janitor = -1}};
 }

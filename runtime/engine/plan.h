@@ -24,7 +24,8 @@ struct plan {
         char **env; /* NULL-terminated */
         unsigned workers;
         int isolated;
-        int seccomp_fd; /* -1: none */
+        int seccomp_fd;        /* the workers' filter; -1: none */
+        int zygote_seccomp_fd; /* the zygote's; -1: none, or the spec has a filter of its own */
         struct rlimit_entry limits[16];
         int n_limits;
         struct cgroup cgroup;

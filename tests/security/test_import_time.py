@@ -12,7 +12,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from running import NOBODY, Suite, skip_without_user_namespaces  # noqa: E402
+from running import NOBODY, TACH_RUN, Result, Suite, as_user, skip_without_user_namespaces  # noqa: E402
 
 PRELUDE = """\
 import ctypes, json, os, pytest
@@ -43,13 +43,20 @@ def imported(request, tmp_path):
         user = NOBODY if os.geteuid() == 0 else None
     suite = Suite(tmp_path / "suite")
 
-    def run(text):
+    def run(text, filtered=True):
+        """FILTERED False: without the zygote's system call filter, so that what stands behind it is asked."""
         suite.write("conftest.py", PRELUDE + text)
         suite.write(text="def test_it(told): pass\n")
         for parent in (suite.path, *suite.path.parents):
             if str(parent).startswith("/tmp/"):
                 parent.chmod(0o755)
-        result = suite.json(user=user)
+        if filtered:
+            result = suite.json(user=user)
+        else:
+            spec = json.loads(suite.tach("spec", user=user).out)
+            spec["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW"}
+            argv = [*as_user(user), TACH_RUN, "--spec", "-"]
+            result = Result(subprocess.run(argv, input=json.dumps(spec), capture_output=True, text=True, check=False))
         (test,) = result.tests().values()
         (line,) = [line for _, text in test["sections"] for line in text.splitlines() if line.startswith("FOUND")]
         return json.loads(line[len("FOUND") :])
@@ -64,7 +71,8 @@ def test_root_cannot_be_made_writable(imported):
         "found['remount'] = call('mount', None, b'/', None, 0x20 | 0x1000, None)\n"
         "found['write'] = attempt(lambda: open('/etc/tach-escape', 'w'))\n"
         "found['attr'] = call('syscall', 442, -100, b'/', 0, (ctypes.c_uint64 * 4)(0, 1, 0, 0), 32)\n"
-        "found['again'] = attempt(lambda: open('/etc/tach-escape', 'w'))\n"
+        "found['again'] = attempt(lambda: open('/etc/tach-escape', 'w'))\n",
+        filtered=False,
     )
     assert found["remount"] == 1 and found["attr"] == 1
     assert found["write"] in (13, 30) and found["again"] in (13, 30)
@@ -76,7 +84,8 @@ def test_lower_project_cannot_be_written(imported):
     found = imported(
         "found['remount'] = call('mount', None, b'/dev/.tach/project', None, 0x20 | 0x1000, None)\n"
         "found['write'] = attempt(lambda: open('/dev/.tach/project/made', 'w'))\n"
-        "found['umount'] = call('umount2', b'/dev/.tach/project', 2)\n"
+        "found['umount'] = call('umount2', b'/dev/.tach/project', 2)\n",
+        filtered=False,
     )
     assert found["remount"] == 1 and found["umount"] != 0 and found["write"] in (13, 30)
     assert sorted(os.listdir(imported.path)) == ["conftest.py", "test_it.py"]
@@ -85,9 +94,28 @@ def test_lower_project_cannot_be_written(imported):
 def test_covers_cannot_be_lifted(imported):
     """/proc, /tmp, /sys/fs/cgroup and the hidden procfs stay covered."""
     paths = ["/proc/sys", "/tmp", "/sys/fs/cgroup", "/dev/.tach/hidden", "/dev", "/"]
-    found = imported(f"for p in {paths!r}: found[p] = call('umount2', p.encode(), 2)\n")
+    found = imported(f"for p in {paths!r}: found[p] = call('umount2', p.encode(), 2)\n", filtered=False)
     locked = {path: errno for path, errno in found.items() if path != "/proc/sys"}
     assert all(locked.values()), found
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "('ptrace', 16, 1, None, None)",
+        "('mount', b'none', b'/mnt', b'tmpfs', 0, None)",
+        "('unshare', 0x10000000)",
+        "('syscall', 321, 0, None, 0)",  # bpf
+        "('syscall', 323, 0)",  # userfaultfd
+        "('syscall', 425, 1, None)",  # io_uring_setup
+        "('syscall', 250, 0, 0, 0, 0, 0)",  # keyctl
+        "('syscall', 310, 1, None, 0, None, 0, 0)",  # process_vm_readv
+        "('syscall', 428, -100, b'/', 1)",  # open_tree
+        "('syscall', 304, 0, None, 0)",  # open_by_handle_at
+    ],
+)
+def test_zygotes_filter(imported, call):
+    assert imported(f"found['errno'] = call(*{call})\n")["errno"] in (1, 38)
 
 
 def test_kernel_settings_cannot_be_written(imported):
@@ -96,6 +124,17 @@ def test_kernel_settings_cannot_be_written(imported):
         "    found[p] = attempt(lambda: open(p, 'r+').close())\n"
     )
     assert set(found.values()) <= {2, 13, 30}, found
+
+
+def test_keeper_cannot_be_traced(imported):
+    """Process 1 there is the warden, in the zygote's own user namespace; the keeper is out of reach."""
+    found = imported(
+        "found['parent'] = os.getppid()\n"
+        "found['attach'] = [call('ptrace', 16, pid, None, None) for pid in (2**22 - 1, 0)]\n"
+        "found['userns'] = attempt(lambda: os.listdir('/proc/1/root/') and None)\n",
+        filtered=False,
+    )
+    assert found["parent"] == 1 and all(found["attach"])
 
 
 def test_no_descriptor_of_the_engine(imported):
