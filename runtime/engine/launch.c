@@ -98,7 +98,8 @@ pid_t launch_start(const struct launch *l, int cell_pidfd, int *ret_pidfd, struc
         (void)close(report[0]);
         if (n == (ssize_t)sizeof child_err) {
                 (void)waitpid(pid, NULL, 0);
-                (void)close(*ret_pidfd);
+                if (*ret_pidfd >= 0)
+                        (void)close(*ret_pidfd);
                 *ret_pidfd = -1;
                 *err = child_err;
                 return -(err->errnum != 0 ? err->errnum : EINVAL);
@@ -108,7 +109,7 @@ pid_t launch_start(const struct launch *l, int cell_pidfd, int *ret_pidfd, struc
 
 pid_t launch_bare(const struct launch *l, struct error *err)
 {
-        int pidfd;
+        int pidfd = -1;
         pid_t pid = launch_start(l, -1, &pidfd, err);
 
         if (pid > 0)
