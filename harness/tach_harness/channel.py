@@ -7,30 +7,49 @@ Everything that is needed to write is bound here, at import, so that a test whic
 import os
 from json.encoder import JSONEncoder
 
-#: Characters of one text (a section, a longrepr) that are sent at most.
+#: Bytes of UTF-8 of one text (a section, a longrepr) that are sent at most.
 MAX_TEXT = 1 << 20
-#: Characters of one text in a control packet.
+#: Bytes of one text in a control packet.
 MAX_PACKET_TEXT = 24_000
 
-_encode = JSONEncoder(separators=(",", ":")).encode
+_encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _write = os.write
 _getpid = os.getpid
 _exit = os._exit
 
 
-def clip(text, limit=MAX_TEXT):
-    """TEXT as valid Unicode without NUL, at most LIMIT characters: its head and its tail, saying what is left out."""
-    if len(text) > limit:
-        left_out = len(text) - limit
-        half = limit // 2
-        text = f"{text[:half]}\n[... {left_out} characters left out ...]\n{text[-half:]}"
+def _mend(text):
+    """TEXT as valid Unicode without NUL, and how many bytes of UTF-8 that is."""
     if "\0" in text:
         text = text.replace("\0", "\\x00")
     try:
-        text.encode("utf-8")
+        return text, len(text.encode("utf-8"))
     except UnicodeEncodeError:
-        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return text
+        data = text.encode("utf-8", "backslashreplace")
+        return data.decode("utf-8"), len(data)
+
+
+def _fit(text, limit, tail):
+    """The longest head (or TAIL) of TEXT found to fit into LIMIT bytes, mended, and its length before."""
+    while True:
+        mended, size = _mend(text)
+        if size <= limit:
+            return mended, len(text)
+        keep = len(text) * limit // size
+        text = text[len(text) - keep :] if tail else text[:keep]
+
+
+def clip(text, limit=MAX_TEXT):
+    """TEXT as valid Unicode without NUL, at most LIMIT bytes: its head and its tail, saying what is left out."""
+    if len(text) <= limit:
+        mended, size = _mend(text)
+        if size <= limit:
+            return mended
+    half = limit // 2
+    # cut before it is looked at: two gigabytes of output must not be copied
+    head, used = _fit(text[:half], half, tail=False)
+    rest, used_by_rest = _fit(text[-half:], half, tail=True)
+    return f"{head}\n[... {len(text) - used - used_by_rest} characters left out ...]\n{rest}"
 
 
 class Control:
@@ -40,7 +59,7 @@ class Control:
         self.fd = fd
 
     def send(self, kind, **fields):
-        _write(self.fd, _encode({"t": kind, **fields}).encode("ascii"))
+        _write(self.fd, _encode({"t": kind, **fields}).encode("utf-8", "backslashreplace"))
 
 
 class Results:
@@ -50,9 +69,13 @@ class Results:
         self.fd = fd
         self.pid = _getpid()
 
-    def send(self, kind, **fields):
+    def end_copies(self):
+        """Returns in the worker only, not in a process that the test forked."""
         if _getpid() != self.pid:
             _exit(1)
-        data = _encode({"t": kind, **fields}).encode("ascii") + b"\n"
+
+    def send(self, kind, **fields):
+        self.end_copies()
+        data = _encode({"t": kind, **fields}).encode("utf-8", "backslashreplace") + b"\n"
         while data:
             data = data[_write(self.fd, data) :]

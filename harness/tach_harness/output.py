@@ -6,8 +6,13 @@ of which the suite may have taken hold of while it was imported.
 
 import faulthandler
 import os
+import stat
+import sys
 
 from tach_harness import _tach
+
+#: Descriptors other than 1 and 2 that lead where the zygote's output goes; a worker's go to its own.
+_copies = []
 
 
 def _replace(fd, target):
@@ -15,8 +20,33 @@ def _replace(fd, target):
         os.dup2(fd, target)
 
 
+def prepare(config, fds):
+    """Before the clone. FDS: what workers inherit. Nothing printed so far may be printed again by a worker."""
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        if stream is not None and not stream.closed:
+            stream.flush()
+    if getattr(config.option, "capture", "no") == "no" and sys.__stdout__ is not None:
+        sys.__stdout__.reconfigure(line_buffering=True)  # or a crash would lose what was printed
+    own = os.fstat(2)
+    # pytest's faulthandler plugin keeps such a copy, and so do log handlers
+    _copies[:] = [fd for fd in fds if stat.S_ISREG(own.st_mode) and os.path.samestat(os.fstat(fd), own)]
+
+
+def flush():
+    """At a worker's end, which is an ``os._exit``."""
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        try:
+            stream.flush()
+        except Exception:  # None, closed, or a test's own
+            pass
+
+
 def redirect(config, out_fd, err_fd):
-    """Puts OUT_FD and ERR_FD under standard output and error and under pytest's capture of them."""
+    """Puts OUT_FD and ERR_FD under standard output and error, copies of them, and pytest's capture of them.
+
+    Returns a descriptor of the error file that no test knows."""
+    for fd in _copies:
+        _replace(err_fd, fd)
     manager = config.pluginmanager.getplugin("capturemanager")
     capture = getattr(manager, "_global_capturing", None)
     for fd, target, side in ((out_fd, 1, "out"), (err_fd, 2, "err")):
@@ -32,6 +62,7 @@ def redirect(config, out_fd, err_fd):
     _tach.tell_blocked_calls(own)
     os.close(out_fd)
     os.close(err_fd)
+    return own
 
 
 def silence_terminal(config):

@@ -1,15 +1,36 @@
-"""pytest's reports as the engine gets them: the outcome that pytest counts, the text that its terminal prints."""
+"""pytest's reports as the engine gets them: the outcome that pytest counts, the text that its terminal prints.
 
-import io
+What is needed is bound here, at import: a report is made while the test's monkeypatch still holds.
+"""
+
+from io import StringIO
+from math import isfinite
 
 from _pytest._io import TerminalWriter
+from _pytest._io.saferepr import saferepr
+from _pytest._io.terminalwriter import get_terminal_width
 
 from tach_harness.channel import clip
 
+#: Columns of pytest's terminal; asked for once, as pytest's own writer does.
+_width = 80
+
+
+def prepare(config):
+    """Before the clone: what every worker's reports need, and the module that pytest imports to explain a failure."""
+    global _width
+    writer = getattr(config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
+    _width = writer.fullwidth if writer is not None else get_terminal_width()
+    if config.pluginmanager.hasplugin("assertion"):
+        import difflib  # noqa: F401
+
 
 def _terminal_text(report):
-    file = io.StringIO()
-    report.toterminal(TerminalWriter(file))
+    file = StringIO()
+    writer = TerminalWriter(file)
+    writer.hasmarkup = False  # whatever PY_COLORS and FORCE_COLOR say: the text is data
+    writer.fullwidth = _width
+    report.toterminal(writer)
     return file.getvalue().rstrip("\n")
 
 
@@ -17,8 +38,14 @@ def _without(text, prefix):
     return text[len(prefix) :] if text.startswith(prefix) else text
 
 
-def longrepr(report, style):
-    """What the terminal would print of REPORT with ``--tb=STYLE``, or None."""
+def _crash_line(report):
+    """As TerminalReporter._getcrashline."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(crash) if crash is not None else str(report.longrepr)[:50]
+
+
+def longrepr(report, style, category="failed"):
+    """What the terminal would print of REPORT, which it counts as CATEGORY, with ``--tb=STYLE``, or None."""
     if report.longrepr is None or report.passed:
         return None
     if isinstance(report.longrepr, tuple):  # skipped: path, line, reason
@@ -26,9 +53,8 @@ def longrepr(report, style):
         return clip(f"{path}:{line}: {_without(reason, 'Skipped: ')}")
     if style == "no":
         return None
-    if style == "line":
-        where = getattr(report.longrepr, "reprcrash", None)
-        return clip(str(where) if where is not None else str(report.longrepr).splitlines()[-1])
+    if style == "line" and category == "failed":  # the errors are printed whole
+        return clip(_crash_line(report))
     return clip(_terminal_text(report))
 
 
@@ -54,20 +80,42 @@ def _crash(report):
 
 
 def _plain(value):
-    return value if isinstance(value, (int, float, bool, type(None))) else clip(str(value))
+    """VALUE as JSON has it, else as text."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value) if value.bit_length() < 64 else hex(value)
+    if isinstance(value, float) and isfinite(value):
+        return float(value)
+    try:
+        return clip(str(value))
+    except Exception:
+        return clip(saferepr(value))
+
+
+def _category(config, report):
+    """What the terminal counts REPORT as; without a terminal plugin, what it would have."""
+    status = config.hook.pytest_report_teststatus(report=report, config=config)
+    if status is not None:
+        return str(status[0])
+    return report.outcome if report.when == "call" or not report.passed else ""
+
+
+def _style(config):
+    return getattr(config.option, "tbstyle", "auto")  # of the terminal plugin
 
 
 def fields(config, report):
     """The fields of a "report" line."""
-    category, _, _ = config.hook.pytest_report_teststatus(report=report, config=config)
+    category = _category(config, report)
     file, line, domain = report.location
     return {
         "nodeid": clip(report.nodeid),
         "when": report.when,
         "outcome": report.outcome,
         "category": category,
-        "duration": report.duration,
-        "longrepr": longrepr(report, config.option.tbstyle),
+        "duration": report.duration if isfinite(report.duration) else 0.0,
+        "longrepr": longrepr(report, _style(config), category),
         "reason": _reason(report),
         "location": [clip(file), (line or 0) + 1, clip(domain)],
         "crash": _crash(report),
@@ -80,7 +128,7 @@ def fields(config, report):
 
 def collect_fields(config, report):
     """The fields of a "collect_report" packet."""
-    text = longrepr(report, config.option.tbstyle)
+    text = longrepr(report, _style(config), "error")
     if text is None and report.longrepr is not None:
         text = str(report.longrepr)
     return {

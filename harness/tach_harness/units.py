@@ -4,7 +4,7 @@ A unit is a connected component over "uses the same instance of a class-, module
 fixture". pytest's own fixtures do not count, except those that stand for setup_module, setUpClass and the like.
 """
 
-import unittest
+import sys
 
 import pytest
 
@@ -25,9 +25,24 @@ class Unit:
         self.why = ""
 
 
+def _fixtures_of_doctest(item):
+    """What pytest before 8 works out only when it sets a doctest up (_pytest.doctest._setup_fixtures), or None."""
+    doctest = sys.modules.get("_pytest.doctest")
+    if doctest is None or not isinstance(item, doctest.DoctestItem):
+        return None
+    return item.session._fixturemanager.getfixtureinfo(node=item, func=lambda: None, cls=None, funcargs=False)
+
+
+def _scope(item, name, definition):
+    """The scope that ITEM uses the fixture with: ``parametrize(..., indirect=True, scope=...)`` may change it."""
+    callspec = getattr(item, "callspec", None)
+    scope = getattr(callspec, "_arg2scope", {}).get(name, definition.scope)
+    return getattr(scope, "value", scope)
+
+
 def _used(item):
     """The fixture definitions that ITEM uses, overridden ones only where the overriding one asks for them."""
-    info = getattr(item, "_fixtureinfo", None)
+    info = getattr(item, "_fixtureinfo", None) or _fixtures_of_doctest(item)
     if info is None:
         return
     for name in info.names_closure:
@@ -40,14 +55,15 @@ def _used(item):
 def _inherits_empty_set_up(item):
     """unittest.TestCase has a setUpClass and a tearDownClass, which do nothing: pytest calls them all the same."""
     cls = getattr(item, "cls", None)
+    test_case = sys.modules["unittest"].TestCase  # the suite imported it
     return all(
-        getattr(getattr(cls, name, None), "__func__", None) is getattr(unittest.TestCase, name).__func__
+        getattr(getattr(cls, name, None), "__func__", None) is getattr(test_case, name).__func__
         for name in ("setUpClass", "tearDownClass")
     )
 
 
-def _counts(item, name, definition):
-    if definition.scope == "function":
+def _counts(item, name, definition, scope):
+    if scope == "function":
         return False
     if "setUpClass" in name and name.startswith(_XUNIT) and _inherits_empty_set_up(item):
         return False
@@ -55,20 +71,20 @@ def _counts(item, name, definition):
     return name.startswith(_XUNIT) or not module.startswith(_HARMLESS)
 
 
-def _instance(item, definition):
+def _instance(item, scope):
     """What tells two set-ups of the same definition apart: the class or module that it is set up for."""
-    if definition.scope == "class":
-        return item.getparent(pytest.Class) or item.getparent(pytest.Module) or item.parent
-    if definition.scope == "module":
+    if scope == "class":
+        return item.getparent(pytest.Class) or item  # without a class, pytest sets it up for each test
+    if scope == "module":
         return item.getparent(pytest.Module) or item.parent
     return None
 
 
-def _label(name, definition):
+def _label(name, scope):
     if name.startswith(_XUNIT):
         words = name.strip("_").split("_")
         name = "setUpClass" if "setUpClass" in words else "_".join(words[1:3])
-    return f"{definition.scope} fixture '{name}'"
+    return f"{scope} fixture '{name}'"
 
 
 def group(items):
@@ -82,24 +98,25 @@ def group(items):
         return i
 
     first_user = {}
-    shared = []  # (item index, scope, label) of each fixture with a second user
+    shared = []  # (item index, scope, name) of each fixture with a second user
     for index, item in enumerate(items):
         for name, definition in _used(item):
-            if not _counts(item, name, definition):
+            scope = _scope(item, name, definition)
+            if not _counts(item, name, definition, scope):
                 continue
-            key = (id(definition), id(_instance(item, definition)))
+            key = (id(definition), id(_instance(item, scope)))
             other = first_user.setdefault(key, index)
             if other != index:
                 a, b = find(other), find(index)
                 parent[max(a, b)] = min(a, b)
-                shared.append((index, definition.scope, name, definition))
+                shared.append((index, scope, name))
 
     units = {}
     for index in range(len(items)):
         units.setdefault(find(index), Unit()).items.append(index)
-    for index, scope, name, definition in shared:
+    for index, scope, name in shared:
         unit = units[find(index)]
         if SCOPES.index(scope) > SCOPES.index(unit.isolation):
             unit.isolation = scope
-            unit.why = _label(name, definition)
+            unit.why = _label(name, scope)
     return list(units.values())

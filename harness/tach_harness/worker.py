@@ -4,15 +4,19 @@ It is born by the clone that ``_tach.serve`` made, inside its cell, and never re
 """
 
 import os
+import random
 import resource
 import signal
-import traceback
+from traceback import format_exc
 
 import pytest
 from _pytest.outcomes import Exit
 
 from tach_harness import output, reports
 from tach_harness.channel import Results, clip
+
+#: Exit codes of pytest.
+_FAILED, _INTERRUPTED = 1, 2
 
 _exit = os._exit
 _write = os.write
@@ -48,16 +52,19 @@ def _usage(before):
     }
 
 
-def python_handlers():
-    """The signals that Python handles: SIGINT, and what the suite installed while it was imported."""
-    found = ((number, signal.getsignal(number)) for number in signal.valid_signals())
-    return [(number, handler) for number, handler in found if callable(handler)]
+class State:
+    """What a clone changes in an interpreter and a test would not expect: taken in the zygote, put back in a worker."""
 
+    def __init__(self):
+        found = ((number, signal.getsignal(number)) for number in signal.valid_signals())
+        # SIGINT, and what the suite installed while it was imported
+        self.handlers = [(number, handler) for number, handler in found if callable(handler)]
+        self.random = random.getstate()
 
-def _restore_handlers(handlers):
-    """The clone cleared them (CLONE_CLEAR_SIGHAND)."""
-    for number, handler in handlers:
-        signal.signal(number, handler)
+    def restore(self):
+        for number, handler in self.handlers:  # CLONE_CLEAR_SIGHAND
+            signal.signal(number, handler)
+        random.setstate(self.random)  # the module seeds itself anew in every child; a seed of the suite's must hold
 
 
 def _prepare_temporary_folder(config):
@@ -78,30 +85,47 @@ def _run(session, indices, reporter):
         reporter.results.send("begin", i=index)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         reporter.results.send("end", i=index, usage=_usage(before))
+        if session.shouldfail:
+            raise Exit(str(session.shouldfail), _FAILED)
         if session.shouldstop:
-            raise Exit(str(session.shouldstop), 2)
+            raise Exit(str(session.shouldstop), _INTERRUPTED)
+    output.flush()
     reporter.results.send("done")
 
 
-def run(session, reporter, handlers, indices, result_fd, out_fd, err_fd):
-    """Runs ``session.items[i]`` for each of INDICES and ends the process. HANDLERS: see python_handlers."""
+def _end_session(session, results, reason, returncode):
+    """A test ended the whole run. What is set up is torn down, as at the end of pytest's session."""
+    results.end_copies()
+    try:
+        session._setupstate.teardown_exact(None)
+    except BaseException:
+        _write(2, format_exc().encode("utf-8", "backslashreplace"))
+    output.flush()
+    results.send("exit", reason=clip(reason), returncode=returncode)
+
+
+def run(session, reporter, state, indices, result_fd, out_fd, err_fd):
+    """Runs ``session.items[i]`` for each of INDICES and ends the process. STATE: the zygote's, to be restored."""
     config = session.config
     results = Results(result_fd)
     code = 0
+    log = err_fd
     try:
-        _restore_handlers(handlers)
-        output.redirect(config, out_fd, err_fd)
+        log = output.redirect(config, out_fd, err_fd)
+        state.restore()
         _prepare_temporary_folder(config)
         reporter.results = results
-        _run(session, indices, reporter)
-    except Exit as e:
-        results.send("exit", reason=clip(str(e.msg)), returncode=2 if e.returncode is None else int(e.returncode))
-    except KeyboardInterrupt:
-        results.send("exit", reason="KeyboardInterrupt", returncode=2)
+        try:
+            _run(session, indices, reporter)
+        except Exit as e:
+            _end_session(session, results, str(e.msg), _INTERRUPTED if e.returncode is None else int(e.returncode))
+        except KeyboardInterrupt:
+            _end_session(session, results, "KeyboardInterrupt", _INTERRUPTED)
     except BaseException:
         # the test broke something that pytest needs: its own failure, told with pytest's traceback
         code = 1
+        results.end_copies()
+        _write(log, format_exc().encode("utf-8", "backslashreplace"))
         results.send("internal")
-        _write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
     finally:
         _exit(code)

@@ -13,6 +13,24 @@ from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
 
 #: Bytes of the configuration packet at most.
 _PACKET = 1 << 20
+#: Options that the project's settings may switch on and that would run the tests, or report them, a second time.
+_NEUTRAL = {
+    "dist": "no",
+    "distload": False,
+    "numprocesses": None,
+    "tx": [],
+    "looponfail": False,
+    "forked": False,
+    "xmlpath": None,
+}
+#: Options that ask for something else than running tests.
+_UNFIT = {
+    "collectonly": "--collect-only does not run tests: use tach list",
+    "setupplan": "--setup-plan does not run tests",  # it switches setuponly on
+    "setuponly": "--setup-only does not run tests",
+    "usepdb": "--pdb needs a terminal, which a worker does not have",
+    "trace": "--trace needs a terminal, which a worker does not have",
+}
 
 
 class Collector:
@@ -29,9 +47,8 @@ class Collector:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config):
-        """Other runners that the project's settings switch on would run the tests a second time."""
         option = config.option
-        for name, value in (("dist", "no"), ("numprocesses", None), ("tx", []), ("forked", False), ("xmlpath", None)):
+        for name, value in _NEUTRAL.items():
             if hasattr(option, name):
                 setattr(option, name, value)
         self.max_fail = getattr(option, "maxfail", 0) or 0
@@ -48,6 +65,10 @@ class Collector:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config):
         self.config = config
+
+    def pytest_sessionstart(self, session):
+        plugins = {dist.project_name for _, dist in session.config.pluginmanager.list_plugin_distinfo()}
+        _send_header(self.control, rootdir=clip(str(session.config.rootpath), 4000), plugins=sorted(plugins))
 
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
         if not self.cloned:
@@ -72,9 +93,10 @@ class Collector:
         if session.testsfailed and not option.continue_on_collection_errors:
             self.answer(2, text="errors during collection")
             raise session.Interrupted("errors during collection")
-        if option.collectonly:
-            self.answer(4, text="--collect-only does not run tests: use tach list")
-            return True
+        for name, why in _UNFIT.items():
+            if getattr(option, name, False):
+                self.answer(4, text=why)
+                return True
         if not session.items:
             self.answer(1 if session.testsfailed else 5)
             return True
@@ -103,8 +125,11 @@ class Collector:
         output.silence_terminal(config)
         if not self.settings["isolated"] and getattr(config, "_tmp_path_factory", None) is not None:
             config._tmp_path_factory.getbasetemp()  # one for all workers, as under pytest
-        _tach.keep_fds(_open_descriptors(self.control.fd))
-        handlers = worker.python_handlers()
+        reports.prepare(config)
+        inherited = _open_descriptors(self.control.fd)
+        output.prepare(config, inherited)
+        _tach.keep_fds(inherited)
+        state = worker.State()
         reporter = worker.Reporter(config)
         config.pluginmanager.register(reporter, "tach-worker")
         gc.freeze()
@@ -113,11 +138,16 @@ class Collector:
         if born is not None:
             self.cloned = True
             _, indices, result_fd, out_fd, err_fd = born
-            worker.run(session, reporter, handlers, indices, result_fd, out_fd, err_fd)
+            worker.run(session, reporter, state, indices, result_fd, out_fd, err_fd)
         # What the session's end would write of outcomes is not known here: the workers had them.
         for name in ("lfplugin", "nfplugin", "stepwiseplugin"):
             if config.pluginmanager.hasplugin(name):
                 config.pluginmanager.unregister(name=name)
+
+
+def _send_header(control, **fields):
+    """Sent at once, and again when pytest has found out the rest: it may fail in between."""
+    control.send("header", pytest=pytest.__version__, python="{}.{}.{}".format(*sys.version_info[:3]), **fields)
 
 
 def _open_descriptors(control_fd):
@@ -157,7 +187,7 @@ def main(control_fd):
     sys.path[:0] = settings["pythonPath"]
     sys.argv = [os.path.join(os.path.dirname(pytest.__file__), "__main__.py"), *settings["args"]]
     _tach.configure(settings["seccompFd"], settings["cwd"], [tuple(limit) for limit in settings["rlimits"]])
-    control.send("header", pytest=pytest.__version__, python="{}.{}.{}".format(*sys.version_info[:3]))
+    _send_header(control)
     collector = Collector(control, settings)
     code = int(pytest.main(settings["args"], plugins=[collector]))
     if not collector.answered:
