@@ -105,9 +105,10 @@ static int overlay(const char *project, int upper_fd, int lower_fd, const char *
                 return error_set(err, "mount", errno, "open project %s", project);
         if (upper_fd >= 0)
                 (void)snprintf(layer, sizeof layer, "/proc/self/fd/%d:", upper_fd);
-        (void)snprintf(options, sizeof options,
-                       "lowerdir=%s/proc/self/fd/%d,upperdir=%s/up,workdir=%s/work,userxattr,volatile", layer,
-                       lower_fd, scratch, scratch);
+        (void)snprintf(
+            options, sizeof options,
+            "lowerdir=%s/proc/self/fd/%d,upperdir=%s/up,workdir=%s/work,userxattr,volatile,xino=on", layer,
+            lower_fd, scratch, scratch);
         (void)snprintf(at, sizeof at, "/proc/self/fd/%d", target);
         if (mount("overlay", at, "overlay", MS_NOSUID | MS_NODEV, options) < 0) {
                 char sub[512];

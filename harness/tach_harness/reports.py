@@ -39,9 +39,10 @@ def _without(text, prefix):
 
 
 def _crash_line(report):
-    """As TerminalReporter._getcrashline."""
-    crash = getattr(report.longrepr, "reprcrash", None)
-    return str(crash) if crash is not None else str(report.longrepr)[:50]
+    """As TerminalReporter._getcrashline, to the "None" that pytest 7 prints for ``pytest.fail(pytrace=False)``."""
+    if hasattr(report.longrepr, "reprcrash"):
+        return str(report.longrepr.reprcrash)
+    return str(report.longrepr)[:50]
 
 
 def longrepr(report, style, category="failed"):

@@ -34,7 +34,7 @@ static const char *const default_readonly[] = {
     "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 };
 
-#define TMPFS_OPTIONS "size=2g,nr_inodes=400k"
+#define TMPFS_OPTIONS "size=2g,nr_inodes=400k,inode32"
 
 static int no_memory(struct error *err)
 {

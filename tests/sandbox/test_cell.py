@@ -35,6 +35,16 @@ def test_project_can_be_removed_and_made_anew(cell):
     assert os.listdir(cell.project) == ["file"]
 
 
+def test_inode_numbers_agree(cell):
+    """What a folder's listing says and what stat says, for old and for new files."""
+    out = cell.py(
+        "import os\nopen('new', 'w').close(); os.mkdir('folder'); open('folder/f', 'w').close(); open('file', 'a').close()\n"
+        "for d in ('.', 'folder'):\n"
+        "    for e in os.scandir(d): print(e.inode() == os.stat(e.path).st_ino)"
+    )
+    assert out.split() == ["True"] * 4
+
+
 @pytest.mark.parametrize("folder", ["/tmp", "/var/tmp", "/dev/shm", "/run"])
 def test_private_folder(cell, folder):
     out = cell.sh(f"stat -f -c %T {folder}; echo x > {folder}/tach-sandbox-test && cat {folder}/tach-sandbox-test")
