@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/engine/keeper.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/enter.h"
 #include "spec/base/cleanup.h"
 
@@ -102,6 +103,7 @@ int command_run(const struct plan *plan, struct error *err)
                            .stdin_fd = 0,
                            .stdout_fd = 1,
                            .stderr_fd = 2,
+                           .cgroup_fd = -1,
                            .seccomp_fd = -1,
                            .bare = !plan->isolated,
                            .enter = plan->isolated ? &enter : NULL};
@@ -116,6 +118,7 @@ int command_run(const struct plan *plan, struct error *err)
         sigaddset(&set, SIGHUP);
         sigaddset(&set, SIGCHLD);
         CLEANUP_CLOSE int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        CLEANUP_CLOSE int leaf = -1;
         if (signals < 0 || enter.empty == NULL || argv == NULL)
                 return error_set(err, "command", errno, "prepare the command");
         memcpy(argv, args->v, args->n * sizeof *argv);
@@ -130,6 +133,13 @@ int command_run(const struct plan *plan, struct error *err)
                 enter.bpf = mmap(NULL, enter.bpf_bytes, PROT_READ, MAP_PRIVATE, plan->seccomp_fd, 0);
                 if (enter.bpf == MAP_FAILED)
                         return error_set(err, "command", errno, "map the filter");
+                if (plan->cgroup.base_fd >= 0) {
+                        leaf = cgroup_leaf(&plan->cgroup, plan->cgroup.base_fd, 0,
+                                           &plan->spec->linux_.resources, err);
+                        if (leaf < 0)
+                                return leaf;
+                        l.cgroup_fd = leaf;
+                }
                 r = keeper_start(&keeper, &plan->cell, &l, err);
                 if (r == 0) {
                         r = wait_for_end(&keeper, signals, err);

@@ -79,6 +79,8 @@ static int keep_descriptors(int socket, int map_fd, const struct launch *zygote,
 
         if (zygote->seccomp_fd >= 0)
                 keep[n++] = zygote->seccomp_fd;
+        if (zygote->cgroup_fd >= 0)
+                keep[n++] = zygote->cgroup_fd;
         for (size_t i = 0; i < zygote->n_pass && n < 16; i++)
                 keep[n++] = zygote->pass[i];
         return fds_keep_only(keep, n, err);

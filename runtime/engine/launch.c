@@ -79,7 +79,7 @@ pid_t launch_start(const struct launch *l, int cell_pidfd, int *ret_pidfd, struc
 
         if (pipe2(report, O_CLOEXEC) < 0)
                 return error_set(err, "launch", errno, "pipe");
-        pid = enter_clone(cell_pidfd, -1, ret_pidfd, err);
+        pid = enter_clone(cell_pidfd, l->cgroup_fd, ret_pidfd, err);
         if (pid == 0) {
                 (void)close(report[0]);
                 (void)become(l, cell_pidfd, report[1], &child_err);

@@ -18,6 +18,7 @@ struct launch {
         const int *pass; /* descriptors kept under their own numbers */
         size_t n_pass;
         int bare;       /* no isolation: no capabilities are handed over */
+        int cgroup_fd;  /* control group to be born into; -1: none */
         int seccomp_fd; /* filter to install before the program starts, unless ENTER is given; -1: none */
         const struct enter_plan *enter; /* given: it runs in a cell of its own, as a worker would */
 };

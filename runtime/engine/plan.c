@@ -279,7 +279,8 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
                 p.env = environment(spec);
                 r = p.env != NULL ? 0 : no_memory(err);
         }
-        if (r == 0 && p.isolated)
+        /* a single command without limits needs no group of its own */
+        if (r == 0 && p.isolated && (spec->tach.has_tests || cgroup_has_limits(&spec->linux_.resources)))
                 r = cgroup_start(&p.cgroup, &spec->linux_.resources,
                                  spec->tach.enforce == SPEC_ENFORCE_BEST_EFFORT, p.missing, err);
         p.cell.mounts = &spec->mounts;
@@ -296,7 +297,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
                                                       : sizeof default_readonly / sizeof *default_readonly;
         *ret = p;
         ret->cell.visible = (const char *const *)ret->visible;
-        ret->cell.cgroups = ret->cgroup.base_fd >= 0 ? ret->cgroup.path : NULL;
+        ret->cell.cgroups = ret->cgroup.base_fd >= 0 && spec->tach.has_tests ? ret->cgroup.path : NULL;
         if (r < 0)
                 plan_finish(ret);
         return r;

@@ -82,6 +82,7 @@ static int start_process(struct zygote *z, const struct plan *plan, int theirs, 
                            .stderr_fd = z->log,
                            .pass = pass,
                            .n_pass = plan->seccomp_fd >= 0 ? 2 : 1,
+                           .cgroup_fd = -1,
                            .seccomp_fd = plan->zygote_seccomp_fd,
                            .bare = !plan->isolated};
 
