@@ -179,16 +179,30 @@ static PyObject *worker_result(const struct run_head *head, const uint32_t *item
         return Py_BuildValue("(iNiii)", (int)head->slot, list, fds[0], fds[1], fds[2]);
 }
 
-/* In the child: 0 and the worker is ready to run, or it does not return. */
-static void become_worker(const int fds[3], int cell, int result_fd)
+/* A duplicate of the control socket, which the suite may have made while it was imported, is not kept. */
+static int is_control(int fd, const struct stat *control)
 {
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && st.st_dev == control->st_dev && st.st_ino == control->st_ino;
+}
+
+/* In the child: 0 and the worker is ready to run, or it does not return. */
+static void become_worker(const int fds[3], int cell, int result_fd, int control)
+{
+        struct stat own;
         struct error err = {0};
         int keep[MAX_KEPT + 3];
 
-        memcpy(keep, kept, n_kept * sizeof *kept);
-        memcpy(keep + n_kept, fds, 3 * sizeof *fds);
+        if (fstat(control, &own) < 0)
+                _exit(1);
+        plan.n_keep_fds = 0;
+        for (size_t i = 0; i < n_kept; i++)
+                if (!is_control(kept[i], &own))
+                        keep[plan.n_keep_fds++] = kept[i];
+        memcpy(keep + plan.n_keep_fds, fds, 3 * sizeof *fds);
         plan.keep_fds = keep;
-        plan.n_keep_fds = n_kept + 3;
+        plan.n_keep_fds += 3;
         qsort(keep, plan.n_keep_fds, sizeof *keep, by_value);
         if (enter_child(&plan, cell, &err) < 0) {
                 char line[2048], text[1600];
@@ -268,7 +282,7 @@ static PyObject *serve(PyObject *self, PyObject *arg)
                 PyOS_BeforeFork();
                 pid = enter_clone(cell, cgroup, &pidfd, &err);
                 if (pid == 0) {
-                        become_worker(fds, cell, fds[0]);
+                        become_worker(fds, cell, fds[0], (int)control);
                         return worker_result(head, packet + sizeof *head / sizeof *packet, fds);
                 }
                 PyOS_AfterFork_Parent();

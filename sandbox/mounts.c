@@ -67,6 +67,9 @@ int mounts_check(const struct spec_mounts *mounts, struct error *err)
                         if (m->source == NULL)
                                 r = error_set(err, "mount", EINVAL,
                                               "mounts[%zu]: a bind mount needs a source", i);
+                        else if (strcmp(m->destination, "/") == 0)
+                                r = error_set(err, "mount", ENOTSUP,
+                                              "mounts[%zu]: nothing can be mounted on /", i);
                         else if (is_private(m->destination)) {
                                 r = error_set(
                                     err, "mount", ENOTSUP,

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -49,6 +50,7 @@ static const char *const denied[] = {
     "open_by_handle_at",
     "open_tree",
     "perf_event_open",
+    "pidfd_getfd",
     "pivot_root",
     "process_madvise",
     "process_vm_readv",
@@ -72,6 +74,8 @@ static const char *const denied[] = {
     "userfaultfd",
     "vhangup",
 };
+/* Sockets that no network namespace holds, or that tests have no use for. */
+static const scmp_datum_t families[] = {AF_VSOCK, AF_ALG, AF_BLUETOOTH, AF_RDS, AF_TIPC, AF_XDP};
 static const char *const unknown[] = {"clone3", "io_uring_enter", "io_uring_register", "io_uring_setup"};
 
 static const struct {
@@ -147,6 +151,11 @@ static int built_in(scmp_filter_ctx ctx, int zygote, struct error *err)
 
                         r = rule(ctx, SCMP_ACT_ERRNO(EPERM), "clone", 1, &a, err);
                 }
+        for (size_t i = 0; r == 0 && i < sizeof families / sizeof *families; i++) {
+                struct scmp_arg_cmp a = SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffu, families[i]);
+
+                r = rule(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), "socket", 1, &a, err);
+        }
         for (int i = 0; r == 0 && i < 2; i++) {
                 /* the kernel reads the low 32 bits only (CVE-2019-10063) */
                 struct scmp_arg_cmp a = SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu,

@@ -80,7 +80,8 @@ void event_int(struct event *ev, const char *key, int64_t value)
 void event_seconds(struct event *ev, const char *key, double value)
 {
         char text[64];
-        int n = snprintf(text, sizeof text, "%.6f", value);
+        /* reports come from untrusted processes */
+        int n = snprintf(text, sizeof text, "%.6f", value >= 0 && value < 1e12 ? value : 0.0);
 
         put_key(ev, key);
         (void)yajl_gen_number(ev->gen, text, (size_t)n);

@@ -273,7 +273,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         }
         if (r == 0 && p.isolated)
                 r = seccomp_compile(&spec->linux_.seccomp, &p.seccomp_fd, err);
-        if (r == 0 && p.isolated && spec->linux_.seccomp.default_action == NULL)
+        if (r == 0 && p.isolated)
                 r = seccomp_compile_zygote(&p.zygote_seccomp_fd, err);
         if (r == 0) {
                 p.env = environment(spec);

@@ -13,6 +13,7 @@
 #include "runtime/engine/event.h"
 #include "runtime/engine/stack.h"
 #include "spec/base/cleanup.h"
+#include "spec/base/utf8.h"
 
 #define OUTPUT_TAIL (256 * 1024) /* bytes of a dead worker's output that are shown */
 
@@ -23,8 +24,11 @@ static int same(const char *a, const char *b)
         return a != NULL && strcmp(a, b) == 0;
 }
 
-void counts_add(struct counts *counts, const char *name, long n)
+void counts_add(struct counts *counts, const char *given, long n)
 {
+        char name[sizeof counts->v->name];
+
+        (void)utf8_show(name, sizeof name, given); /* a plugin's, or forged */
         for (size_t i = 0; i < counts->n; i++)
                 if (same(counts->v[i].name, name)) {
                         counts->v[i].n += n;

@@ -27,10 +27,12 @@
 #include "runtime/engine/zygote.h"
 #include "spec/base/cleanup.h"
 
-#define START_SECONDS 10.0 /* at least this long may a worker take to its first test */
-#define ABORT_SECONDS 0.5  /* from SIGABRT, which writes the Python stack, to SIGKILL */
-#define QUIT_SECONDS  10.0 /* for the session's end */
-#define GRACE_SECONDS 2.0  /* for an interrupted worker without a cell */
+#define START_SECONDS     10.0 /* at least this long may a worker take to its first test */
+#define ABORT_SECONDS     0.5  /* from SIGABRT, which writes the Python stack, to SIGKILL */
+#define QUIT_SECONDS      10.0 /* for the session's end */
+#define UNSTARTED_SECONDS 15.0 /* a worker that the zygote was asked for must be there */
+#define MAX_KILLS         5    /* of a worker whose end the zygote does not tell */
+#define GRACE_SECONDS     2.0  /* for an interrupted worker without a cell */
 
 enum source { FROM_CONTROL = 1, FROM_KEEPER, FROM_SIGNALS, FROM_WORKER };
 
@@ -110,12 +112,12 @@ static void abandon(struct run *run, struct worker *w)
                 run->leaving++;
         }
         w->abandoned = 1;
+        w->deadline = now() + GRACE_SECONDS;
         if (run->plan->isolated || w->abort_sent) {
                 worker_kill(w);
         } else {
                 w->abort_sent = 1;
                 worker_signal(w, SIGINT);
-                w->deadline = now() + GRACE_SECONDS;
         }
 }
 
@@ -265,8 +267,7 @@ static void begin_test(struct run *run, struct worker *w)
         w->current = u->items[w->next++];
         run->suite.items[w->current].attempt++;
         w->began = now();
-        if (run->plan->spec->tach.timeout > 0)
-                w->deadline = w->began + run->plan->spec->tach.timeout;
+        w->deadline = run->plan->spec->tach.timeout > 0 ? w->began + run->plan->spec->tach.timeout : 0;
 }
 
 static void pytest_exit(struct run *run, yajl_val v)
@@ -408,6 +409,14 @@ static void clone_failed(struct run *run, struct worker *w, yajl_val v)
         stop(run);
 }
 
+/* From its start to its first test: at least START_SECONDS. */
+static void set_start_deadline(const struct run *run, struct worker *w)
+{
+        const double timeout = run->plan->spec->tach.timeout;
+
+        w->deadline = timeout > 0 ? now() + (timeout > START_SECONDS ? timeout : START_SECONDS) : 0;
+}
+
 static void about_worker(struct run *run, const char *t, yajl_val v, int *fd)
 {
         long long slot = json_int(v, "slot", -1);
@@ -417,6 +426,8 @@ static void about_worker(struct run *run, const char *t, yajl_val v, int *fd)
                 return;
         if (strcmp(t, "started") == 0 && w->pidfd < 0) {
                 w->pidfd = TAKE_FD(*fd);
+                if (w->stage == WORKER_RUNNING && w->current < 0)
+                        set_start_deadline(run, w);
                 if (w->killed)
                         worker_kill(w);
                 else if (w->abandoned)
@@ -487,9 +498,8 @@ static void from_keeper(struct run *run)
                         zygote_ended(run, m.status);
                 else if (m.err.phase[0] != '\0')
                         fail(run, &m.err);
-                else if (m.op == KEEPER_CELL && fd >= 0) {
-                        if (run->cells_asked > 0)
-                                run->cells_asked--;
+                else if (m.op == KEEPER_CELL && fd >= 0 && run->cells_asked > 0) { /* asked for, not forged */
+                        run->cells_asked--;
                         run->cells[run->n_cells++] = TAKE_FD(fd);
                         dispatch(run);
                 }
@@ -583,7 +593,33 @@ static void from_signals(struct run *run)
         }
 }
 
-static void check_deadline(struct worker *w, double t)
+/* The zygote is untrusted: a worker that it does not start, or whose end it does not tell, must not hold up
+ * the run. */
+static void overdue(struct run *run, struct worker *w, double t)
+{
+        struct error err = {0};
+
+        if (w->stage == WORKER_RUNNING && w->pidfd < 0) {
+                w->deadline = t + 1;
+                if (t < w->asked + UNSTARTED_SECONDS)
+                        return;
+                (void)error_set(&err, "zygote", 0, "the interpreter did not start a worker within %g s",
+                                UNSTARTED_SECONDS);
+                fail(run, &err);
+                stop(run);
+        } else if (w->stage == WORKER_LEAVING || w->abort_sent) {
+                worker_kill(w);
+                w->deadline = t + GRACE_SECONDS;
+                if (++w->kills > MAX_KILLS)
+                        worker_exited(run, w, SIGKILL);
+        } else {
+                w->timed_out = w->abort_sent = 1;
+                worker_signal(w, SIGABRT);
+                w->deadline = t + ABORT_SECONDS;
+        }
+}
+
+static void check_deadline(struct run *run, struct worker *w, double t)
 {
         struct stat out, err;
 
@@ -595,16 +631,8 @@ static void check_deadline(struct worker *w, double t)
                                WORKER_MAX_OUTPUT >> 20);
                 worker_kill(w);
         }
-        if (w->deadline <= 0 || t < w->deadline || w->pidfd < 0)
-                return;
-        if (w->stage == WORKER_LEAVING || w->abort_sent) {
-                worker_kill(w);
-                w->deadline = t + GRACE_SECONDS;
-        } else {
-                w->timed_out = w->abort_sent = 1;
-                worker_signal(w, SIGABRT);
-                w->deadline = t + ABORT_SECONDS;
-        }
+        if (w->deadline > 0 && t >= w->deadline)
+                overdue(run, w, t);
 }
 
 /* Milliseconds until something is due: at most a quarter of a second while workers run. */
@@ -674,7 +702,7 @@ static void loop(struct run *run)
                 }
                 t = now();
                 for (unsigned i = 0; i < run->n_workers; i++)
-                        check_deadline(&run->workers[i], t);
+                        check_deadline(run, &run->workers[i], t);
                 check(run, 0);
         }
 }

@@ -150,7 +150,7 @@ int report_end(struct report *r, int code, struct error *err)
                 return result;
         if (r->finish == NULL && code >= 128) {
                 (void)error_set(err, "engine", 0, "tach-run was ended by SIG%s", sigabbrev_np(code - 128));
-                error_hint(err, "nothing that ran is left behind; run it again");
+                error_hint(err, "run it again");
                 return -EINTR;
         }
         /* a spec that tach wrote and tach-run refuses, a missing program: it said so itself */

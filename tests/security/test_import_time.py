@@ -44,7 +44,7 @@ def imported(request, tmp_path):
     suite = Suite(tmp_path / "suite")
 
     def run(text, filtered=True):
-        """FILTERED False: without the zygote's system call filter, so that what stands behind it is asked."""
+        """FILTERED False: with a spec whose own filter allows every call; the zygote's still applies."""
         suite.write("conftest.py", PRELUDE + text)
         suite.write(text="def test_it(told): pass\n")
         for parent in (suite.path, *suite.path.parents):
@@ -183,3 +183,122 @@ def test_host_is_unchanged_and_no_listening_socket_is_shared(imported):
     )
     listener.communicate()
     assert found == {"abstract": 111, "interfaces": ["lo"]}
+
+
+HOARDER = """\
+import os
+CONTROL = None
+for n in os.listdir('/proc/self/fd'):
+    try:
+        if os.readlink('/proc/self/fd/' + n).startswith('socket:'):
+            CONTROL = os.dup(int(n))
+            break
+    except OSError:
+        pass
+"""
+
+
+def test_hoarded_control_socket_is_closed_in_workers(tmp_path):
+    """Import-time code duplicates the socket to the engine: no test finds it."""
+    suite = Suite(tmp_path / "suite")
+    suite.write("conftest.py", HOARDER)
+    suite.write(
+        text="import os\nfrom conftest import CONTROL\n"
+        "def test_closed():\n    assert CONTROL is not None\n"
+        "    links = [f'/proc/self/fd/{n}' for n in os.listdir('/proc/self/fd')]\n"
+        "    assert not any(os.readlink(l).startswith('socket:') for l in links if os.path.lexists(l))\n"
+    )
+    assert suite.json().event("finish")["counts"] == {"passed": 1}
+
+
+def test_zygote_that_starts_no_worker_ends_the_run(tmp_path, monkeypatch):
+    """A thread of the suite's steals the engine's requests: one error, no hang, nothing left."""
+    suite = Suite(tmp_path / "suite")
+    suite.write(
+        "conftest.py",
+        HOARDER + "import socket, threading\n"
+        "def steal():\n"
+        "    s = socket.socket(fileno=CONTROL)\n"
+        "    while True: s.recvmsg(4096, 4096)\n"
+        "threading.Thread(target=steal, daemon=True).start()\n",
+    )
+    suite.write(text="".join(f"def test_{i}(): pass\n" for i in range(20)))
+    result = suite.json(timeout=120)
+    assert result.code in (0, 3)
+    if result.code == 3:
+        assert "did not start a worker" in result.err
+
+
+def test_forged_end_of_a_worker_harms_only_its_test(tmp_path):
+    suite = Suite(tmp_path / "suite")
+    suite.write(
+        "conftest.py",
+        HOARDER + "import threading, time\n"
+        "def forge():\n"
+        "    for _ in range(50):\n"
+        "        time.sleep(0.05)\n"
+        "        for slot in range(4): os.write(CONTROL, b'{\"t\":\"exited\",\"slot\":%d,\"status\":0}' % slot)\n"
+        "threading.Thread(target=forge, daemon=True).start()\n",
+    )
+    suite.write(text="import time\n" + "".join(f"def test_{i}(): time.sleep(0.2)\n" for i in range(6)) + "def test_fail(): assert 0\n")
+    result = suite.json(timeout=60)
+    assert result.code in (1, 3)
+    assert all(test["outcome"] in ("passed", "crashed", "failed") for test in result.tests().values())
+    if "test_it.py::test_fail" in result.tests():
+        assert result.tests()["test_it.py::test_fail"]["outcome"] in ("failed", "crashed")
+
+
+def test_durations_that_are_none(tmp_path):
+    """A test writes 1e300 and 1e308 as durations: the stream stays valid and holds nothing of the engine's memory."""
+    suite = Suite(tmp_path / "suite")
+    suite.write(
+        text="import os\n"
+        "def test_a():\n"
+        "    for n in os.listdir('/proc/self/fd'):\n"
+        "        try: l = os.readlink('/proc/self/fd/' + n)\n"
+        "        except OSError: continue\n"
+        "        if l.startswith('pipe:'):\n"
+        "            for d in (b'1e300', b'1e308', b'1e308', b'-5'):\n"
+        "                os.write(int(n), b'{\"t\":\"report\",\"i\":0,\"when\":\"call\",\"outcome\":\"passed\",\"category\":\"passed\",\"duration\":%s}\\n' % d)\n"
+        "def test_b(): pass\n"
+    )
+    result = suite.json("-n", "1")
+    assert result.code == 0 and len(result.tests()) == 2
+
+
+def test_outcome_names_of_a_plugin(tmp_path):
+    suite = Suite(tmp_path / "suite")
+    suite.write("conftest.py", "def pytest_report_teststatus(report):\n    if report.when == 'call': return 'é' + '日' * 30 + '\\x1b[31m', 'w', 'WEIRD'\n")
+    suite.write(text="def test_weird(): pass\n")
+    result = suite.json()
+    assert result.code == 0 and result.event("finish")["counts"]
+
+
+def test_sockets_beside_the_network_namespace(tmp_path):
+    suite = Suite(tmp_path / "suite")
+    suite.write(
+        text="import pytest, socket\n"
+        "@pytest.mark.parametrize('family', [40, 38, 31, 21, 30, 44])\n"
+        "def test_it(family):\n"
+        "    with pytest.raises(OSError): socket.socket(family, socket.SOCK_STREAM)\n"
+    )
+    assert suite.json().event("finish")["counts"] == {"passed": 6}
+
+
+def test_keeper_messages_are_not_forged(tmp_path):
+    """pidfd_getfd of the warden's socket, then messages that nobody asked for."""
+    suite = Suite(tmp_path / "suite")
+    suite.write(
+        "conftest.py",
+        "import array, ctypes, os, socket\n"
+        "libc = ctypes.CDLL(None)\n"
+        "p = os.pidfd_open(1)\n"
+        "for n in range(3, 40):\n"
+        "    fd = libc.syscall(438, p, n, 0)\n"
+        "    if fd < 0: continue\n"
+        "    try: s = socket.socket(fileno=fd)\n"
+        "    except OSError: continue\n"
+        "    for i in range(3000): s.sendmsg([b'\\2\\0\\0\\0' + b'\\0' * 1184], [(1, 1, array.array('i', [0]))])\n",
+    )
+    suite.write(text="def test_it(): pass\n")
+    assert suite.json().event("finish")["counts"] == {"passed": 1}
