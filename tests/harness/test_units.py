@@ -130,3 +130,41 @@ def test_xunit_set_up_groups(grouped, text, isolation, why):
 
 def test_unittest_without_class_set_up_does_not_group(grouped):
     assert len(grouped("class X(unittest.TestCase):\n    def test_a(self): pass\n    def test_b(self): pass\n")) == 2
+
+
+def test_class_fixture_of_functions_does_not_group(grouped):
+    assert len(grouped("@pytest.fixture(scope='class')\ndef f(): pass\ndef test_a(f): pass\ndef test_b(f): pass\n")) == 2
+
+
+def test_indirect_parameter_groups_in_the_scope_that_it_is_given(grouped):
+    text = "@pytest.fixture\ndef f(request): pass\n@pytest.mark.parametrize('f', [1, 1], indirect=True{})\ndef test_a(f): pass\n"
+    assert len(grouped(text.format(""))) == 2
+    assert [u[:2] for u in grouped(text.format(", scope='module'"))] == [("module", "module fixture 'f'")]
+
+
+def test_parametrized_wider_fixture_groups(grouped):
+    text = "@pytest.fixture(scope='module', params=[1, 2])\ndef f(): pass\ndef test_a(f): pass\n"
+    assert [u[2] for u in grouped(text)] == [["test_a[1]", "test_a[2]"]]
+
+
+def test_direct_parameters_of_a_wider_scope_do_not_group(grouped):
+    assert len(grouped("@pytest.mark.parametrize('x', [1, 2], scope='module')\ndef test_a(x): pass\n")) == 2
+
+
+def test_parameter_in_place_of_a_wider_fixture_does_not_group(grouped):
+    text = "@pytest.fixture(scope='module')\ndef f(): pass\n@pytest.mark.parametrize('f', [1, 2])\ndef test_a(f): pass\n"
+    assert len(grouped(text)) == 2
+
+
+def test_doctests_use_autouse_fixtures(grouped, pytester):
+    pytester.makeini("[pytest]\naddopts = --doctest-modules\n")
+    found = grouped(
+        conftest="@pytest.fixture(scope='session', autouse=True)\ndef f(): pass\n",
+        test_one="def a():\n    '''\n    >>> 1\n    1\n    '''\ndef test_a(): pass\n",
+    )
+    assert [(u[0], sorted(u[2])) for u in found] == [("session", ["test_a", "test_one.a"])]
+
+
+def test_doctests_alone_do_not_group(grouped, pytester):
+    pytester.makeini("[pytest]\naddopts = --doctest-modules\n")
+    assert len(grouped("def a():\n    '''\n    >>> 1\n    1\n    '''\ndef b():\n    '''\n    >>> 2\n    2\n    '''\n")) == 2
