@@ -91,7 +91,9 @@ unit: $(UNIT)
 
 # the suites that drive the built programs; TACH and TACH_RUN say which
 pytest: programs
-	TACH=$(abspath $(BUILD))/tach TACH_RUN=$(abspath $(BUILD))/tach-run $(PYTHON) -m pytest -q -p no:cacheprovider $(PY_TESTS)
+	d=$$(mktemp -d /tmp/tach-check.XXXXXX) && \
+	TACH=$(abspath $(BUILD))/tach TACH_RUN=$(abspath $(BUILD))/tach-run \
+		$(PYTHON) -m pytest -q -p no:cacheprovider --basetemp=$$d/t $(PY_TESTS); r=$$?; rm -rf $$d; exit $$r
 
 check: bootstrap
 	$(MAKE) all unit pytest fuzz-short
