@@ -3,6 +3,7 @@
 It is born by the clone that ``_tach.serve`` made, inside its cell, and never returns to the zygote's code.
 """
 
+import gc
 import os
 import random
 import resource
@@ -62,6 +63,8 @@ class State:
         self.random = random.getstate()
 
     def restore(self):
+        # what was collected stays in the oldest generation, but gc.get_objects and gc.collect must know of it
+        gc.unfreeze()
         for number, handler in self.handlers:  # CLONE_CLEAR_SIGHAND
             signal.signal(number, handler)
         random.setstate(self.random)  # the module seeds itself anew in every child; a seed of the suite's must hold

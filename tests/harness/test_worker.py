@@ -137,6 +137,15 @@ def test_each_test_starts_from_what_collection_left(start):
     assert [call(w)["outcome"] for w in e.run_all().values()] == ["passed"] * 2
 
 
+def test_the_garbage_collector_knows_what_was_collected(start):
+    e = start(
+        "import gc, weakref\nclass Node: pass\nkeep = Node(); keep.me = keep\nref = weakref.ref(keep)\n"
+        "def test_tracked(): assert any(o is keep for o in gc.get_objects())\n"
+        "def test_freed():\n    global keep\n    keep = None; gc.collect(); assert ref() is None\n"
+    )
+    assert [call(w)["outcome"] for w in e.run_all().values()] == ["passed"] * 2
+
+
 def test_signal_handlers_of_the_suite_hold(start):
     e = start(
         "import signal\ngot = []\nsignal.signal(signal.SIGUSR1, lambda *_: got.append(1))\n"
