@@ -216,10 +216,7 @@ static int start_worker(struct run *run, struct worker *w, struct part part, str
         w->next = part.from;
         w->stage = WORKER_RUNNING;
         w->began = now();
-        if (run->plan->spec->tach.timeout > 0)
-                w->deadline =
-                    w->began + (run->plan->spec->tach.timeout > START_SECONDS ? run->plan->spec->tach.timeout
-                                                                              : START_SECONDS);
+        w->deadline = w->began + UNSTARTED_SECONDS;
         run->busy++;
         return 0;
 }
@@ -600,9 +597,6 @@ static void overdue(struct run *run, struct worker *w, double t)
         struct error err = {0};
 
         if (w->stage == WORKER_RUNNING && w->pidfd < 0) {
-                w->deadline = t + 1;
-                if (t < w->asked + UNSTARTED_SECONDS)
-                        return;
                 (void)error_set(&err, "zygote", 0, "the interpreter did not start a worker within %g s",
                                 UNSTARTED_SECONDS);
                 fail(run, &err);

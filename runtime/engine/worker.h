@@ -34,8 +34,8 @@ struct worker {
         size_t next;  /* index in the unit of the next test to begin */
         long current; /* the item that runs; -1: none */
         struct result result;
-        double asked, began, deadline; /* seconds, monotonic; deadline 0: none */
-        unsigned kills;                /* since its end was due */
+        double began, deadline; /* seconds, monotonic; deadline 0: none */
+        unsigned kills;         /* since its end was due */
         int abort_sent, killed, timed_out, abandoned;
         char why_killed[128];
 };

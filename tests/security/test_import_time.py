@@ -211,7 +211,8 @@ def test_hoarded_control_socket_is_closed_in_workers(tmp_path):
     assert suite.json().event("finish")["counts"] == {"passed": 1}
 
 
-def test_zygote_that_starts_no_worker_ends_the_run(tmp_path, monkeypatch):
+@pytest.mark.parametrize("timeout", ["0", "60"])
+def test_zygote_that_starts_no_worker_ends_the_run(tmp_path, timeout):
     """A thread of the suite's steals the engine's requests: one error, no hang, nothing left."""
     suite = Suite(tmp_path / "suite")
     suite.write(
@@ -223,7 +224,7 @@ def test_zygote_that_starts_no_worker_ends_the_run(tmp_path, monkeypatch):
         "threading.Thread(target=steal, daemon=True).start()\n",
     )
     suite.write(text="".join(f"def test_{i}(): pass\n" for i in range(20)))
-    result = suite.json(timeout=120)
+    result = suite.json(f"--timeout={timeout}", timeout=45)
     assert result.code in (0, 3)
     if result.code == 3:
         assert "did not start a worker" in result.err
