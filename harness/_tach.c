@@ -26,6 +26,7 @@
 
 #include "harness/run_message.h"
 #include "sandbox/enter.h"
+#include "sandbox/fds.h"
 
 #define MAX_WORKERS 1024
 #define MAX_KEPT    1024 /* descriptors that workers inherit */
@@ -42,38 +43,9 @@ static int kept[MAX_KEPT];
 static size_t n_kept;
 static struct enter_plan plan;
 
-static int send_text(int fd, const char *text, int attach)
+static void send_text(int control, const char *text, int attach)
 {
-        union {
-                char buf[CMSG_SPACE(sizeof(int))];
-                struct cmsghdr align;
-        } control = {0};
-        struct iovec iov = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
-        struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-        ssize_t n;
-
-        if (attach >= 0) {
-                struct cmsghdr *c;
-
-                msg.msg_control = control.buf;
-                msg.msg_controllen = sizeof control.buf;
-                c = CMSG_FIRSTHDR(&msg);
-                c->cmsg_level = SOL_SOCKET;
-                c->cmsg_type = SCM_RIGHTS;
-                c->cmsg_len = CMSG_LEN(sizeof(int));
-                memcpy(CMSG_DATA(c), &attach, sizeof attach);
-        }
-        do
-                n = sendmsg(fd, &msg, MSG_NOSIGNAL);
-        while (n < 0 && errno == EINTR);
-        return n < 0 ? -errno : 0;
-}
-
-static int by_value(const void *a, const void *b)
-{
-        const int x = *(const int *)a, y = *(const int *)b;
-
-        return x < y ? -1 : x > y;
+        (void)fds_send(control, text, strlen(text), attach);
 }
 
 static PyObject *keep_fds(PyObject *self, PyObject *list)
@@ -150,7 +122,7 @@ static void report_exit(int control, size_t i)
                        workers[i].slot, status, (long)ru.ru_utime.tv_sec, (long)ru.ru_utime.tv_usec,
                        (long)ru.ru_stime.tv_sec, (long)ru.ru_stime.tv_usec, ru.ru_maxrss);
         workers[i] = workers[--n_workers];
-        (void)send_text(control, text, -1);
+        send_text(control, text, -1);
 }
 
 static size_t take_fds(struct msghdr *msg, int fds[5])
@@ -203,7 +175,7 @@ static void become_worker(const int fds[3], int cell, int result_fd, int control
         memcpy(keep + plan.n_keep_fds, fds, 3 * sizeof *fds);
         plan.keep_fds = keep;
         plan.n_keep_fds += 3;
-        qsort(keep, plan.n_keep_fds, sizeof *keep, by_value);
+        fds_sort(keep, plan.n_keep_fds);
         if (enter_child(&plan, cell, &err) < 0) {
                 char line[2048], text[1600];
 
@@ -294,7 +266,7 @@ static PyObject *serve(PyObject *self, PyObject *arg)
                         (void)snprintf(text, sizeof text,
                                        "{\"t\":\"clone_failed\",\"slot\":%u,\"errno\":%d,\"what\":\"%s\"}",
                                        head->slot, err.errnum, err.what);
-                        (void)send_text((int)control, text, -1);
+                        send_text((int)control, text, -1);
                         continue;
                 }
                 workers[n_workers++] = (struct worker){head->slot, pid, pidfd};
@@ -302,7 +274,7 @@ static PyObject *serve(PyObject *self, PyObject *arg)
                         char text[96];
 
                         (void)snprintf(text, sizeof text, "{\"t\":\"started\",\"slot\":%u}", head->slot);
-                        (void)send_text((int)control, text, pidfd);
+                        send_text((int)control, text, pidfd);
                 }
         }
 }

@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 void fds_close_others(const int *keep, size_t n)
@@ -27,13 +30,18 @@ static int ascending(const void *a, const void *b)
         return x < y ? -1 : x > y;
 }
 
+void fds_sort(int *fds, size_t n)
+{
+        qsort(fds, n, sizeof *fds, ascending);
+}
+
 int fds_keep_only(int *keep, size_t n, struct error *err)
 {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
         if (null < 0)
                 return error_set(err, "fds", errno, "open /dev/null");
-        qsort(keep, n, sizeof *keep, ascending);
+        fds_sort(keep, n);
         for (int fd = 0; fd < 3; fd++) {
                 int kept = 0;
 
@@ -44,4 +52,31 @@ int fds_keep_only(int *keep, size_t n, struct error *err)
         }
         fds_close_others(keep, n);
         return 0;
+}
+
+int fds_send(int socket, const void *bytes, size_t size, int attach)
+{
+        union {
+                char buf[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control = {0};
+        struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+        struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+        ssize_t n;
+
+        if (attach >= 0) {
+                struct cmsghdr *c;
+
+                msg.msg_control = control.buf;
+                msg.msg_controllen = sizeof control.buf;
+                c = CMSG_FIRSTHDR(&msg);
+                c->cmsg_level = SOL_SOCKET;
+                c->cmsg_type = SCM_RIGHTS;
+                c->cmsg_len = CMSG_LEN(sizeof(int));
+                memcpy(CMSG_DATA(c), &attach, sizeof attach);
+        }
+        do
+                n = sendmsg(socket, &msg, MSG_NOSIGNAL);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : 0;
 }

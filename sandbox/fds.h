@@ -1,4 +1,4 @@
-/* fds: which descriptors a process keeps. close_range(2). */
+/* fds: which descriptors a process keeps, and how one is handed over. close_range(2), unix(7). */
 #ifndef TACH_SANDBOX_FDS_H
 #define TACH_SANDBOX_FDS_H
 
@@ -13,5 +13,11 @@ void fds_close_others(const int *keep, size_t n);
 /* The same for a helper process that needs no standard streams: those of 0, 1 and 2 that are not in KEEP
  * (any order; sorted here) become /dev/null. */
 int fds_keep_only(int *keep, size_t n, struct error *err);
+
+/* Sorts N descriptors, as fds_close_others wants them. */
+void fds_sort(int *fds, size_t n);
+
+/* Sends SIZE bytes as one packet, with the descriptor ATTACH where that is >= 0: 0 or -errno. */
+int fds_send(int socket, const void *bytes, size_t size, int attach);
 
 #endif

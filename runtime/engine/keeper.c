@@ -22,29 +22,7 @@
 
 int keeper_send(int fd, const struct keeper_message *m, int attach)
 {
-        union {
-                char buf[CMSG_SPACE(sizeof(int))];
-                struct cmsghdr align;
-        } control = {0};
-        struct iovec iov = {.iov_base = (void *)(uintptr_t)m, .iov_len = sizeof *m};
-        struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-        ssize_t n;
-
-        if (attach >= 0) {
-                struct cmsghdr *c;
-
-                msg.msg_control = control.buf;
-                msg.msg_controllen = sizeof control.buf;
-                c = CMSG_FIRSTHDR(&msg);
-                c->cmsg_level = SOL_SOCKET;
-                c->cmsg_type = SCM_RIGHTS;
-                c->cmsg_len = CMSG_LEN(sizeof(int));
-                memcpy(CMSG_DATA(c), &attach, sizeof attach);
-        }
-        do
-                n = sendmsg(fd, &msg, MSG_NOSIGNAL);
-        while (n < 0 && errno == EINTR);
-        return n < 0 ? -errno : 0;
+        return fds_send(fd, m, sizeof *m, attach);
 }
 
 /* Clones the warden into namespaces of its own below the keeper's, and maps its ids. */
