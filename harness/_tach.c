@@ -45,7 +45,7 @@ static struct enter_plan plan;
 
 static void send_text(int control, const char *text, int attach)
 {
-        (void)fds_send(control, text, strlen(text), attach);
+        (void)fds_send(control, text, strlen(text), &attach, attach >= 0);
 }
 
 static PyObject *keep_fds(PyObject *self, PyObject *list)

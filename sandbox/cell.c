@@ -11,11 +11,13 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "sandbox/copy.h"
+#include "sandbox/init.h"
 #include "sandbox/mnt.h"
 #include "sandbox/mounts.h"
 #include "sandbox/net.h"
@@ -149,7 +151,8 @@ static int copy_root_attributes(int from_fd, const char *upper, struct error *er
         return 0;
 }
 
-static int cell_filesystem(const struct cell_plan *plan, struct error *err)
+/* With RET_UPPER, *RET_UPPER is the folder where the overlay keeps what a test writes to the project. */
+static int cell_filesystem(const struct cell_plan *plan, int *ret_upper, struct error *err)
 {
         CLEANUP_CLOSE int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         CLEANUP_CLOSE int upper = open(LAYERS "/outer/up", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -168,6 +171,11 @@ static int cell_filesystem(const struct cell_plan *plan, struct error *err)
                         r = copy_root_attributes(lower, LAYERS "/up", err);
                 if (r == 0)
                         r = overlay(plan->project, upper, lower, LAYERS, err);
+                if (r == 0 && ret_upper != NULL) {
+                        *ret_upper = open(LAYERS "/up", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                        if (*ret_upper < 0)
+                                r = error_set(err, "mount", errno, "open the upper layer");
+                }
                 if (r == 0) {
                         CLEANUP_CLOSE int cover = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
                         r = mnt_tmpfs(cover, "size=4k,nr_inodes=2,mode=000", MOUNT_ATTR_RDONLY, err);
@@ -181,12 +189,13 @@ static int cell_filesystem(const struct cell_plan *plan, struct error *err)
         return r == 0 ? mnt_proc(plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err) : r;
 }
 
-static int cell_setup(const struct cell_plan *plan, struct error *err)
+/* PROOF: NULL where none will be asked for. */
+static int cell_setup(const struct cell_plan *plan, struct proof *proof, struct error *err)
 {
-        int r = cell_filesystem(plan, err);
+        int r = cell_filesystem(plan, proof != NULL ? &proof->upper_fd : NULL, err);
 
         if (r == 0)
-                r = net_loopback_up(err);
+                r = net_loopback_up(proof != NULL ? &proof->link : NULL, err);
         if (r == 0 && sethostname(plan->hostname, strlen(plan->hostname)) < 0)
                 r = error_set(err, "uts", errno, "sethostname %s", plan->hostname);
         if (r == 0 && chdir("/") < 0)
@@ -194,28 +203,46 @@ static int cell_setup(const struct cell_plan *plan, struct error *err)
         return r;
 }
 
-/* pid 1 of a cell: reaps whatever is orphaned there until it is killed. It keeps its capabilities, so
- * that a test, which has none, may not trace it; and it holds no descriptor worth stealing. */
-static void __attribute__((noreturn)) cell_init_loop(void)
+/* What the proof compares with: the private folders as they are now, and the rest. */
+static int cell_proof(const struct cell_plan *plan, struct proof *proof, struct error *err)
 {
-        sigset_t chld;
+        CLEANUP_CLOSE int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int r = root < 0 ? error_set(err, "proof", errno, "open /") : 0;
 
-        sigemptyset(&chld);
-        sigaddset(&chld, SIGCHLD);
-        sigprocmask(SIG_SETMASK, &chld, NULL);
-        (void)close_range(0, ~0u, 0);
-        for (;;) {
-                siginfo_t si;
+        for (size_t i = 0; r == 0 && i < sizeof hidden / sizeof *hidden; i++) {
+                CLEANUP_CLOSE int fd = mnt_resolve(root, hidden[i], 0, 0, NULL);
 
-                while (waitpid(-1, NULL, WNOHANG) > 0)
-                        continue;
-                (void)sigwaitinfo(&chld, &si);
+                if (fd >= 0)
+                        r = scratch_add(&proof->scratch, fd, err);
         }
+        if (r == 0 && plan->mounts != NULL)
+                r = mounts_scratch(root, plan->mounts, &proof->scratch, err);
+        return r == 0 ? proof_begin(proof, err) : r;
 }
 
-int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, struct error *err)
+static void __attribute__((noreturn))
+cell_main(const struct cell_plan *plan, int go_fd, int done_fd, int socket)
 {
-        int go[2], done[2], pidfd = -1, r = 0;
+        static struct proof proof = {.upper_fd = -1};
+        struct error err = {0};
+        int r;
+        char c;
+
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (read(go_fd, &c, 1) != 1)
+                _exit(1);
+        r = cell_setup(plan, socket >= 0 ? &proof : NULL, &err);
+        if (r == 0 && socket >= 0)
+                r = cell_proof(plan, &proof, &err);
+        if (write(done_fd, &err, sizeof err) != (ssize_t)sizeof err || r < 0)
+                _exit(1);
+        init_loop(socket, &proof);
+}
+
+int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, int *ret_socket,
+              struct error *err)
+{
+        int go[2], done[2], questions[2] = {-1, -1}, pidfd = -1, r = 0;
         struct error cell_err = {0};
         pid_t pid;
         ssize_t n;
@@ -227,19 +254,20 @@ int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, stru
                 (void)close(go[1]);
                 return error_set(err, "cell", errno, "pipe");
         }
+        if (ret_socket != NULL && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, questions) < 0) {
+                r = error_set(err, "cell", errno, "socketpair");
+                for (int i = 0; i < 2; i++) {
+                        (void)close(go[i]);
+                        (void)close(done[i]);
+                }
+                return r;
+        }
         pid = sys_clone3(cell_clone_flags() | CLONE_CLEAR_SIGHAND, &pidfd, -1, SIGCHLD);
         if (pid == 0) {
-                char c;
-
-                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
                 (void)close(go[1]);
-                if (read(go[0], &c, 1) != 1)
-                        _exit(1);
-                (void)cell_setup(plan, &cell_err);
-                if (write(done[1], &cell_err, sizeof cell_err) != (ssize_t)sizeof cell_err ||
-                    cell_err.phase[0] != '\0')
-                        _exit(1);
-                cell_init_loop();
+                if (questions[0] >= 0)
+                        (void)close(questions[0]);
+                cell_main(plan, go[0], done[1], questions[1]);
         }
         if (pid < 0)
                 r = error_set(err, "cell", errno, "clone a cell");
@@ -263,9 +291,15 @@ int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, stru
                 (void)waitpid(pid, NULL, 0);
                 (void)close(pidfd);
         }
+        if (questions[1] >= 0)
+                (void)close(questions[1]);
+        if (r < 0 && questions[0] >= 0)
+                (void)close(questions[0]);
         if (r == 0) {
                 *ret_pid = pid;
                 *ret_pidfd = pidfd;
+                if (ret_socket != NULL)
+                        *ret_socket = questions[0];
         }
         return r;
 }
@@ -430,7 +464,7 @@ int outer_enter(const struct cell_plan *plan, struct error *err)
             errno != ENOENT)
                 r = error_set(err, "mount", errno, "make /run read-only");
         if (r == 0)
-                r = net_loopback_up(err);
+                r = net_loopback_up(NULL, err);
         if (r == 0 && sethostname(plan->hostname, strlen(plan->hostname)) < 0)
                 r = error_set(err, "uts", errno, "sethostname %s", plan->hostname);
         return r;

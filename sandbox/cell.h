@@ -28,6 +28,7 @@ struct cell_plan {
         const char *cgroups;              /* folder of the run's control groups; NULL: none */
         const struct spec_mounts *mounts; /* checked (mounts_check); NULL: none */
         const char *tmpfs_options;        /* "size=...,nr_inodes=..." of each private tmpfs */
+        int reuse;                        /* cells answer whether they are clean */
 };
 
 /* In a process that was just cloned with all seven namespaces and mapped: makes the outer sandbox's
@@ -35,8 +36,10 @@ struct cell_plan {
 int outer_enter(const struct cell_plan *plan, struct error *err);
 
 /* Clones a cell from inside the outer sandbox: its pid-1 process and *RET_PIDFD (caller's). On failure
- * nothing is left. The caller reaps the process. Killing it ends everything in the cell. */
-int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, struct error *err);
+ * nothing is left. The caller reaps the process. Killing it ends everything in the cell. RET_SOCKET, where it
+ * is not NULL, is for asking whether the cell is clean (init.h); the caller's. */
+int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, int *ret_socket,
+              struct error *err);
 
 /* All seven namespaces as clone flags. */
 unsigned long long cell_clone_flags(void);

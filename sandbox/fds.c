@@ -54,29 +54,53 @@ int fds_keep_only(int *keep, size_t n, struct error *err)
         return 0;
 }
 
-int fds_send(int socket, const void *bytes, size_t size, int attach)
+int fds_send(int socket, const void *bytes, size_t size, const int *attach, size_t n_attach)
 {
         union {
-                char buf[CMSG_SPACE(sizeof(int))];
+                char buf[CMSG_SPACE(FDS_MAX_SENT * sizeof(int))];
                 struct cmsghdr align;
         } control = {0};
         struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
         struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
         ssize_t n;
 
-        if (attach >= 0) {
+        if (n_attach > 0) {
                 struct cmsghdr *c;
 
                 msg.msg_control = control.buf;
-                msg.msg_controllen = sizeof control.buf;
+                msg.msg_controllen = CMSG_SPACE(n_attach * sizeof(int));
                 c = CMSG_FIRSTHDR(&msg);
                 c->cmsg_level = SOL_SOCKET;
                 c->cmsg_type = SCM_RIGHTS;
-                c->cmsg_len = CMSG_LEN(sizeof(int));
-                memcpy(CMSG_DATA(c), &attach, sizeof attach);
+                c->cmsg_len = CMSG_LEN(n_attach * sizeof(int));
+                memcpy(CMSG_DATA(c), attach, n_attach * sizeof(int));
         }
         do
                 n = sendmsg(socket, &msg, MSG_NOSIGNAL);
         while (n < 0 && errno == EINTR);
         return n < 0 ? -errno : 0;
+}
+
+ssize_t fds_receive(int socket, void *bytes, size_t size, int *ret_fds, size_t *ret_n)
+{
+        union {
+                char buf[CMSG_SPACE(FDS_MAX_SENT * sizeof(int))];
+                struct cmsghdr align;
+        } control;
+        struct iovec iov = {.iov_base = bytes, .iov_len = size};
+        struct msghdr msg = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = control.buf,
+                             .msg_controllen = sizeof control.buf};
+        ssize_t n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+
+        *ret_n = 0;
+        if (n < 0)
+                return -errno;
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c))
+                if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+                        *ret_n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+                        memcpy(ret_fds, CMSG_DATA(c), *ret_n * sizeof(int));
+                }
+        return (msg.msg_flags & MSG_TRUNC) != 0 ? -EMSGSIZE : n;
 }

@@ -3,6 +3,7 @@
 #define TACH_SANDBOX_FDS_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "spec/base/error.h"
 
@@ -17,7 +18,13 @@ int fds_keep_only(int *keep, size_t n, struct error *err);
 /* Sorts N descriptors, as fds_close_others wants them. */
 void fds_sort(int *fds, size_t n);
 
-/* Sends SIZE bytes as one packet, with the descriptor ATTACH where that is >= 0: 0 or -errno. */
-int fds_send(int socket, const void *bytes, size_t size, int attach);
+#define FDS_MAX_SENT 5
+
+/* Sends SIZE bytes as one packet, with the N_ATTACH descriptors of ATTACH: 0 or -errno. */
+int fds_send(int socket, const void *bytes, size_t size, const int *attach, size_t n_attach);
+
+/* Takes a packet of at most SIZE bytes and its descriptors, *RET_N of them (room for FDS_MAX_SENT; the
+ * caller's, also after an error), if one is there: its length or -errno. */
+ssize_t fds_receive(int socket, void *bytes, size_t size, int *ret_fds, size_t *ret_n);
 
 #endif

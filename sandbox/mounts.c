@@ -159,3 +159,17 @@ int mounts_tmpfs(int root_fd, const struct spec_mounts *mounts, struct error *er
         }
         return 0;
 }
+
+int mounts_scratch(int root_fd, const struct spec_mounts *mounts, struct scratch *s, struct error *err)
+{
+        for (size_t i = 0; i < mounts->n; i++) {
+                if (kind_of(&mounts->v[i]) != TMPFS || has_option(&mounts->v[i], "ro"))
+                        continue;
+                CLEANUP_CLOSE int at = mnt_resolve(root_fd, mounts->v[i].destination, 0, 0, err);
+                int r = at < 0 ? at : scratch_add(s, at, err);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}

@@ -8,6 +8,7 @@
 #ifndef TACH_SANDBOX_MOUNTS_H
 #define TACH_SANDBOX_MOUNTS_H
 
+#include "sandbox/scratch.h"
 #include "spec/base/error.h"
 #include "spec/spec.h"
 
@@ -23,5 +24,8 @@ int mounts_bind(int root_fd, const struct spec_mounts *mounts, int *trees, struc
 
 /* In a cell: its own tmpfs of each. */
 int mounts_tmpfs(int root_fd, const struct spec_mounts *mounts, struct error *err);
+
+/* Adds each of those to the folders that S knows. */
+int mounts_scratch(int root_fd, const struct spec_mounts *mounts, struct scratch *s, struct error *err);
 
 #endif

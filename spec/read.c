@@ -65,6 +65,15 @@ static int take_enforce(struct reader *rd, const struct node *n, void *at)
         return i < 0 ? i : 0;
 }
 
+static int take_reuse(struct reader *rd, const struct node *n, void *at)
+{
+        int i = take_name(rd, n, names_reuse, "kind of reuse");
+
+        if (i >= 0)
+                *(enum spec_reuse *)at = (enum spec_reuse)i;
+        return i < 0 ? i : 0;
+}
+
 static int take_action(struct reader *rd, const struct node *n, void *at)
 {
         int i = take_name(rd, n, names_seccomp_actions, "action");
@@ -478,6 +487,7 @@ static int take_tach(struct reader *rd, const struct node *n, void *at)
             {"maxFail", take_u32, offsetof(struct spec, tach.max_fail)},
             {"isolation", take_isolation, offsetof(struct spec, tach.isolation)},
             {"enforce", take_enforce, offsetof(struct spec, tach.enforce)},
+            {"reuse", take_reuse, offsetof(struct spec, tach.reuse)},
             {"harness", take_path, offsetof(struct spec, tach.harness)},
         };
 

@@ -119,6 +119,11 @@ enum spec_enforce {
         SPEC_ENFORCE_BEST_EFFORT, /* "best-effort": it runs and the start event says what was not */
 };
 
+enum spec_reuse {
+        SPEC_REUSE_CELL,  /* "cell": the next test gets the same cell if it is provably clean */
+        SPEC_REUSE_NEVER, /* "never": every worker gets a cell that nobody was in */
+};
+
 struct spec {
         char *oci_version;
         struct {
@@ -160,6 +165,7 @@ struct spec {
                 uint32_t max_fail;            /* "maxFail": stop after that many failures; 0: never */
                 enum spec_isolation isolation;
                 enum spec_enforce enforce; /* default required */
+                enum spec_reuse reuse;     /* default cell */
                 char *harness;             /* folder that holds tach_harness; NULL: beside the program */
         } tach;
 };

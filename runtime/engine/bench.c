@@ -57,20 +57,24 @@ static int next_cell(struct zygote *z, struct error *err)
         while (r >= 0) {
                 struct pollfd p = {.fd = z->keeper.socket, .events = POLLIN};
                 struct keeper_message m;
-                int fd;
+                int fds[KEEPER_FDS];
 
                 (void)poll(&p, 1, 10000);
-                r = keeper_receive(&z->keeper, &m, &fd);
+                r = keeper_receive(&z->keeper, &m, fds);
                 if (r < 0)
                         return error_set(err, "bench", -r, "the keeper ended");
                 if (r == 1 && m.err.phase[0] != '\0') {
                         *err = m.err;
                         return -EINVAL;
                 }
-                if (r == 1 && m.op == KEEPER_CELL)
-                        return fd;
-                if (r == 1 && fd >= 0)
-                        (void)close(fd);
+                if (r == 1 && m.op == KEEPER_CELL) {
+                        if (fds[1] >= 0)
+                                (void)close(fds[1]);
+                        return fds[0];
+                }
+                for (size_t i = 0; r == 1 && i < KEEPER_FDS; i++)
+                        if (fds[i] >= 0)
+                                (void)close(fds[i]);
         }
         return r;
 }

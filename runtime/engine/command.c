@@ -48,18 +48,19 @@ static int wait_for_end(struct keeper *k, int signals, struct error *err)
                 struct pollfd polls[2] = {{.fd = k->socket, .events = POLLIN},
                                           {.fd = signals, .events = POLLIN}};
                 struct keeper_message m;
-                int fd, r;
+                int fds[KEEPER_FDS], r;
 
                 if (poll(polls, 2, -1) < 0 && errno != EINTR)
                         return error_set(err, "command", errno, "poll");
                 r = forward_signals(signals, pidfd, &count);
                 if (r >= 0)
                         return r;
-                while ((r = keeper_receive(k, &m, &fd)) == 1) {
-                        if (fd >= 0 && pidfd < 0)
-                                pidfd = TAKE_FD(fd);
-                        if (fd >= 0)
-                                (void)close(fd);
+                while ((r = keeper_receive(k, &m, fds)) == 1) {
+                        if (pidfd < 0)
+                                pidfd = TAKE_FD(fds[0]);
+                        for (size_t i = 0; i < KEEPER_FDS; i++)
+                                if (fds[i] >= 0)
+                                        (void)close(fds[i]);
                         if (m.err.phase[0] != '\0') {
                                 *err = m.err;
                                 return -(err->errnum != 0 ? err->errnum : EINVAL);

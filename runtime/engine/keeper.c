@@ -20,9 +20,13 @@
 #include "sandbox/user.h"
 #include "spec/base/cleanup.h"
 
-int keeper_send(int fd, const struct keeper_message *m, int attach)
+int keeper_send(int fd, const struct keeper_message *m, const int *attach)
 {
-        return fds_send(fd, m, sizeof *m, attach);
+        size_t n = 0;
+
+        while (attach != NULL && n < KEEPER_FDS && attach[n] >= 0)
+                n++;
+        return fds_send(fd, m, sizeof *m, attach, n);
 }
 
 /* Clones the warden into namespaces of its own below the keeper's, and maps its ids. */
@@ -74,7 +78,7 @@ static int send_cgroups(int socket, const char *path, struct error *err)
         if (tree < 0)
                 return tree;
         if (mount_setattr(tree, "", AT_EMPTY_PATH, &rdonly, sizeof rdonly) < 0 ||
-            keeper_send(socket, &m, tree) < 0)
+            keeper_send(socket, &m, (const int[KEEPER_FDS]){tree, -1}) < 0)
                 return error_set(err, "keeper", errno, "hand over %s", path);
         return 0;
 }
@@ -100,7 +104,7 @@ keeper_main(int socket, int map_fd, const struct cell_plan *plan, const struct l
         if (r == 0)
                 warden = start_warden(socket, plan, zygote, &m.err);
         if (warden < 0) {
-                (void)keeper_send(socket, &m, -1);
+                (void)keeper_send(socket, &m, NULL);
                 _exit(1);
         }
         (void)close_range(3, ~0u, 0);
@@ -152,33 +156,29 @@ int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct la
 int keeper_ask_cell(struct keeper *k, struct error *err)
 {
         struct keeper_message m = {.op = KEEPER_MAKE};
-        int r = keeper_send(k->socket, &m, -1);
+        int r = keeper_send(k->socket, &m, NULL);
 
         return r < 0 ? error_set(err, "keeper", r, "ask for a cell") : 0;
 }
 
-int keeper_receive(struct keeper *k, struct keeper_message *ret, int *ret_fd)
+int keeper_receive(struct keeper *k, struct keeper_message *ret, int *ret_fds)
 {
-        union {
-                char buf[CMSG_SPACE(sizeof(int))];
-                struct cmsghdr align;
-        } control;
-        struct iovec iov = {.iov_base = ret, .iov_len = sizeof *ret};
-        struct msghdr msg = {.msg_iov = &iov,
-                             .msg_iovlen = 1,
-                             .msg_control = control.buf,
-                             .msg_controllen = sizeof control.buf};
-        struct cmsghdr *c;
-        ssize_t n = recvmsg(k->socket, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        int fds[FDS_MAX_SENT];
+        size_t n_fds;
+        ssize_t n = fds_receive(k->socket, ret, sizeof *ret, fds, &n_fds);
 
-        *ret_fd = -1;
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        for (size_t i = 0; i < KEEPER_FDS; i++)
+                ret_fds[i] = i < n_fds ? fds[i] : -1;
+        for (size_t i = KEEPER_FDS; i < n_fds; i++)
+                (void)close(fds[i]);
+        if (n == -EAGAIN || n == -EINTR)
                 return 0;
-        if (n != (ssize_t)sizeof *ret)
+        if (n != (ssize_t)sizeof *ret) {
+                for (size_t i = 0; i < KEEPER_FDS; i++)
+                        if (ret_fds[i] >= 0)
+                                (void)close(ret_fds[i]);
                 return -EPIPE;
-        c = CMSG_FIRSTHDR(&msg);
-        if (c != NULL && c->cmsg_type == SCM_RIGHTS)
-                memcpy(ret_fd, CMSG_DATA(c), sizeof *ret_fd);
+        }
         /* it comes from where untrusted code may have traced the sender */
         ret->err.phase[sizeof ret->err.phase - 1] = '\0';
         ret->err.what[sizeof ret->err.what - 1] = '\0';

@@ -16,7 +16,7 @@ enum keeper_op {
         KEEPER_CGROUP = 100, /* the run's control groups, read-only and without a way up, are attached */
         KEEPER_READY =
             1, /* the outer sandbox stands, what was launched runs (its pidfd is attached); or err says why */
-        KEEPER_CELL,   /* answer to KEEPER_MAKE; a pidfd is attached */
+        KEEPER_CELL,   /* answer to KEEPER_MAKE; a pidfd and, where cells are reused, a socket (cell.h) */
         KEEPER_EXITED, /* the zygote ended: status */
         KEEPER_MAKE,   /* request */
 };
@@ -33,15 +33,18 @@ struct keeper {
         int socket; /* SOCK_SEQPACKET, non-blocking */
 };
 
-/* Sends M, with the descriptor ATTACH where it is >= 0: 0 or -errno. */
-int keeper_send(int socket, const struct keeper_message *m, int attach);
+#define KEEPER_FDS 2 /* descriptors that a message may carry */
+
+/* Sends M with the descriptors of ATTACH (NULL: none) up to the first that is < 0: 0 or -errno. */
+int keeper_send(int socket, const struct keeper_message *m, const int *attach);
 
 /* Clones the keeper; it answers with KEEPER_CGROUP where PLAN has control groups, then KEEPER_READY. */
 int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct launch *zygote,
                  struct error *err);
 int keeper_ask_cell(struct keeper *k, struct error *err);
-/* One message; *RET_FD the attached descriptor or -1. 1: got one; 0: none now; -EPIPE: the keeper is gone. */
-int keeper_receive(struct keeper *k, struct keeper_message *ret, int *ret_fd);
+/* One message; RET_FDS: the attached KEEPER_FDS descriptors or -1; the caller's where it returns 1. 1: got
+ * one; 0: none now; -EPIPE: the keeper is gone. */
+int keeper_receive(struct keeper *k, struct keeper_message *ret, int *ret_fds);
 /* Kills the keeper with all that is in the sandbox, and reaps it. */
 void keeper_stop(struct keeper *k);
 

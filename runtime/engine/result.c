@@ -235,8 +235,8 @@ static size_t phase_of_death(const struct result *r)
         return k;
 }
 
-int result_send(const struct result *r, const struct item *item, const char *isolation, const char *why,
-                yajl_val usage, const struct death *death, struct counts *counts, int fd)
+int result_send(const struct result *r, const struct item *item, const struct place *place, yajl_val usage,
+                const struct death *death, struct counts *counts, int fd)
 {
         const char *outcome = death != NULL ? death->outcome : outcome_of(r), *reason = NULL;
         double phases[3] = {0}, total = 0;
@@ -282,8 +282,9 @@ int result_send(const struct result *r, const struct item *item, const char *iso
         if (properties != NULL)
                 event_value(&ev, "user_properties", properties);
         event_int(&ev, "attempt", item->attempt);
-        event_text(&ev, "isolation", isolation);
-        event_text(&ev, "why", why);
+        event_text(&ev, "isolation", place->isolation);
+        event_text(&ev, "why", place->why);
+        event_text(&ev, "cell", place->cell);
         event_open(&ev, "usage", '{');
         event_value(&ev, "cpu_s", json_field(usage, "cpu_s"));
         event_value(&ev, "max_rss_bytes", json_field(usage, "max_rss_bytes"));

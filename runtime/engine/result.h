@@ -50,10 +50,16 @@ void counts_add(struct counts *counts, const char *name, long n);
 /* Takes REPORT. */
 int result_add(struct result *r, yajl_val report);
 
+/* Where a test ran. */
+struct place {
+        const char *isolation, *why; /* what it shared a worker with */
+        const char *cell;            /* "fresh" or "reused"; NULL: none */
+};
+
 /* Writes the test event to FD and counts it. USAGE: the "end" line's, or NULL; DEATH: NULL where it ended.
  * Returns 0 or -errno of the write. */
-int result_send(const struct result *r, const struct item *item, const char *isolation, const char *why,
-                yajl_val usage, const struct death *death, struct counts *counts, int fd);
+int result_send(const struct result *r, const struct item *item, const struct place *place, yajl_val usage,
+                const struct death *death, struct counts *counts, int fd);
 
 void result_finish(struct result *r);
 

@@ -21,6 +21,7 @@
 
 #include "harness/run_message.h"
 #include "runtime/base/json.h"
+#include "runtime/engine/pool.h"
 #include "runtime/engine/stream.h"
 #include "runtime/engine/suite.h"
 #include "runtime/engine/worker.h"
@@ -34,7 +35,7 @@
 #define MAX_KILLS         5    /* of a worker whose end the zygote does not tell */
 #define GRACE_SECONDS     2.0  /* for an interrupted worker without a cell */
 
-enum source { FROM_CONTROL = 1, FROM_KEEPER, FROM_SIGNALS, FROM_WORKER };
+enum source { FROM_CONTROL = 1, FROM_KEEPER, FROM_SIGNALS, FROM_WORKER, FROM_CELL };
 
 struct run {
         const struct plan *plan;
@@ -45,8 +46,7 @@ struct run {
         unsigned n_workers, busy, leaving;
         int *leaves;   /* cgroup leaf a worker's place */
         int cgroup_fd; /* the run's control groups, from the keeper; -1 */
-        int *cells;    /* ready: pidfds */
-        size_t n_cells, cells_asked;
+        struct pool pool;
         struct stream stream;
         int collected, quitting, zygote_gone, stopping, interrupted, fatal, signals;
         int exit_requested; /* by pytest.exit(): its code, else -1 */
@@ -132,20 +132,10 @@ static void stop(struct run *run)
 
 static void ask_cells(struct run *run)
 {
-        size_t wanted = suite_left(&run->suite);
         struct error err = {0};
 
-        if (!run->plan->isolated || run->stopping)
-                return;
-        if (wanted > run->plan->workers + 1u)
-                wanted = run->plan->workers + 1u;
-        while (run->n_cells + run->cells_asked < wanted) {
-                if (keeper_ask_cell(&run->zygote.keeper, &err) < 0) {
-                        fail(run, &err);
-                        return;
-                }
-                run->cells_asked++;
-        }
+        if (run->plan->isolated && !run->stopping && pool_fill(&run->pool, suite_left(&run->suite), &err) < 0)
+                fail(run, &err);
 }
 
 static struct worker *free_worker(struct run *run)
@@ -190,7 +180,9 @@ static int start_worker(struct run *run, struct worker *w, struct part part, str
         fds[1] = w->out_fd;
         fds[2] = w->err_fd;
         if (run->plan->isolated) {
-                w->cell_fd = run->cells[--run->n_cells];
+                w->cell = pool_take(&run->pool);
+                w->cell_fd = run->pool.v[w->cell].pidfd;
+                w->cell_used = run->pool.v[w->cell].uses > 1;
                 fds[n_fds++] = w->cell_fd;
                 flags |= RUN_CELL;
         }
@@ -221,6 +213,19 @@ static int start_worker(struct run *run, struct worker *w, struct part part, str
         return 0;
 }
 
+/* W is free again; its cell is used again if its worker ended as it should, else it ends. */
+static void release(struct run *run, struct worker *w)
+{
+        if (w->cell >= 0 && w->ended_well)
+                pool_give_back(&run->pool, w->cell, now());
+        else {
+                worker_kill(w);
+                if (w->cell >= 0)
+                        pool_discard(&run->pool, w->cell);
+        }
+        worker_reset(w);
+}
+
 static void dispatch(struct run *run)
 {
         struct error err = {0};
@@ -228,11 +233,11 @@ static void dispatch(struct run *run)
         struct part part;
 
         while (run->collected && !run->stopping && run->busy < run->plan->workers &&
-               (!run->plan->isolated || run->n_cells > 0) && (w = free_worker(run)) != NULL &&
+               (!run->plan->isolated || run->pool.ready > 0) && (w = free_worker(run)) != NULL &&
                suite_next(&run->suite, &part)) {
                 if (start_worker(run, w, part, &err) < 0) {
                         fail(run, &err);
-                        worker_reset(w);
+                        release(run, w);
                         return;
                 }
                 ask_cells(run);
@@ -247,9 +252,14 @@ static void end_test(struct run *run, struct worker *w, yajl_val usage, const st
                                        ? (long long)run->plan->spec->tach.max_fail
                                        : run->suite.max_fail;
 
+        const struct place place = {.isolation = run->plan->isolated ? u->isolation : "none",
+                                    .why = u->why,
+                                    .cell = w->cell < 0    ? NULL
+                                            : w->cell_used ? "reused"
+                                                           : "fresh"};
+
         item->finished = 1;
-        check(run, result_send(&w->result, item, run->plan->isolated ? u->isolation : "none", u->why, usage,
-                               death, &run->stream.counts, run->stream.fd));
+        check(run, result_send(&w->result, item, &place, usage, death, &run->stream.counts, run->stream.fd));
         result_finish(&w->result);
         w->current = -1;
         w->test_bytes = 0;
@@ -302,7 +312,8 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                         run->leaving++;
                 }
                 w->deadline = now() + GRACE_SECONDS;
-                worker_kill(w);
+                if (!run->plan->cell.reuse)
+                        worker_kill(w);
                 break;
         case WORKER_EXIT:
                 pytest_exit(run, v);
@@ -378,8 +389,9 @@ static void worker_exited(struct run *run, struct worker *w, int status)
                 run->busy--;
         else
                 run->leaving--;
-        worker_kill(w);
-        worker_reset(w);
+        w->ended_well = !was_running && !w->killed && !w->abandoned && !w->why_killed[0] &&
+                        WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        release(run, w);
         ask_cells(run);
         dispatch(run);
 }
@@ -390,12 +402,11 @@ static void clone_failed(struct run *run, struct worker *w, yajl_val v)
         struct part part = w->part;
         const int running = w->stage == WORKER_RUNNING;
 
-        worker_kill(w);
         if (running)
                 run->busy--;
         else
                 run->leaving--;
-        worker_reset(w);
+        release(run, w);
         if (json_int(v, "errno", 0) == EAGAIN && run->busy > 0) {
                 if (suite_again(&run->suite, part) < 0)
                         check(run, -ENOMEM);
@@ -482,26 +493,37 @@ static void zygote_ended(struct run *run, int status)
         zygote_lost(run, how);
 }
 
+/* What was not asked for is forged, and stays in FDS. */
+static void new_cell(struct run *run, int fds[KEEPER_FDS])
+{
+        int index = pool_add(&run->pool, fds[0], fds[1]);
+
+        if (index < 0)
+                return;
+        if (fds[1] >= 0 && watch(run, fds[1], FROM_CELL, (uint32_t)index) < 0)
+                pool_discard(&run->pool, index);
+        fds[0] = fds[1] = -1;
+        dispatch(run);
+}
+
 static void from_keeper(struct run *run)
 {
         struct keeper_message m;
         struct error err = {0};
-        int fd, r;
+        int fds[KEEPER_FDS], r;
 
-        while ((r = keeper_receive(&run->zygote.keeper, &m, &fd)) == 1) {
+        while ((r = keeper_receive(&run->zygote.keeper, &m, fds)) == 1) {
                 if (m.op == KEEPER_CGROUP && run->cgroup_fd < 0)
-                        run->cgroup_fd = TAKE_FD(fd);
+                        run->cgroup_fd = TAKE_FD(fds[0]);
                 else if (m.op == KEEPER_EXITED)
                         zygote_ended(run, m.status);
                 else if (m.err.phase[0] != '\0')
                         fail(run, &m.err);
-                else if (m.op == KEEPER_CELL && fd >= 0 && run->cells_asked > 0) { /* asked for, not forged */
-                        run->cells_asked--;
-                        run->cells[run->n_cells++] = TAKE_FD(fd);
-                        dispatch(run);
-                }
-                if (fd >= 0)
-                        (void)close(fd);
+                else if (m.op == KEEPER_CELL)
+                        new_cell(run, fds);
+                for (size_t i = 0; i < KEEPER_FDS; i++)
+                        if (fds[i] >= 0)
+                                (void)close(fds[i]);
         }
         if (r < 0) {
                 (void)epoll_ctl(run->epoll_fd, EPOLL_CTL_DEL, run->zygote.keeper.socket, NULL);
@@ -632,7 +654,7 @@ static void check_deadline(struct run *run, struct worker *w, double t)
 /* Milliseconds until something is due: at most a quarter of a second while workers run. */
 static int patience(const struct run *run)
 {
-        double t = now(), next = run->busy + run->leaving > 0 ? t + 0.25 : t + 60;
+        double t = now(), next = run->busy + run->leaving + run->pool.asked > 0 ? t + 0.25 : t + 60;
 
         for (unsigned i = 0; i < run->n_workers; i++)
                 if (run->workers[i].stage != WORKER_FREE && run->workers[i].deadline > 0 &&
@@ -686,6 +708,12 @@ static void loop(struct run *run)
                         case FROM_SIGNALS:
                                 from_signals(run);
                                 break;
+                        case FROM_CELL:
+                                if (pool_answer(&run->pool, (int)slot) == 1)
+                                        dispatch(run);
+                                else
+                                        ask_cells(run);
+                                break;
                         case FROM_WORKER:
                                 if (run->workers[slot].stage != WORKER_FREE) {
                                         drain(run, &run->workers[slot]);
@@ -697,6 +725,7 @@ static void loop(struct run *run)
                 t = now();
                 for (unsigned i = 0; i < run->n_workers; i++)
                         check_deadline(run, &run->workers[i], t);
+                pool_expire(&run->pool, t);
                 check(run, 0);
         }
 }
@@ -725,14 +754,13 @@ static int prepare(struct run *run, struct error *err)
 
         run->n_workers = run->plan->workers * 2;
         run->workers = calloc(run->n_workers, sizeof *run->workers);
-        run->cells = calloc(run->plan->workers + 2u, sizeof *run->cells);
         run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-        if (run->workers == NULL || run->cells == NULL || run->epoll_fd < 0)
+        if (run->workers == NULL || run->epoll_fd < 0)
                 return error_set(err, "run", ENOMEM, "prepare %u workers", run->plan->workers);
         for (unsigned i = 0; i < run->n_workers; i++) {
                 run->workers[i].slot = i;
                 run->workers[i].result_fd = run->workers[i].out_fd = run->workers[i].err_fd = -1;
-                run->workers[i].cell_fd = run->workers[i].pidfd = -1;
+                run->workers[i].cell = run->workers[i].pidfd = -1;
                 worker_reset(&run->workers[i]);
         }
         if (run->plan->cgroup.base_fd >= 0) {
@@ -742,6 +770,8 @@ static int prepare(struct run *run, struct error *err)
                 for (unsigned i = 0; i < run->n_workers; i++)
                         run->leaves[i] = -1;
         }
+        if (pool_init(&run->pool, &run->zygote.keeper, run->plan->workers, err) < 0)
+                return -ENOMEM;
         sigemptyset(&set);
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGTERM);
@@ -782,15 +812,15 @@ int run_tests(const struct plan *plan, int out_fd)
                 end_orphans();
         stream_start(&run.stream, plan, &run.suite);
         code = exit_code(&run);
-        stream_finish(&run.stream, code, now() - run.begin, run.interrupted || run.exit_requested >= 0);
+        stream_finish(&run.stream, code, now() - run.begin, run.interrupted || run.exit_requested >= 0,
+                      plan->isolated ? &run.pool : NULL);
         for (unsigned i = 0; run.workers != NULL && i < run.n_workers; i++) {
                 worker_reset(&run.workers[i]);
                 buf_finish(&run.workers[i].in);
                 if (run.leaves != NULL && run.leaves[i] >= 0)
                         (void)close(run.leaves[i]);
         }
-        for (size_t i = 0; i < run.n_cells; i++)
-                (void)close(run.cells[i]);
+        pool_finish(&run.pool);
         if (run.cgroup_fd >= 0)
                 (void)close(run.cgroup_fd);
         if (run.epoll_fd >= 0)
@@ -798,7 +828,6 @@ int run_tests(const struct plan *plan, int out_fd)
         if (run.signal_fd >= 0)
                 (void)close(run.signal_fd);
         free(run.workers);
-        free(run.cells);
         free(run.leaves);
         suite_finish(&run.suite);
         return code;

@@ -143,7 +143,21 @@ void stream_collected(struct stream *s, const struct suite *suite)
         }
 }
 
-void stream_finish(struct stream *s, int exit_code, double wall, int interrupted)
+/* How many cells were made, how often one was used again, and why others were not. */
+static void send_cells(struct event *ev, const struct pool *pool)
+{
+        event_open(ev, "cells", '{');
+        event_int(ev, "made", pool->made);
+        event_int(ev, "reused", pool->reused);
+        event_open(ev, "thrown_away", '{');
+        for (int i = DIRT_NONE + 1; i < DIRT_N; i++)
+                if (pool->thrown_away[i] > 0)
+                        event_int(ev, dirt_name((enum dirt)i), pool->thrown_away[i]);
+        event_close(ev, '}');
+        event_close(ev, '}');
+}
+
+void stream_finish(struct stream *s, int exit_code, double wall, int interrupted, const struct pool *pool)
 {
         struct event ev;
 
@@ -156,6 +170,8 @@ void stream_finish(struct stream *s, int exit_code, double wall, int interrupted
         event_int(&ev, "exit_code", exit_code);
         event_seconds(&ev, "wall", wall);
         event_bool(&ev, "interrupted", interrupted);
+        if (pool != NULL)
+                send_cells(&ev, pool);
         send(s, &ev);
 }
 

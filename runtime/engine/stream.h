@@ -7,6 +7,7 @@
 #include <yajl/yajl_tree.h>
 
 #include "runtime/engine/plan.h"
+#include "runtime/engine/pool.h"
 #include "runtime/engine/result.h"
 #include "runtime/engine/suite.h"
 #include "spec/base/error.h"
@@ -27,7 +28,8 @@ void stream_warning(struct stream *s, yajl_val v);
 /* An error event, and the same as a line on standard error. HINT may be NULL or empty. */
 void stream_error(struct stream *s, const char *phase, const char *what, const char *hint);
 void stream_fail(struct stream *s, const struct error *err);
-void stream_finish(struct stream *s, int exit_code, double wall, int interrupted);
+/* POOL: the cells, or NULL. */
+void stream_finish(struct stream *s, int exit_code, double wall, int interrupted, const struct pool *pool);
 
 /* How many tests and modules the counts speak of. */
 long stream_outcomes(const struct stream *s);

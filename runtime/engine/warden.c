@@ -16,14 +16,15 @@
 static void make_cell(int socket, const struct cell_plan *plan)
 {
         struct keeper_message m = {.op = KEEPER_CELL};
-        int pidfd = -1;
+        int fds[KEEPER_FDS] = {-1, -1};
         pid_t pid;
 
-        (void)cell_make(plan, &pid, &pidfd, &m.err);
-        if (keeper_send(socket, &m, pidfd) < 0)
+        (void)cell_make(plan, &pid, &fds[0], plan->reuse ? &fds[1] : NULL, &m.err);
+        if (keeper_send(socket, &m, fds) < 0)
                 _exit(1);
-        if (pidfd >= 0)
-                (void)close(pidfd);
+        for (size_t i = 0; i < KEEPER_FDS; i++)
+                if (fds[i] >= 0)
+                        (void)close(fds[i]);
 }
 
 /* Starts the zygote, or a command in a cell of its own. */
@@ -35,7 +36,7 @@ static pid_t start(const struct cell_plan *plan, const struct launch *zygote, in
 
         r = mnt_proc(plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err);
         if (r == 0 && zygote->enter != NULL)
-                r = cell_make(plan, &cell_pid, &cell, err);
+                r = cell_make(plan, &cell_pid, &cell, NULL, err);
         return r < 0 ? r : launch_start(zygote, cell, ret_pidfd, err);
 }
 
@@ -59,7 +60,7 @@ void warden_main(int socket, int map_fd, const struct cell_plan *plan, const str
         zygote_pid = start(plan, zygote, &pidfd, &m.err);
         if (zygote_pid > 0)
                 m.err = (struct error){0};
-        if (keeper_send(socket, &m, pidfd) < 0 || zygote_pid < 0)
+        if (keeper_send(socket, &m, (const int[KEEPER_FDS]){pidfd, -1}) < 0 || zygote_pid < 0)
                 _exit(1);
         (void)close(pidfd);
         for (;;) {
@@ -76,7 +77,7 @@ void warden_main(int socket, int map_fd, const struct cell_plan *plan, const str
                 while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
                         if (pid == zygote_pid) {
                                 m = (struct keeper_message){.op = KEEPER_EXITED, .status = status};
-                                if (keeper_send(socket, &m, -1) < 0)
+                                if (keeper_send(socket, &m, NULL) < 0)
                                         _exit(1);
                         }
                 if (polls[0].revents != 0) {

@@ -181,7 +181,7 @@ void worker_death(const struct worker *w, int status, double timeout, int64_t li
 
 void worker_reset(struct worker *w)
 {
-        const int fds[] = {w->result_fd, w->out_fd, w->err_fd, w->cell_fd, w->pidfd};
+        const int fds[] = {w->result_fd, w->out_fd, w->err_fd, w->pidfd};
         struct buf in = w->in;
         uint32_t slot = w->slot;
 
@@ -197,6 +197,7 @@ void worker_reset(struct worker *w)
                              .result_fd = -1,
                              .out_fd = -1,
                              .err_fd = -1,
+                             .cell = -1,
                              .cell_fd = -1,
                              .pidfd = -1,
                              .leaf_fd = -1,

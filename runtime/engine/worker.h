@@ -24,7 +24,9 @@ struct worker {
         enum worker_stage stage;
         uint32_t slot;
         int result_fd, out_fd, err_fd; /* ours; -1: none */
-        int cell_fd;                   /* the cell's pidfd; -1: not isolated */
+        int cell;                      /* index in the pool; -1: not isolated */
+        int cell_fd;                   /* the cell's pidfd, the pool's; -1 */
+        int cell_used;                 /* a test was in the cell before */
         int pidfd;                     /* the worker's; -1 until it started */
         int leaf_fd;                   /* cgroup leaf, borrowed; -1: none */
         unsigned long oom_kills;       /* of the leaf, when it started */
@@ -36,7 +38,7 @@ struct worker {
         struct result result;
         double began, deadline; /* seconds, monotonic; deadline 0: none */
         unsigned kills;         /* since its end was due */
-        int abort_sent, killed, timed_out, abandoned;
+        int abort_sent, killed, timed_out, abandoned, ended_well;
         char why_killed[128];
 };
 

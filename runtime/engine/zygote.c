@@ -19,6 +19,7 @@
 #include "harness/run_message.h"
 #include "runtime/base/json.h"
 #include "runtime/engine/event.h"
+#include "sandbox/fds.h"
 #include "spec/base/cleanup.h"
 
 #define PACKET_MAX   (256 * 1024)
@@ -137,28 +138,22 @@ int zygote_start(struct zygote *z, const struct plan *plan, struct error *err)
 int zygote_receive(struct zygote *z, yajl_val *ret, int *ret_fd)
 {
         static char packet[PACKET_MAX + 1];
-        union {
-                char buf[CMSG_SPACE(sizeof(int))];
-                struct cmsghdr align;
-        } control;
-        struct iovec iov = {.iov_base = packet, .iov_len = PACKET_MAX};
-        struct msghdr msg = {.msg_iov = &iov,
-                             .msg_iovlen = 1,
-                             .msg_control = control.buf,
-                             .msg_controllen = sizeof control.buf};
-        struct cmsghdr *c;
-        ssize_t n = recvmsg(z->control, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        int fds[FDS_MAX_SENT];
+        size_t n_fds;
+        ssize_t n = fds_receive(z->control, packet, PACKET_MAX, fds, &n_fds);
 
-        *ret_fd = -1;
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        *ret_fd = n_fds > 0 ? fds[0] : -1;
+        for (size_t i = 1; i < n_fds; i++)
+                (void)close(fds[i]);
+        if (n == -EAGAIN || n == -EINTR)
                 return 0;
-        if (n <= 0)
+        *ret = NULL;
+        if (n == 0 || (n < 0 && n != -EMSGSIZE))
                 return -EPIPE;
-        c = CMSG_FIRSTHDR(&msg);
-        if (c != NULL && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-                memcpy(ret_fd, CMSG_DATA(c), sizeof *ret_fd);
-        packet[n] = '\0';
-        *ret = (msg.msg_flags & MSG_TRUNC) != 0 ? NULL : json_parse(packet, (size_t)n);
+        if (n > 0) {
+                packet[n] = '\0';
+                *ret = json_parse(packet, (size_t)n);
+        }
         if (*ret == NULL || json_text(*ret, "t") == NULL) {
                 if (*ret != NULL)
                         yajl_tree_free(*ret);

@@ -28,6 +28,7 @@ const char args_help[] =
     "  --enforce required|best-effort\n"
     "                                what cannot be enforced ends the run, or is reported (default "
     "required)\n"
+    "  --reuse cell|never            whether a test may get the cell of another that left it provably clean\n"
     "  --python PATH                 the interpreter (default: TACH_PYTHON, the active virtual environment,\n"
     "                                .venv of the project, /usr/bin/python3)\n"
     "  --rootdir PATH, -c FILE, -o NAME=VALUE, -p PLUGIN, -W FILTER, --import-mode MODE, --lf, --ff,\n"
@@ -44,7 +45,8 @@ const char args_help[] =
     "\n"
     "Settings may also stand in pyproject.toml ([tool.tach]: workers, timeout, max-fail, isolation, "
     "enforce,\n"
-    "python, format, junit-xml, color, durations, pytest-args) and in the environment (TACH_WORKERS, ...); a "
+    "reuse, python, format, junit-xml, color, durations, pytest-args) and in the environment (TACH_WORKERS, "
+    "...); a "
     "flag\n"
     "beats a variable, a variable beats the file. Exit codes are pytest's: 0 passed, 1 failed, 2 "
     "interrupted,\n"
@@ -56,6 +58,7 @@ enum {
         OPT_MAXFAIL,
         OPT_NO_ISOLATION,
         OPT_ENFORCE,
+        OPT_REUSE,
         OPT_PYTHON,
         OPT_FORMAT,
         OPT_JUNIT_XML,
@@ -73,6 +76,7 @@ static const struct option options[] = {
     {"maxfail", required_argument, NULL, OPT_MAXFAIL},
     {"no-isolation", no_argument, NULL, OPT_NO_ISOLATION},
     {"enforce", required_argument, NULL, OPT_ENFORCE},
+    {"reuse", required_argument, NULL, OPT_REUSE},
     {"python", required_argument, NULL, OPT_PYTHON},
     {"format", required_argument, NULL, OPT_FORMAT},
     {"junit-xml", required_argument, NULL, OPT_JUNIT_XML},
@@ -167,6 +171,8 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
                 return give(s, SETTING_MAX_FAIL, optarg, "--maxfail", err);
         case OPT_NO_ISOLATION:
                 return give(s, SETTING_ISOLATION, "none", "--no-isolation", err);
+        case OPT_REUSE:
+                return give(s, SETTING_REUSE, optarg, "--reuse", err);
         case OPT_ENFORCE:
                 return give(s, SETTING_ENFORCE, optarg, "--enforce", err);
         case OPT_PYTHON:

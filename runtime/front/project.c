@@ -265,6 +265,7 @@ int project_spec(const struct args *args, const struct settings *settings, const
         spec.tach.max_fail = choices->max_fail;
         spec.tach.isolation = choices->isolation;
         spec.tach.enforce = choices->enforce;
+        spec.tach.reuse = choices->reuse;
         *ret_spec = spec;
         spec = (struct spec){0};
         return 0;

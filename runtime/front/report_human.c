@@ -473,6 +473,21 @@ static void print_counts(struct report *r)
         buf_finish(&line);
 }
 
+/* -v: what became of the cells. */
+static void print_cells(struct report *r)
+{
+        yajl_val cells = json_field(r->finish, "cells"), away = json_field(cells, "thrown_away");
+
+        if (!YAJL_IS_OBJECT(cells))
+                return;
+        (void)fprintf(r->out, "cells: %lld made, used again %lld times", json_int(cells, "made", 0),
+                      json_int(cells, "reused", 0));
+        for (size_t i = 0; YAJL_IS_OBJECT(away) && i < away->u.object.len; i++)
+                (void)fprintf(r->out, "%s%lld (%s)", i == 0 ? "; thrown away after a test: " : ", ",
+                              json_int(away, away->u.object.keys[i], 0), away->u.object.keys[i]);
+        (void)fputc('\n', r->out);
+}
+
 void human_end(struct report *r)
 {
         clear_bar(r);
@@ -489,5 +504,7 @@ void human_end(struct report *r)
         print_short_summary(r);
         if (YAJL_IS_TRUE(json_field(r->finish, "interrupted")))
                 banner(r, '!', RED, "interrupted: the tests that had not ended are not reported");
+        if (r->verbosity > 0)
+                print_cells(r);
         print_counts(r);
 }

@@ -9,8 +9,8 @@
 
 #include "spec/names.h"
 
-static const char *const names[] = {"workers", "timeout", "max-fail",  "isolation", "enforce",
-                                    "python",  "format",  "junit-xml", "color",     "durations"};
+static const char *const names[] = {"workers", "timeout",   "max-fail", "isolation", "enforce", "python",
+                                    "format",  "junit-xml", "color",    "durations", "reuse"};
 
 const char *settings_name(enum setting which)
 {
@@ -127,6 +127,10 @@ int settings_choose(const struct settings *s, struct choices *ret, struct error 
         if (i < 0)
                 return i;
         c.enforce = (enum spec_enforce)i;
+        i = choose_word(s, SETTING_REUSE, names_reuse, "\"cell\" or \"never\"", SPEC_REUSE_CELL, err);
+        if (i < 0)
+                return i;
+        c.reuse = (enum spec_reuse)i;
         i = choose_word(s, SETTING_FORMAT, formats, "\"human\" or \"json\"", FORMAT_HUMAN, err);
         if (i < 0)
                 return i;

@@ -21,6 +21,7 @@ enum setting {
         SETTING_JUNIT_XML,
         SETTING_COLOR,
         SETTING_DURATIONS,
+        SETTING_REUSE,
         SETTING_COUNT
 };
 
@@ -46,6 +47,7 @@ struct choices {
         double timeout;
         enum spec_isolation isolation;
         enum spec_enforce enforce;
+        enum spec_reuse reuse;
         enum format format;
         enum color color;
         const char *python, *junit_xml; /* NULL: not given */

@@ -95,8 +95,13 @@ static enum worker_line say(struct worker *w, const struct suite *s, const char 
 static void worker_speaks_for_its_own_test_only(void **state)
 {
         struct suite s = {0};
-        struct worker w = {
-            .current = -1, .result_fd = -1, .out_fd = -1, .err_fd = -1, .cell_fd = -1, .pidfd = -1};
+        struct worker w = {.current = -1,
+                           .result_fd = -1,
+                           .out_fd = -1,
+                           .err_fd = -1,
+                           .cell = -1,
+                           .cell_fd = -1,
+                           .pidfd = -1};
 
         (void)state;
         feed(&s, "{\"t\":\"unit\",\"u\":0,\"isolation\":\"module\",\"why\":\"\"}", 0);
@@ -131,7 +136,8 @@ static void outcome_is(const char *const *reports, size_t n, const char *outcome
 
         for (size_t i = 0; i < n; i++)
                 assert_int_equal(result_add(&r, parse(reports[i])), 0);
-        assert_int_equal(result_send(&r, &item, "test", "", NULL, NULL, &counts, fd), 0);
+        assert_int_equal(
+            result_send(&r, &item, &(struct place){"test", "", "fresh"}, NULL, NULL, &counts, fd), 0);
         got = pread(fd, text, sizeof text - 1, 0);
         assert_true(got > 0);
         text[got] = '\0';

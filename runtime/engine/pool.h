@@ -1,0 +1,60 @@
+/*
+ * pool: the cells of a run. They are asked for ahead; one that a test leaves is asked whether it is clean,
+ * and is then used again or thrown away.
+ */
+#ifndef TACH_ENGINE_POOL_H
+#define TACH_ENGINE_POOL_H
+
+#include <stddef.h>
+
+#include "runtime/engine/keeper.h"
+#include "sandbox/proof.h"
+#include "spec/base/error.h"
+
+struct pool_cell {
+        enum { POOL_NONE, POOL_READY, POOL_TAKEN, POOL_ASKED } state;
+        int pidfd;
+        int socket; /* for the question; -1: it is used once */
+        unsigned uses;
+        double due; /* when the answer must have come; seconds, monotonic */
+};
+
+struct pool {
+        struct keeper *keeper; /* borrowed */
+        struct pool_cell *v;
+        size_t n;     /* of v: the most cells that there can be */
+        size_t ahead; /* how many to have ready */
+        size_t ready, coming, asked;
+        unsigned made, reused, thrown_away[DIRT_N]; /* thrown_away[DIRT_NONE]: not asked, as after a crash */
+};
+
+/* For at most WORKERS tests at a time. */
+int pool_init(struct pool *p, struct keeper *keeper, unsigned workers, struct error *err);
+
+/* Asks for cells until as many are on their way as WANTED or as are useful. */
+int pool_fill(struct pool *p, size_t wanted, struct error *err);
+
+/* A cell has come that was asked for: its index, or -1: it was not, and the descriptors are still the
+ * caller's. */
+int pool_add(struct pool *p, int pidfd, int socket);
+
+/* Takes a ready cell: its index or -1. */
+int pool_take(struct pool *p);
+
+/* The worker in the cell has ended well: asks whether it is clean. The answer arrives at the cell's socket.
+ * NOW: seconds, monotonic. */
+void pool_give_back(struct pool *p, int index, double now);
+
+/* Ends the cells that do not answer. */
+void pool_expire(struct pool *p, double now);
+
+/* Something can be read from the cell's socket. 1: the cell is ready again. */
+int pool_answer(struct pool *p, int index);
+
+/* Ends the cell and everything in it. */
+void pool_discard(struct pool *p, int index);
+
+/* Closes what is left; the keeper's end ends the cells. */
+void pool_finish(struct pool *p);
+
+#endif
