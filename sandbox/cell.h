@@ -28,7 +28,8 @@ struct cell_plan {
         const char *cgroups;              /* folder of the run's control groups; NULL: none */
         const struct spec_mounts *mounts; /* checked (mounts_check); NULL: none */
         const char *tmpfs_options;        /* "size=...,nr_inodes=..." of each private tmpfs */
-        int reuse;                        /* cells answer whether they are clean */
+        unsigned most; /* cells at a time, those that the kernel still takes down included */
+        int reuse;     /* cells answer whether they are clean */
 };
 
 /* In a process that was just cloned with all seven namespaces and mapped: makes the outer sandbox's

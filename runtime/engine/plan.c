@@ -295,6 +295,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         p.cell.project = p.project;
         p.cell.hostname = spec->hostname;
         p.cell.tmpfs_options = TMPFS_OPTIONS;
+        p.cell.most = p.workers * 4 + 8;
         p.cell.reuse = is_provable(spec);
         p.cell.masked =
             spec->linux_.has_masked ? (const char *const *)spec->linux_.masked_paths.v : default_masked;

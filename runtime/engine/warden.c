@@ -2,8 +2,10 @@
 #include "runtime/engine/warden.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -12,6 +14,19 @@
 
 #include "runtime/engine/keeper.h"
 #include "sandbox/mnt.h"
+#include "spec/base/cleanup.h"
+
+#define TEARDOWN_MS 5000 /* that the kernel may lag behind in taking namespaces down */
+
+/* Network namespaces are taken down in the background, more slowly than they are made. Under this limit
+ * making one fails with ENOSPC until there is room again. */
+static int limit_cells(unsigned most, struct error *err)
+{
+        static const char path[] = "/proc/sys/user/max_net_namespaces";
+        CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+        return fd < 0 || dprintf(fd, "%u", most) < 0 ? error_set(err, "warden", errno, "write %s", path) : 0;
+}
 
 static void make_cell(int socket, const struct cell_plan *plan)
 {
@@ -19,7 +34,12 @@ static void make_cell(int socket, const struct cell_plan *plan)
         int fds[KEEPER_FDS] = {-1, -1};
         pid_t pid;
 
-        (void)cell_make(plan, &pid, &fds[0], plan->reuse ? &fds[1] : NULL, &m.err);
+        for (int waited = 0; waited < TEARDOWN_MS; waited += 2) {
+                m.err = (struct error){0};
+                if (cell_make(plan, &pid, &fds[0], plan->reuse ? &fds[1] : NULL, &m.err) != -ENOSPC)
+                        break;
+                (void)usleep(2000);
+        }
         if (keeper_send(socket, &m, fds) < 0)
                 _exit(1);
         for (size_t i = 0; i < KEEPER_FDS; i++)
@@ -34,7 +54,9 @@ static pid_t start(const struct cell_plan *plan, const struct launch *zygote, in
         pid_t cell_pid;
         int cell = -1, r;
 
-        r = mnt_proc(plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err);
+        r = limit_cells(plan->most, err);
+        if (r == 0)
+                r = mnt_proc(plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err);
         if (r == 0 && zygote->enter != NULL)
                 r = cell_make(plan, &cell_pid, &cell, NULL, err);
         return r < 0 ? r : launch_start(zygote, cell, ret_pidfd, err);
