@@ -362,7 +362,7 @@ static int outer_proc(struct error *err)
 
 /* After the pivot: /dev/.tach/project is the project as it is, /dev/.tach/outer/{up,work} what the zygote
  * writes. */
-static int outer_project(const struct cell_plan *plan, int project_tree, struct error *err)
+static int outer_project(const struct cell_plan *plan, int project_tree, int solo, struct error *err)
 {
         CLEANUP_CLOSE int layers = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
         int r = layers < 0 ? error_set(err, "mount", errno, "open " LAYERS) : 0;
@@ -373,7 +373,7 @@ static int outer_project(const struct cell_plan *plan, int project_tree, struct 
                 r = error_set(err, "mount", errno, "make the layers");
         if (r == 0)
                 r = scratch_dirs(LAYERS "/outer", err);
-        if (r == 0)
+        if (r == 0 && !solo)
                 r = outer_proc(err);
         if (r < 0 || plan->project == NULL)
                 return r;
@@ -386,7 +386,21 @@ static int outer_project(const struct cell_plan *plan, int project_tree, struct 
         return r == 0 ? overlay(plan->project, -1, lower, LAYERS "/outer", err) : r;
 }
 
-int outer_enter(const struct cell_plan *plan, struct error *err)
+/* What a test would see of the outer sandbox is covered, as in a cell. */
+static int solo_seal(const struct cell_plan *plan, struct error *err)
+{
+        CLEANUP_CLOSE int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        CLEANUP_CLOSE int cover = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int r = root < 0 || cover < 0 ? error_set(err, "mount", errno, "open " LAYERS) : 0;
+
+        if (r == 0)
+                r = mnt_tmpfs(cover, "size=4k,nr_inodes=2,mode=000", MOUNT_ATTR_RDONLY, err);
+        if (r == 0 && plan->mounts != NULL)
+                r = mounts_tmpfs(root, plan->mounts, err);
+        return r == 0 ? mnt_mask(plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err) : r;
+}
+
+static int enter_tree(const struct cell_plan *plan, int solo, struct error *err)
 {
         struct mount_attr rdonly = {.attr_set = MOUNT_ATTR_RDONLY};
         char sub[512];
@@ -454,18 +468,30 @@ int outer_enter(const struct cell_plan *plan, struct error *err)
         if (fchdir(root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
             chdir("/") < 0)
                 return error_set(err, "mount", errno, "pivot_root");
-        r = outer_project(plan, project, err);
+        r = outer_project(plan, project, solo, err);
         if (r == 0 && mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
                             "newinstance,ptmxmode=0666,mode=0620") < 0)
                 r = error_set(err, "mount", errno, "devpts");
         if (r == 0 && mount_setattr(AT_FDCWD, "/dev", 0, &rdonly, sizeof rdonly) < 0)
                 r = error_set(err, "mount", errno, "make /dev read-only");
-        if (r == 0 && mount_setattr(AT_FDCWD, "/run", 0, &rdonly, sizeof rdonly) < 0 && errno != EINVAL &&
-            errno != ENOENT)
+        if (r == 0 && solo)
+                r = solo_seal(plan, err);
+        if (r == 0 && !solo && mount_setattr(AT_FDCWD, "/run", 0, &rdonly, sizeof rdonly) < 0 &&
+            errno != EINVAL && errno != ENOENT)
                 r = error_set(err, "mount", errno, "make /run read-only");
         if (r == 0)
                 r = net_loopback_up(NULL, err);
         if (r == 0 && sethostname(plan->hostname, strlen(plan->hostname)) < 0)
                 r = error_set(err, "uts", errno, "sethostname %s", plan->hostname);
         return r;
+}
+
+int outer_enter(const struct cell_plan *plan, struct error *err)
+{
+        return enter_tree(plan, 0, err);
+}
+
+int solo_enter(const struct cell_plan *plan, struct error *err)
+{
+        return enter_tree(plan, 1, err);
 }

@@ -36,6 +36,9 @@ struct cell_plan {
  * tree (root read-only, own /dev /proc /tmp, project as overlay) and enters it. */
 int outer_enter(const struct cell_plan *plan, struct error *err);
 
+/* The same for a single command: outer sandbox and cell in one. */
+int solo_enter(const struct cell_plan *plan, struct error *err);
+
 /* Clones a cell from inside the outer sandbox: its pid-1 process and *RET_PIDFD (caller's). On failure
  * nothing is left. The caller reaps the process. Killing it ends everything in the cell. RET_SOCKET, where it
  * is not NULL, is for asking whether the cell is clean (init.h); the caller's. */

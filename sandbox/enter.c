@@ -43,7 +43,7 @@ int enter_child(const struct enter_plan *plan, int cell_pidfd, struct error *err
         if (cell_pidfd >= 0 && setns(cell_pidfd, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
                                                      CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
                 return error_set(err, "enter", errno, "join the cell's namespaces");
-        if (cell_pidfd < 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        if (cell_pidfd < 0 && !plan->inside && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                 return error_set(err, "enter", errno, "set the parent death signal");
         if (setsid() < 0)
                 return error_set(err, "enter", errno, "setsid");
@@ -51,7 +51,7 @@ int enter_child(const struct enter_plan *plan, int cell_pidfd, struct error *err
                 return error_set(err, "enter", errno, "chdir %s", plan->cwd);
         fds_close_others(plan->keep_fds, plan->n_keep_fds);
         r = rlimit_apply(plan->limits, plan->n_limits, err);
-        if (r == 0 && cell_pidfd >= 0)
+        if (r == 0 && (cell_pidfd >= 0 || plan->inside))
                 r = caps_drop_all(plan->empty, err);
         if (r == 0 && plan->bpf != NULL)
                 r = seccomp_install(plan->bpf, plan->bpf_bytes, err);

@@ -19,6 +19,7 @@ struct enter_plan {
         struct rlimit_entry limits[16];
         int n_limits;
         const char *cwd;
+        int inside;          /* the caller is in the sandbox already: there is no cell to join */
         const int *keep_fds; /* ascending */
         size_t n_keep_fds;
 };

@@ -138,10 +138,8 @@ static int mask(const char *path, int readonly, struct error *err)
 int mnt_proc(const char *const *masked, size_t n_masked, const char *const *readonly, size_t n_readonly,
              struct error *err)
 {
-        int r = 0;
-
         if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) {
-                r = error_set(err, "mount", errno, "a fresh /proc");
+                int r = error_set(err, "mount", errno, "a fresh /proc");
                 if (errno == EPERM)
                         error_hint(
                             err,
@@ -149,6 +147,14 @@ int mnt_proc(const char *const *masked, size_t n_masked, const char *const *read
                             "an unmasked /proc, or use --no-isolation");
                 return r;
         }
+        return mnt_mask(masked, n_masked, readonly, n_readonly, err);
+}
+
+int mnt_mask(const char *const *masked, size_t n_masked, const char *const *readonly, size_t n_readonly,
+             struct error *err)
+{
+        int r = 0;
+
         for (size_t i = 0; r == 0 && i < n_masked; i++)
                 r = mask(masked[i], 0, err);
         for (size_t i = 0; r == 0 && i < n_readonly; i++)

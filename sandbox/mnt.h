@@ -26,6 +26,10 @@ int mnt_tmpfs(int target_fd, const char *options, unsigned long long flags, stru
 int mnt_proc(const char *const *masked, size_t n_masked, const char *const *readonly, size_t n_readonly,
              struct error *err);
 
+/* Those paths alone, of the /proc that is there. */
+int mnt_mask(const char *const *masked, size_t n_masked, const char *const *readonly, size_t n_readonly,
+             struct error *err);
+
 /* The first mount below PATH in the caller's namespace (libmount reads mountinfo): 1 and its target in
  * BUF, 0 none, or -errno. An overlay in a user namespace refuses a lower tree with such a mount. */
 int mnt_find_submount(const char *path, char *buf, size_t size, struct error *err);

@@ -95,7 +95,8 @@ static int run_bare(const struct launch *l, int signals, struct error *err)
 
 int command_run(const struct plan *plan, struct error *err)
 {
-        struct enter_plan enter = {.empty = cap_init(), .n_limits = plan->n_limits, .cwd = plan->cwd};
+        struct enter_plan enter = {
+            .empty = cap_init(), .n_limits = plan->n_limits, .cwd = plan->cwd, .inside = 1};
         const struct spec_strv *args = &plan->spec->process.args;
         CLEANUP_FREE char **argv = calloc(args->n + 1, sizeof *argv);
         struct launch l = {.argv = argv,

@@ -83,6 +83,31 @@ static int send_cgroups(int socket, const char *path, struct error *err)
         return 0;
 }
 
+/* A single command needs no warden: this process is pid 1 of the one sandbox that there is. */
+static void __attribute__((noreturn))
+keep_command(int socket, const struct cell_plan *plan, const struct launch *command)
+{
+        struct keeper_message m = {.op = KEEPER_READY};
+        int fds[KEEPER_FDS] = {-1, -1}, status;
+        pid_t pid = solo_enter(plan, &m.err), ended;
+
+        if (pid == 0)
+                pid = launch_start(command, -1, &fds[0], &m.err);
+        if (pid > 0)
+                m.err = (struct error){0};
+        if (keeper_send(socket, &m, fds) < 0 || pid < 0)
+                _exit(1);
+        (void)close_range(0, (unsigned)socket - 1, 0);
+        (void)close_range((unsigned)socket + 1, ~0u, 0);
+        while ((ended = waitpid(-1, &status, 0)) > 0 || errno == EINTR)
+                if (ended == pid) {
+                        m = (struct keeper_message){.op = KEEPER_EXITED, .status = status};
+                        (void)keeper_send(socket, &m, NULL);
+                }
+        for (;;)
+                (void)pause();
+}
+
 static void __attribute__((noreturn))
 keeper_main(int socket, int map_fd, const struct cell_plan *plan, const struct launch *zygote)
 {
@@ -99,6 +124,8 @@ keeper_main(int socket, int map_fd, const struct cell_plan *plan, const struct l
         (void)close(map_fd);
         if (r == 0 && plan->cgroups != NULL)
                 r = send_cgroups(socket, plan->cgroups, &m.err);
+        if (r == 0 && zygote->enter != NULL)
+                keep_command(socket, plan, zygote);
         if (r == 0)
                 r = outer_enter(plan, &m.err);
         if (r == 0)

@@ -20,7 +20,7 @@ struct launch {
         int bare;       /* no isolation: no capabilities are handed over */
         int cgroup_fd;  /* control group to be born into; -1: none */
         int seccomp_fd; /* filter to install before the program starts, unless ENTER is given; -1: none */
-        const struct enter_plan *enter; /* given: it runs in a cell of its own, as a worker would */
+        const struct enter_plan *enter; /* given: a command, confined as a worker is; there is no warden */
 };
 
 /* Starts L, in the cell behind CELL_PIDFD where that is >= 0; *RET_PIDFD is the caller's. Returns the pid, or

@@ -47,19 +47,14 @@ static void make_cell(int socket, const struct cell_plan *plan)
                         (void)close(fds[i]);
 }
 
-/* Starts the zygote, or a command in a cell of its own. */
 static pid_t start(const struct cell_plan *plan, const struct launch *zygote, int *ret_pidfd,
                    struct error *err)
 {
-        pid_t cell_pid;
-        int cell = -1, r;
+        int r = limit_cells(plan->most, err);
 
-        r = limit_cells(plan->most, err);
         if (r == 0)
                 r = mnt_proc(plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err);
-        if (r == 0 && zygote->enter != NULL)
-                r = cell_make(plan, &cell_pid, &cell, NULL, err);
-        return r < 0 ? r : launch_start(zygote, cell, ret_pidfd, err);
+        return r < 0 ? r : launch_start(zygote, -1, ret_pidfd, err);
 }
 
 void warden_main(int socket, int map_fd, const struct cell_plan *plan, const struct launch *zygote)
