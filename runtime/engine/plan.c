@@ -281,7 +281,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         }
         if (r == 0 && p.isolated)
                 r = seccomp_compile(&spec->linux_.seccomp, &p.seccomp_fd, err);
-        if (r == 0 && p.isolated)
+        if (r == 0 && p.isolated && spec->tach.has_tests)
                 r = seccomp_compile_zygote(&p.zygote_seccomp_fd, err);
         if (r == 0) {
                 p.env = environment(spec);
