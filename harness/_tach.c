@@ -249,6 +249,8 @@ static PyObject *serve(PyObject *self, PyObject *arg)
                 }
                 if ((head->flags & RUN_CELL) != 0)
                         cell = fds[3];
+                plan.network =
+                    (head->flags & RUN_HOST_NETWORK) != 0 ? SPEC_NETWORK_HOST : SPEC_NETWORK_PRIVATE;
                 if ((head->flags & RUN_CGROUP) != 0)
                         cgroup = fds[n_fds - 1];
                 PyOS_BeforeFork();

@@ -16,8 +16,9 @@ enum run_op {
 };
 
 enum run_flag {
-        RUN_CELL = 1,   /* a cell's pidfd is attached */
-        RUN_CGROUP = 2, /* a cgroup leaf's descriptor is attached, last */
+        RUN_CELL = 1,         /* a cell's pidfd is attached */
+        RUN_CGROUP = 2,       /* a cgroup leaf's descriptor is attached, last */
+        RUN_HOST_NETWORK = 4, /* cells have no network namespace of their own */
 };
 
 struct run_head {

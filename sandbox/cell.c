@@ -29,10 +29,10 @@
 
 static const char *const hidden[] = {"/tmp", "/var/tmp", "/dev/shm", "/run"};
 
-unsigned long long cell_clone_flags(void)
+unsigned long long cell_clone_flags(const struct cell_plan *plan)
 {
-        return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-               CLONE_NEWCGROUP;
+        return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+               net_clone_flag(plan->network);
 }
 
 static int below(const char *path, const char *dir)
@@ -189,13 +189,24 @@ static int cell_filesystem(const struct cell_plan *plan, int *ret_upper, struct 
         return r == 0 ? mnt_proc(plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err) : r;
 }
 
+static int network(const struct cell_plan *plan, struct nl_sock **ret_link, struct error *err)
+{
+        int r = 0;
+
+        if (plan->network == SPEC_NETWORK_PRIVATE)
+                r = net_loopback_up(ret_link, err);
+        else if (ret_link != NULL)
+                r = (*ret_link = net_open(err)) != NULL ? 0 : -EIO;
+        return r == 0 ? listen_services(&plan->listen, err) : r;
+}
+
 /* PROOF: NULL where none will be asked for. */
 static int cell_setup(const struct cell_plan *plan, struct proof *proof, struct error *err)
 {
         int r = cell_filesystem(plan, proof != NULL ? &proof->upper_fd : NULL, err);
 
         if (r == 0)
-                r = net_loopback_up(proof != NULL ? &proof->link : NULL, err);
+                r = network(plan, proof != NULL ? &proof->link : NULL, err);
         if (r == 0 && sethostname(plan->hostname, strlen(plan->hostname)) < 0)
                 r = error_set(err, "uts", errno, "sethostname %s", plan->hostname);
         if (r == 0 && chdir("/") < 0)
@@ -262,7 +273,7 @@ int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, int 
                 }
                 return r;
         }
-        pid = sys_clone3(cell_clone_flags() | CLONE_CLEAR_SIGHAND, &pidfd, -1, SIGCHLD);
+        pid = sys_clone3(cell_clone_flags(plan) | CLONE_CLEAR_SIGHAND, &pidfd, -1, SIGCHLD);
         if (pid == 0) {
                 (void)close(go[1]);
                 if (questions[0] >= 0)
@@ -476,11 +487,11 @@ static int enter_tree(const struct cell_plan *plan, int solo, struct error *err)
                 r = error_set(err, "mount", errno, "make /dev read-only");
         if (r == 0 && solo)
                 r = solo_seal(plan, err);
+        if (r == 0)
+                r = network(plan, NULL, err);
         if (r == 0 && !solo && mount_setattr(AT_FDCWD, "/run", 0, &rdonly, sizeof rdonly) < 0 &&
             errno != EINVAL && errno != ENOENT)
                 r = error_set(err, "mount", errno, "make /run read-only");
-        if (r == 0)
-                r = net_loopback_up(NULL, err);
         if (r == 0 && sethostname(plan->hostname, strlen(plan->hostname)) < 0)
                 r = error_set(err, "uts", errno, "sethostname %s", plan->hostname);
         return r;

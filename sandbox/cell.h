@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "sandbox/listen.h"
 #include "spec/base/error.h"
 #include "spec/spec.h"
 
@@ -30,6 +31,8 @@ struct cell_plan {
         const char *tmpfs_options;        /* "size=...,nr_inodes=..." of each private tmpfs */
         unsigned most; /* cells at a time, those that the kernel still takes down included */
         int reuse;     /* cells answer whether they are clean */
+        enum spec_network network;
+        struct listen_plan listen; /* services of the host */
 };
 
 /* In a process that was just cloned with all seven namespaces and mapped: makes the outer sandbox's
@@ -45,7 +48,7 @@ int solo_enter(const struct cell_plan *plan, struct error *err);
 int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, int *ret_socket,
               struct error *err);
 
-/* All seven namespaces as clone flags. */
-unsigned long long cell_clone_flags(void);
+/* The namespaces of outer sandbox and cells as clone flags: all seven, but for the host's network. */
+unsigned long long cell_clone_flags(const struct cell_plan *plan);
 
 #endif

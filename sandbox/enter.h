@@ -10,6 +10,7 @@
 
 #include "sandbox/rlimit.h"
 #include "spec/base/error.h"
+#include "spec/spec.h"
 
 /* Made ahead in the zygote, once a run; used by every worker without allocating. */
 struct enter_plan {
@@ -22,6 +23,7 @@ struct enter_plan {
         int inside;          /* the caller is in the sandbox already: there is no cell to join */
         const int *keep_fds; /* ascending */
         size_t n_keep_fds;
+        enum spec_network network; /* the cells' */
 };
 
 /* Clones the calling process into the cell behind CELL_PIDFD (< 0: a plain clone), and into CGROUP_FD

@@ -18,7 +18,7 @@ int fds_keep_only(int *keep, size_t n, struct error *err);
 /* Sorts N descriptors, as fds_close_others wants them. */
 void fds_sort(int *fds, size_t n);
 
-#define FDS_MAX_SENT 5
+#define FDS_MAX_SENT 32
 
 /* Sends SIZE bytes as one packet, with the N_ATTACH descriptors of ATTACH: 0 or -errno. */
 int fds_send(int socket, const void *bytes, size_t size, const int *attach, size_t n_attach);

@@ -5,6 +5,12 @@
 #include <net/if.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
+#include <sched.h>
+
+unsigned long long net_clone_flag(enum spec_network network)
+{
+        return network == SPEC_NETWORK_HOST ? 0 : CLONE_NEWNET;
+}
 
 #define LOOPBACK 1 /* its index in every network namespace */
 

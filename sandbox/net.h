@@ -5,6 +5,10 @@
 #include <netlink/socket.h>
 
 #include "spec/base/error.h"
+#include "spec/spec.h"
+
+/* The namespaces that a sandbox joins or makes for NETWORK: CLONE_NEWNET, or nothing for the host's. */
+unsigned long long net_clone_flag(enum spec_network network);
 
 /* A rtnetlink socket; nl_socket_free. NULL: error. */
 struct nl_sock *net_open(struct error *err);

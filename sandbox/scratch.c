@@ -68,7 +68,7 @@ static int add_one(void *context, const char *name)
                                 return 0;
                         e.xattrs = flistxattr(e.fd, NULL, 0);
                         e.flags = flags_of(e.fd);
-                } else if (!S_ISLNK(e.st.st_mode))
+                } else if (!S_ISLNK(e.st.st_mode) && !S_ISSOCK(e.st.st_mode))
                         return 0;
         }
         e.name = strdup(name);
@@ -150,6 +150,11 @@ static int clean_one(void *context, const char *name)
         return remove_one(&r, name);
 }
 
+static int same_time(const struct timespec *a, const struct timespec *b)
+{
+        return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 /* The entry still is what it was; a folder's times and size may differ. */
 static int is_same(const struct scratch *s, const struct scratch_entry *e)
 {
@@ -158,16 +163,13 @@ static int is_same(const struct scratch *s, const struct scratch_entry *e)
         if (e->parent >= 0 && (fstatat(s->v[e->parent].fd, e->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
                                st.st_dev != e->st.st_dev || st.st_ino != e->st.st_ino))
                 return 0;
+        if (S_ISSOCK(e->st.st_mode) && !same_time(&st.st_ctim, &e->st.st_ctim))
+                return 0;
         if (e->fd < 0)
                 return 1;
         return fstat(e->fd, &st) == 0 && st.st_mode == e->st.st_mode && st.st_uid == e->st.st_uid &&
                st.st_gid == e->st.st_gid && flistxattr(e->fd, NULL, 0) == e->xattrs &&
                flags_of(e->fd) == e->flags;
-}
-
-static int same_time(const struct timespec *a, const struct timespec *b)
-{
-        return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
 static int restore_times(const struct scratch_entry *e)

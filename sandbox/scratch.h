@@ -15,7 +15,7 @@
 #define SCRATCH_MAX_REMOVED 512 /* files and folders that one call removes at most */
 
 struct scratch_entry {
-        int fd;     /* of a folder; -1: a link or a mount point, which is only recognised */
+        int fd;     /* of a folder; -1: a link, a socket or a mount point, which is only recognised */
         int parent; /* index; -1: a root */
         char *name;
         struct stat st;

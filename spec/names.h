@@ -15,6 +15,7 @@ extern const char *const names_namespaces[];
 extern const char *const names_isolation[]; /* enum spec_isolation */
 extern const char *const names_enforce[];   /* enum spec_enforce */
 extern const char *const names_reuse[];     /* enum spec_reuse */
+extern const char *const names_network[];   /* enum spec_network */
 
 /* Index of NAME in LIST, or -1. */
 int names_find(const char *const *list, const char *name);

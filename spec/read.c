@@ -6,6 +6,7 @@
 
 #include "spec/base/utf8.h"
 #include "spec/names.h"
+#include "spec/service.h"
 #include "spec/spec.h"
 #include "spec/take.h"
 
@@ -71,6 +72,15 @@ static int take_reuse(struct reader *rd, const struct node *n, void *at)
 
         if (i >= 0)
                 *(enum spec_reuse *)at = (enum spec_reuse)i;
+        return i < 0 ? i : 0;
+}
+
+static int take_network(struct reader *rd, const struct node *n, void *at)
+{
+        int i = take_name(rd, n, names_network, "network");
+
+        if (i >= 0)
+                *(enum spec_network *)at = (enum spec_network)i;
         return i < 0 ? i : 0;
 }
 
@@ -474,6 +484,32 @@ static int take_tests(struct reader *rd, const struct node *n, void *at)
         return take_strv(rd, n, &s->tach.tests);
 }
 
+static int take_service(struct reader *rd, const struct node *n, void *at)
+{
+        struct service service;
+        const char *wrong;
+        int r = take_string(rd, n, at);
+
+        if (r < 0)
+                return r;
+        wrong = service_parse(n->text, &service);
+        return wrong != NULL ? refuse(rd, n, "%s", wrong) : 0;
+}
+
+static int take_services(struct reader *rd, const struct node *n, void *at)
+{
+        int r = take_expect(rd, n, NODE_ARRAY);
+
+        if (r == 0 && n->n > SERVICES_MAX)
+                return refuse(rd, n, "more than %d services", SERVICES_MAX);
+        r = r == 0 ? take_strings(rd, n, at, take_service) : r;
+        for (const struct node *c = n->first; r == 0 && c != NULL; c = c->next)
+                for (const struct node *before = n->first; r == 0 && before != c; before = before->next)
+                        if (strcmp(c->text, before->text) == 0)
+                                r = refuse(rd, c, "duplicate service");
+        return r;
+}
+
 static int take_tach(struct reader *rd, const struct node *n, void *at)
 {
         static const struct field fields[] = {
@@ -488,6 +524,8 @@ static int take_tach(struct reader *rd, const struct node *n, void *at)
             {"isolation", take_isolation, offsetof(struct spec, tach.isolation)},
             {"enforce", take_enforce, offsetof(struct spec, tach.enforce)},
             {"reuse", take_reuse, offsetof(struct spec, tach.reuse)},
+            {"network", take_network, offsetof(struct spec, tach.network)},
+            {"services", take_services, offsetof(struct spec, tach.services)},
             {"harness", take_path, offsetof(struct spec, tach.harness)},
         };
 

@@ -124,6 +124,12 @@ enum spec_reuse {
         SPEC_REUSE_NEVER, /* "never": every worker gets a cell that nobody was in */
 };
 
+enum spec_network {
+        SPEC_NETWORK_PRIVATE, /* "private": a loopback interface of its own, nothing else */
+        SPEC_NETWORK_HOST,    /* "host": the host's; not isolated */
+        SPEC_NETWORK_NONE,    /* "none": not even loopback */
+};
+
 struct spec {
         char *oci_version;
         struct {
@@ -166,6 +172,8 @@ struct spec {
                 enum spec_isolation isolation;
                 enum spec_enforce enforce; /* default required */
                 enum spec_reuse reuse;     /* default cell */
+                enum spec_network network; /* default private */
+                struct spec_strv services; /* sockets of the host (service_parse); all different */
                 char *harness;             /* folder that holds tach_harness; NULL: beside the program */
         } tach;
 };

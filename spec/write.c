@@ -261,6 +261,8 @@ static void write_tach(yajl_gen g, const struct spec *s)
         put_text(g, "isolation", names_isolation[s->tach.isolation]);
         put_text(g, "enforce", names_enforce[s->tach.enforce]);
         put_text(g, "reuse", names_reuse[s->tach.reuse]);
+        put_text(g, "network", names_network[s->tach.network]);
+        put_strv(g, "services", &s->tach.services);
         put_text(g, "harness", s->tach.harness);
         (void)yajl_gen_map_close(g);
 }

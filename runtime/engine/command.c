@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/engine/keeper.h"
+#include "runtime/engine/services.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/enter.h"
 #include "spec/base/cleanup.h"
@@ -39,7 +40,7 @@ static int forward_signals(int signals, int pidfd, int *count)
 }
 
 /* Waits in the keeper's messages for the end: the exit code or -errno. */
-static int wait_for_end(struct keeper *k, int signals, struct error *err)
+static int wait_for_end(struct keeper *k, struct services *services, int signals, struct error *err)
 {
         CLEANUP_CLOSE int pidfd = -1;
         int count = 0;
@@ -56,7 +57,9 @@ static int wait_for_end(struct keeper *k, int signals, struct error *err)
                 if (r >= 0)
                         return r;
                 while ((r = keeper_receive(k, &m, fds)) == 1) {
-                        if (pidfd < 0)
+                        if (m.op == KEEPER_SERVICE)
+                                services_receive(services, m.status, TAKE_FD(fds[0]));
+                        else if (pidfd < 0)
                                 pidfd = TAKE_FD(fds[0]);
                         for (size_t i = 0; i < KEEPER_FDS; i++)
                                 if (fds[i] >= 0)
@@ -67,6 +70,8 @@ static int wait_for_end(struct keeper *k, int signals, struct error *err)
                         }
                         if (m.op == KEEPER_EXITED)
                                 return code_of(m.status);
+                        if (m.op == KEEPER_READY && services_open(services, SERVICES_OUTER, err) < 0)
+                                return -EPIPE;
                 }
                 if (r < 0)
                         return error_set(err, "command", ECHILD, "the keeper of the sandbox was killed");
@@ -109,6 +114,7 @@ int command_run(const struct plan *plan, struct error *err)
                            .seccomp_fd = -1,
                            .bare = !plan->isolated,
                            .enter = plan->isolated ? &enter : NULL};
+        struct services services;
         struct keeper keeper;
         struct stat st;
         sigset_t set;
@@ -142,11 +148,14 @@ int command_run(const struct plan *plan, struct error *err)
                                 return leaf;
                         l.cgroup_fd = leaf;
                 }
-                r = keeper_start(&keeper, &plan->cell, &l, err);
+                r = services_start(&services, &plan->cell.listen, err);
+                if (r == 0)
+                        r = keeper_start(&keeper, &plan->cell, &l, err);
                 if (r == 0) {
-                        r = wait_for_end(&keeper, signals, err);
+                        r = wait_for_end(&keeper, &services, signals, err);
                         keeper_stop(&keeper);
                 }
+                services_stop(&services);
         }
         (void)cap_free(enter.empty);
         return r;

@@ -53,6 +53,14 @@ static pid_t start_warden(int socket, const struct cell_plan *plan, const struct
         return r < 0 ? r : pid;
 }
 
+/* From the outer sandbox and from every cell, on the socket that the warden has. */
+static int hand_over_listener(int socket, size_t index, int fd)
+{
+        const struct keeper_message m = {.op = KEEPER_SERVICE, .status = (int)index};
+
+        return keeper_send(socket, &m, (const int[KEEPER_FDS]){fd, -1});
+}
+
 /* The engine's descriptors end here: what the zygote could trace out of a process must not hold them. */
 static int keep_descriptors(int socket, int map_fd, const struct launch *zygote, struct error *err)
 {
@@ -146,6 +154,7 @@ keeper_main(int socket, int map_fd, const struct cell_plan *plan, const struct l
 int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct launch *zygote,
                  struct error *err)
 {
+        struct cell_plan own = *plan;
         int sockets[2], map[2], r;
 
         *k = (struct keeper){.pid = -1, .pidfd = -1, .socket = -1};
@@ -156,11 +165,13 @@ int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct la
                 (void)close(sockets[1]);
                 return error_set(err, "keeper", errno, "pipe");
         }
-        k->pid = sys_clone3(cell_clone_flags() | CLONE_CLEAR_SIGHAND, &k->pidfd, -1, SIGCHLD);
+        own.listen.socket = sockets[1];
+        own.listen.hand_over = hand_over_listener;
+        k->pid = sys_clone3(cell_clone_flags(plan) | CLONE_CLEAR_SIGHAND, &k->pidfd, -1, SIGCHLD);
         if (k->pid == 0) {
                 (void)close(sockets[0]);
                 (void)close(map[1]);
-                keeper_main(sockets[1], map[0], plan, zygote);
+                keeper_main(sockets[1], map[0], &own, zygote);
         }
         r = k->pid < 0 ? error_set(err, "keeper", errno, "clone with new namespaces") : 0;
         if (r < 0)

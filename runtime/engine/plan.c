@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/engine/services.h"
 #include "sandbox/mounts.h"
 #include "sandbox/seccomp.h"
 #include "spec/base/cleanup.h"
@@ -244,11 +245,11 @@ static char **environment(const struct spec *s)
 }
 
 /* The proof that a cell is clean (sandbox/proof.h) counts on what tests cannot do under the built-in filter
- * and with /proc/sys read-only. */
+ * and with /proc/sys read-only; the host's network is nobody's proof. */
 static int is_provable(const struct spec *spec)
 {
         return spec->tach.reuse == SPEC_REUSE_CELL && spec->linux_.seccomp.default_action == NULL &&
-               !spec->linux_.has_readonly;
+               !spec->linux_.has_readonly && spec->tach.network != SPEC_NETWORK_HOST;
 }
 
 int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
@@ -291,6 +292,9 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         if (r == 0 && p.isolated && (spec->tach.has_tests || cgroup_has_limits(&spec->linux_.resources)))
                 r = cgroup_start(&p.cgroup, &spec->linux_.resources,
                                  spec->tach.enforce == SPEC_ENFORCE_BEST_EFFORT, p.missing, err);
+        if (r == 0)
+                r = services_plan(spec, p.services, &p.cell.listen.n, err);
+        p.cell.network = spec->tach.network;
         p.cell.mounts = &spec->mounts;
         p.cell.project = p.project;
         p.cell.hostname = spec->hostname;
@@ -306,6 +310,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         p.cell.n_readonly = spec->linux_.has_readonly ? spec->linux_.readonly_paths.n
                                                       : sizeof default_readonly / sizeof *default_readonly;
         *ret = p;
+        ret->cell.listen.services = ret->services;
         ret->cell.visible = (const char *const *)ret->visible;
         ret->cell.cgroups = ret->cgroup.base_fd >= 0 && spec->tach.has_tests ? ret->cgroup.path : NULL;
         if (r < 0)

@@ -29,7 +29,8 @@ struct plan {
         struct rlimit_entry limits[16];
         int n_limits;
         struct cgroup cgroup;
-        char missing[512]; /* controllers that limits need and that are not there */
+        struct service services[SERVICES_MAX]; /* of the host; cell.listen has how many */
+        char missing[512];                     /* controllers that limits need and that are not there */
 };
 
 /* Resolves SPEC. Errors: phase "plan", "seccomp", "rlimit" or "cgroup". */

@@ -10,10 +10,12 @@
 
 #define ANSWER_SECONDS 2.0
 
-int pool_init(struct pool *p, struct keeper *keeper, unsigned workers, struct error *err)
+int pool_init(struct pool *p, struct keeper *keeper, struct services *services, unsigned workers,
+              struct error *err)
 {
         /* as many run, as many are leaving, and the rest is ready, on its way or asked */
-        *p = (struct pool){.keeper = keeper, .ahead = workers + 1u, .n = workers * 3u + 2u};
+        *p = (struct pool){
+            .keeper = keeper, .services = services, .ahead = workers + 1u, .n = workers * 3u + 2u};
         p->v = calloc(p->n, sizeof *p->v);
         if (p->v == NULL) {
                 p->n = 0;
@@ -73,6 +75,7 @@ static void end(struct pool *p, int index, enum dirt why)
         p->asked -= c->state == POOL_ASKED;
         p->thrown_away[why]++;
         (void)syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
+        services_close(p->services, index);
         (void)close(c->pidfd);
         if (c->socket >= 0)
                 (void)close(c->socket);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "runtime/engine/keeper.h"
+#include "runtime/engine/services.h"
 #include "sandbox/proof.h"
 #include "spec/base/error.h"
 
@@ -20,7 +21,8 @@ struct pool_cell {
 };
 
 struct pool {
-        struct keeper *keeper; /* borrowed */
+        struct keeper *keeper;     /* borrowed */
+        struct services *services; /* borrowed */
         struct pool_cell *v;
         size_t n;     /* of v: the most cells that there can be */
         size_t ahead; /* how many to have ready */
@@ -29,7 +31,8 @@ struct pool {
 };
 
 /* For at most WORKERS tests at a time. */
-int pool_init(struct pool *p, struct keeper *keeper, unsigned workers, struct error *err);
+int pool_init(struct pool *p, struct keeper *keeper, struct services *services, unsigned workers,
+              struct error *err);
 
 /* Asks for cells until as many are on their way as WANTED or as are useful. */
 int pool_fill(struct pool *p, size_t wanted, struct error *err);

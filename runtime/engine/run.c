@@ -22,6 +22,7 @@
 #include "harness/run_message.h"
 #include "runtime/base/json.h"
 #include "runtime/engine/pool.h"
+#include "runtime/engine/services.h"
 #include "runtime/engine/stream.h"
 #include "runtime/engine/suite.h"
 #include "runtime/engine/worker.h"
@@ -47,6 +48,7 @@ struct run {
         int *leaves;   /* cgroup leaf a worker's place */
         int cgroup_fd; /* the run's control groups, from the keeper; -1 */
         struct pool pool;
+        struct services services;
         struct stream stream;
         int collected, quitting, zygote_gone, stopping, interrupted, fatal, signals;
         int exit_requested; /* by pytest.exit(): its code, else -1 */
@@ -138,6 +140,25 @@ static void ask_cells(struct run *run)
                 fail(run, &err);
 }
 
+/* Says what the cell number CELL has used since it was last asked: whether it used anything. */
+static int report_services(struct run *run, int cell, const char *nodeid)
+{
+        struct service_use use[SERVICES_MAX] = {0};
+        struct error err = {0};
+        int used = 0;
+
+        if (run->fatal)
+                return 1;
+        if (services_count(&run->services, cell, use, &err) < 0)
+                fail(run, &err);
+        for (size_t i = 0; i < run->services.n; i++)
+                if (use[i].connections > 0) {
+                        stream_service(&run->stream, nodeid, run->services.list[i].name, &use[i]);
+                        used = 1;
+                }
+        return used;
+}
+
 static struct worker *free_worker(struct run *run)
 {
         for (unsigned i = 0; i < run->n_workers; i++)
@@ -179,6 +200,8 @@ static int start_worker(struct run *run, struct worker *w, struct part part, str
         (void)theirs;
         fds[1] = w->out_fd;
         fds[2] = w->err_fd;
+        if (run->plan->cell.network == SPEC_NETWORK_HOST)
+                flags |= RUN_HOST_NETWORK;
         if (run->plan->isolated) {
                 w->cell = pool_take(&run->pool);
                 w->cell_fd = run->pool.v[w->cell].pidfd;
@@ -216,7 +239,13 @@ static int start_worker(struct run *run, struct worker *w, struct part part, str
 /* W is free again; its cell is used again if its worker ended as it should, else it ends. */
 static void release(struct run *run, struct worker *w)
 {
-        if (w->cell >= 0 && w->ended_well)
+        if (w->cell >= 0 && w->ended_well) {
+                const struct unit *u = &run->suite.units[w->part.unit];
+
+                w->used_service |= report_services(
+                    run, w->cell, w->next > 0 ? run->suite.items[u->items[w->next - 1]].nodeid : NULL);
+        }
+        if (w->cell >= 0 && w->ended_well && !w->used_service)
                 pool_give_back(&run->pool, w->cell, now());
         else {
                 worker_kill(w);
@@ -259,6 +288,8 @@ static void end_test(struct run *run, struct worker *w, yajl_val usage, const st
                                                            : "fresh"};
 
         item->finished = 1;
+        if (w->cell >= 0)
+                w->used_service |= report_services(run, w->cell, item->nodeid);
         check(run, result_send(&w->result, item, &place, usage, death, &run->stream.counts, run->stream.fd));
         result_finish(&w->result);
         w->current = -1;
@@ -452,6 +483,8 @@ static void collected(struct run *run)
         run->collected = 1;
         stream_start(&run->stream, run->plan, &run->suite);
         stream_collected(&run->stream, &run->suite);
+        if (run->plan->isolated)
+                (void)report_services(run, SERVICES_OUTER, NULL);
         if (run->suite.exit != 0)
                 run->stopping = 1;
         ask_cells(run);
@@ -496,10 +529,13 @@ static void zygote_ended(struct run *run, int status)
 /* What was not asked for is forged, and stays in FDS. */
 static void new_cell(struct run *run, int fds[KEEPER_FDS])
 {
+        struct error err = {0};
         int index = pool_add(&run->pool, fds[0], fds[1]);
 
         if (index < 0)
                 return;
+        if (services_open(&run->services, index, &err) < 0)
+                fail(run, &err);
         if (fds[1] >= 0 && watch(run, fds[1], FROM_CELL, (uint32_t)index) < 0)
                 pool_discard(&run->pool, index);
         fds[0] = fds[1] = -1;
@@ -521,6 +557,10 @@ static void from_keeper(struct run *run)
                         fail(run, &m.err);
                 else if (m.op == KEEPER_CELL)
                         new_cell(run, fds);
+                else if (m.op == KEEPER_SERVICE)
+                        services_receive(&run->services, m.status, TAKE_FD(fds[0]));
+                else if (m.op == KEEPER_READY && services_open(&run->services, SERVICES_OUTER, &err) < 0)
+                        fail(run, &err);
                 for (size_t i = 0; i < KEEPER_FDS; i++)
                         if (fds[i] >= 0)
                                 (void)close(fds[i]);
@@ -770,7 +810,7 @@ static int prepare(struct run *run, struct error *err)
                 for (unsigned i = 0; i < run->n_workers; i++)
                         run->leaves[i] = -1;
         }
-        if (pool_init(&run->pool, &run->zygote.keeper, run->plan->workers, err) < 0)
+        if (pool_init(&run->pool, &run->zygote.keeper, &run->services, run->plan->workers, err) < 0)
                 return -ENOMEM;
         sigemptyset(&set);
         sigaddset(&set, SIGINT);
@@ -799,6 +839,8 @@ int run_tests(const struct plan *plan, int out_fd)
         int r = prepare(&run, &err), code;
 
         if (r == 0)
+                r = services_start(&run.services, &plan->cell.listen, &err);
+        if (r == 0)
                 r = zygote_start(&run.zygote, plan, &err);
         if (r == 0 && (watch(&run, run.zygote.control, FROM_CONTROL, 0) < 0 ||
                        (plan->isolated && watch(&run, run.zygote.keeper.socket, FROM_KEEPER, 0) < 0)))
@@ -811,6 +853,9 @@ int run_tests(const struct plan *plan, int out_fd)
         if (!plan->isolated)
                 end_orphans();
         stream_start(&run.stream, plan, &run.suite);
+        if (plan->isolated)
+                (void)report_services(&run, SERVICES_OUTER, NULL);
+        services_stop(&run.services);
         code = exit_code(&run);
         stream_finish(&run.stream, code, now() - run.begin, run.interrupted || run.exit_requested >= 0,
                       plan->isolated ? &run.pool : NULL);

@@ -6,12 +6,13 @@
 
 #include "runtime/base/json.h"
 #include "runtime/engine/event.h"
+#include "spec/names.h"
 
 #ifndef TACH_VERSION
 #define TACH_VERSION "0.1.0"
 #endif
 
-static void send(struct stream *s, struct event *ev)
+static void emit(struct stream *s, struct event *ev)
 {
         int r = event_send(ev, s->fd);
 
@@ -28,7 +29,7 @@ void stream_error(struct stream *s, const char *phase, const char *what, const c
         event_text(&ev, "phase", phase);
         event_text(&ev, "what", what);
         event_text(&ev, "hint", hint != NULL && hint[0] != '\0' ? hint : NULL);
-        send(s, &ev);
+        emit(s, &ev);
 }
 
 void stream_fail(struct stream *s, const struct error *err)
@@ -54,15 +55,17 @@ static void not_enforced(struct event *ev, const char *what, const char *why)
 
 static void send_isolation(const struct plan *p, struct event *ev)
 {
-        static const char *const enforced[] = {"user",    "mount",        "pid",         "network",
-                                               "ipc",     "uts",          "cgroup",      "seccomp",
-                                               "rlimits", "capabilities", "no_new_privs"};
+        static const char *const enforced[] = {"user",         "mount",       "pid",     "ipc",
+                                               "uts",          "cgroup",      "seccomp", "rlimits",
+                                               "capabilities", "no_new_privs"};
 
         event_open(ev, "isolation", '{');
         event_text(ev, "mode", p->isolated ? "cell" : "none");
         event_open(ev, "enforced", '[');
         for (size_t i = 0; p->isolated && i < sizeof enforced / sizeof *enforced; i++)
                 event_text(ev, NULL, enforced[i]);
+        if (p->isolated && p->cell.network != SPEC_NETWORK_HOST)
+                event_text(ev, NULL, "network");
         if (p->isolated && p->project != NULL)
                 event_text(ev, NULL, "overlay");
         if (p->cgroup.base_fd >= 0)
@@ -70,11 +73,19 @@ static void send_isolation(const struct plan *p, struct event *ev)
         if (!p->isolated)
                 event_text(ev, NULL, "rlimits");
         event_close(ev, ']');
+        event_text(ev, "network", p->isolated ? names_network[p->cell.network] : "host");
+        event_open(ev, "services", '[');
+        for (size_t i = 0; i < p->spec->tach.services.n; i++)
+                event_text(ev, NULL, p->spec->tach.services.v[i]);
+        event_close(ev, ']');
         event_open(ev, "not_enforced", '[');
         if (!p->isolated)
                 not_enforced(ev, "sandbox", "isolation is switched off");
         else if (p->cgroup.base_fd < 0)
                 not_enforced(ev, "cgroup leaf", p->cgroup.why);
+        if (p->isolated && p->cell.network == SPEC_NETWORK_HOST)
+                not_enforced(ev, "network",
+                             "tach.network is \"host\": tests reach what this machine reaches");
         if (p->missing[0] != '\0')
                 not_enforced(ev, "resource limits", p->missing);
         event_close(ev, ']');
@@ -93,7 +104,22 @@ void stream_start(struct stream *s, const struct plan *plan, const struct suite 
         event_text(&ev, "python", suite->python);
         event_text(&ev, "pytest", suite->pytest);
         send_isolation(plan, &ev);
-        send(s, &ev);
+        emit(s, &ev);
+}
+
+void stream_service(struct stream *s, const char *nodeid, const char *name, const struct service_use *use)
+{
+        struct event ev;
+        char why[128];
+
+        if (event_begin(&ev, "service") < 0)
+                return;
+        event_text(&ev, "nodeid", nodeid);
+        event_text(&ev, "service", name);
+        event_int(&ev, "connections", use->connections);
+        event_int(&ev, "failed", use->failed);
+        event_text(&ev, "why", use->failed > 0 ? services_why(use->why, why, sizeof why) : NULL);
+        emit(s, &ev);
 }
 
 void stream_warning(struct stream *s, yajl_val v)
@@ -105,7 +131,7 @@ void stream_warning(struct stream *s, yajl_val v)
                 return;
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
                 event_value(&ev, keys[i], json_field(v, keys[i]));
-        send(s, &ev);
+        emit(s, &ev);
         counts_add(&s->counts, "warnings", 1);
 }
 
@@ -132,7 +158,7 @@ void stream_collected(struct stream *s, const struct suite *suite)
                 s->errors += failed;
         }
         event_close(&ev, ']');
-        send(s, &ev);
+        emit(s, &ev);
         if (suite->deselected > 0)
                 counts_add(&s->counts, "deselected", suite->deselected);
         /* 2: the errors above say it; 5: nothing was collected */
@@ -172,7 +198,7 @@ void stream_finish(struct stream *s, int exit_code, double wall, int interrupted
         event_bool(&ev, "interrupted", interrupted);
         if (pool != NULL)
                 send_cells(&ev, pool);
-        send(s, &ev);
+        emit(s, &ev);
 }
 
 long stream_outcomes(const struct stream *s)

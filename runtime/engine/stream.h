@@ -9,6 +9,7 @@
 #include "runtime/engine/plan.h"
 #include "runtime/engine/pool.h"
 #include "runtime/engine/result.h"
+#include "runtime/engine/services.h"
 #include "runtime/engine/suite.h"
 #include "spec/base/error.h"
 
@@ -23,6 +24,9 @@ struct stream {
 /* Once; later calls do nothing. SUITE gives the versions as far as they are known. */
 void stream_start(struct stream *s, const struct plan *plan, const struct suite *suite);
 void stream_collected(struct stream *s, const struct suite *suite);
+/* What the test NODEID (NULL: the suite itself, while it was collected or as it ended) used of the service
+ * NAME. */
+void stream_service(struct stream *s, const char *nodeid, const char *name, const struct service_use *use);
 /* V: the worker's or zygote's "warning" object. */
 void stream_warning(struct stream *s, yajl_val v);
 /* An error event, and the same as a line on standard error. HINT may be NULL or empty. */

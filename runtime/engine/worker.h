@@ -38,6 +38,7 @@ struct worker {
         struct result result;
         double began, deadline; /* seconds, monotonic; deadline 0: none */
         unsigned kills;         /* since its end was due */
+        int used_service;       /* its cell is not clean, whatever it says */
         int abort_sent, killed, timed_out, abandoned, ended_well;
         char why_killed[128];
 };

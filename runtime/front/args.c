@@ -29,6 +29,10 @@ const char args_help[] =
     "                                what cannot be enforced ends the run, or is reported (default "
     "required)\n"
     "  --reuse cell|never            whether a test may get the cell of another that left it provably clean\n"
+    "  --network private|host|none   a loopback interface of its own for each test (the default), the "
+    "host's\n"
+    "                                network, or not even loopback\n"
+    "  --service ADDRESS             let a socket of the host in: 127.0.0.1:PORT, [::1]:PORT, unix:/PATH\n"
     "  --python PATH                 the interpreter (default: TACH_PYTHON, the active virtual environment,\n"
     "                                .venv of the project, /usr/bin/python3)\n"
     "  --rootdir PATH, -c FILE, -o NAME=VALUE, -p PLUGIN, -W FILTER, --import-mode MODE, --lf, --ff,\n"
@@ -45,7 +49,8 @@ const char args_help[] =
     "\n"
     "Settings may also stand in pyproject.toml ([tool.tach]: workers, timeout, max-fail, isolation, "
     "enforce,\n"
-    "reuse, python, format, junit-xml, color, durations, pytest-args) and in the environment (TACH_WORKERS, "
+    "reuse, network, services, python, format, junit-xml, color, durations, pytest-args) and in the "
+    "environment (TACH_WORKERS, "
     "...); a "
     "flag\n"
     "beats a variable, a variable beats the file. Exit codes are pytest's: 0 passed, 1 failed, 2 "
@@ -59,6 +64,8 @@ enum {
         OPT_NO_ISOLATION,
         OPT_ENFORCE,
         OPT_REUSE,
+        OPT_NETWORK,
+        OPT_SERVICE,
         OPT_PYTHON,
         OPT_FORMAT,
         OPT_JUNIT_XML,
@@ -77,6 +84,8 @@ static const struct option options[] = {
     {"no-isolation", no_argument, NULL, OPT_NO_ISOLATION},
     {"enforce", required_argument, NULL, OPT_ENFORCE},
     {"reuse", required_argument, NULL, OPT_REUSE},
+    {"network", required_argument, NULL, OPT_NETWORK},
+    {"service", required_argument, NULL, OPT_SERVICE},
     {"python", required_argument, NULL, OPT_PYTHON},
     {"format", required_argument, NULL, OPT_FORMAT},
     {"junit-xml", required_argument, NULL, OPT_JUNIT_XML},
@@ -173,6 +182,10 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
                 return give(s, SETTING_ISOLATION, "none", "--no-isolation", err);
         case OPT_REUSE:
                 return give(s, SETTING_REUSE, optarg, "--reuse", err);
+        case OPT_NETWORK:
+                return give(s, SETTING_NETWORK, optarg, "--network", err);
+        case OPT_SERVICE:
+                return settings_add_service(s, optarg, "--service", err);
         case OPT_ENFORCE:
                 return give(s, SETTING_ENFORCE, optarg, "--enforce", err);
         case OPT_PYTHON:

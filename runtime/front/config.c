@@ -22,12 +22,13 @@ struct reading {
 
 static int unknown(const struct reading *rd, const struct toml_value *v)
 {
-        const char *known[SETTING_COUNT + 2], *meant;
+        const char *known[SETTING_COUNT + 3], *meant;
 
         for (size_t i = 0; i < SETTING_COUNT; i++)
                 known[i] = settings_name((enum setting)i);
         known[SETTING_COUNT] = "pytest-args";
-        known[SETTING_COUNT + 1] = NULL;
+        known[SETTING_COUNT + 1] = "services";
+        known[SETTING_COUNT + 2] = NULL;
         meant = names_nearest(known, v->key);
         (void)error_set(rd->err, "settings", 0, "%s:%u: tool.tach.%.60s: unknown key", rd->path, v->line,
                         v->key);
@@ -36,25 +37,33 @@ static int unknown(const struct reading *rd, const struct toml_value *v)
         return -EINVAL;
 }
 
+static int add_to_list(const struct reading *rd, const char *key, const char *text, const char *origin)
+{
+        if (strcmp(key, "services") == 0)
+                return settings_add_service(rd->s, text, origin, rd->err);
+        return spec_strv_add(&rd->s->file_args, text) < 0
+                   ? error_set(rd->err, "settings", ENOMEM, "%s", rd->path)
+                   : 0;
+}
+
 static int take(void *ctx, const struct toml_value *v)
 {
         const struct reading *rd = ctx;
         char origin[PATH_MAX + 128];
 
-        if (strcmp(v->key, "pytest-args") == 0) {
-                if (v->type != TOML_ARRAY)
-                        return error_set(rd->err, "settings", 0,
-                                         "%s:%u: tool.tach.pytest-args: expected an array of strings",
-                                         rd->path, v->line);
-                for (size_t i = 0; i < v->array->n; i++)
-                        if (spec_strv_add(&rd->s->file_args, v->array->v[i]) < 0)
-                                return error_set(rd->err, "settings", ENOMEM, "%s", rd->path);
-                return 0;
+        (void)snprintf(origin, sizeof origin, "%s:%u: tool.tach.%.60s", rd->path, v->line, v->key);
+        if (strcmp(v->key, "pytest-args") == 0 || strcmp(v->key, "services") == 0) {
+                int r = v->type == TOML_ARRAY ? 0
+                                              : error_set(rd->err, "settings", 0,
+                                                          "%.600s: expected an array of strings", origin);
+
+                for (size_t i = 0; r == 0 && i < v->array->n; i++)
+                        r = add_to_list(rd, v->key, v->array->v[i], origin);
+                return r;
         }
         for (size_t i = 0; i < SETTING_COUNT; i++) {
                 if (strcmp(settings_name((enum setting)i), v->key) != 0)
                         continue;
-                (void)snprintf(origin, sizeof origin, "%s:%u: tool.tach.%s", rd->path, v->line, v->key);
                 if (v->type != TOML_STRING && v->type != TOML_NUMBER)
                         return error_set(rd->err, "settings", 0, "%.600s: expected a string or a number",
                                          origin);

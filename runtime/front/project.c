@@ -245,6 +245,8 @@ int project_spec(const struct args *args, const struct settings *settings, const
                 r = spec_strv_add(&spec.tach.pytest_args, settings->pytest_args.v[i]);
         for (size_t i = 0; r == 0 && i < args->paths.n; i++)
                 r = spec_strv_add(&spec.tach.tests, args->paths.v[i]);
+        for (size_t i = 0; r == 0 && i < settings->services.n; i++)
+                r = spec_strv_add(&spec.tach.services, settings->services.v[i]);
         for (size_t i = 0; r == 0 && environ[i] != NULL; i++)
                 if (strncmp(environ[i], "TACH_CONTROL_FD=", 16) != 0 &&
                     strchr(environ[i], '=') > environ[i] &&
@@ -266,6 +268,7 @@ int project_spec(const struct args *args, const struct settings *settings, const
         spec.tach.isolation = choices->isolation;
         spec.tach.enforce = choices->enforce;
         spec.tach.reuse = choices->reuse;
+        spec.tach.network = choices->network;
         *ret_spec = spec;
         spec = (struct spec){0};
         return 0;

@@ -61,6 +61,19 @@ static bool is_quiet_outcome(const char *outcome)
         return outcome != NULL && strcmp(outcome, "passed") == 0;
 }
 
+static bool keep_service(struct report *r, yajl_val v)
+{
+        const char *name = json_text(v, "service");
+
+        if (name == NULL || json_text(v, "why") == NULL || r->n_unreachable == SERVICES_MAX)
+                return false;
+        for (size_t i = 0; i < r->n_unreachable; i++)
+                if (strcmp(json_text(r->unreachable[i], "service"), name) == 0)
+                        return false;
+        r->unreachable[r->n_unreachable++] = v;
+        return true;
+}
+
 /* Takes V if it is needed at the end: returns whether it did. */
 static bool store(struct report *r, const char *event, yajl_val v)
 {
@@ -73,6 +86,8 @@ static bool store(struct report *r, const char *event, yajl_val v)
         if (strcmp(event, "warning") == 0)
                 return r->n_warnings < 10000 &&
                        keep(&r->warnings, &r->n_warnings, &r->warnings_capacity, v) == 0;
+        if (strcmp(event, "service") == 0)
+                return keep_service(r, v);
         if (strcmp(event, "start") == 0)
                 slot = &r->start;
         else if (strcmp(event, "collected") == 0)
@@ -165,6 +180,8 @@ void report_finish(struct report *r)
                 yajl_tree_free(r->kept[i]);
         for (size_t i = 0; i < r->n_warnings; i++)
                 yajl_tree_free(r->warnings[i]);
+        for (size_t i = 0; i < r->n_unreachable; i++)
+                yajl_tree_free(r->unreachable[i]);
         for (size_t i = 0; i < 3; i++)
                 if (single[i] != NULL)
                         yajl_tree_free(single[i]);

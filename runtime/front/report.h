@@ -11,6 +11,7 @@
 
 #include "runtime/front/settings.h"
 #include "spec/base/error.h"
+#include "spec/service.h"
 
 struct report {
         const struct choices *choices;
@@ -29,6 +30,8 @@ struct report {
         size_t n_kept, capacity;
         yajl_val *warnings;
         size_t n_warnings, warnings_capacity;
+        yajl_val unreachable[SERVICES_MAX]; /* service events, the first that failed of each service */
+        size_t n_unreachable;
         yajl_val start, collected, finish; /* NULL until they came */
 };
 

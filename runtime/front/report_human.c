@@ -488,6 +488,18 @@ static void print_cells(struct report *r)
         (void)fputc('\n', r->out);
 }
 
+/* A test sees no more of it than a connection that is reset. */
+static void print_unreachable(struct report *r)
+{
+        for (size_t i = 0; i < r->n_unreachable; i++) {
+                const char *nodeid = json_text(r->unreachable[i], "nodeid");
+
+                paint(r, YELLOW, "service %s: %s", json_text(r->unreachable[i], "service"),
+                      json_text(r->unreachable[i], "why"));
+                (void)fprintf(r->out, ", first for %s\n", nodeid != NULL ? nodeid : "the suite itself");
+        }
+}
+
 void human_end(struct report *r)
 {
         clear_bar(r);
@@ -501,6 +513,7 @@ void human_end(struct report *r)
         print_warnings(r);
         if (r->choices->durations > 0)
                 print_durations(r);
+        print_unreachable(r);
         print_short_summary(r);
         if (YAJL_IS_TRUE(json_field(r->finish, "interrupted")))
                 banner(r, '!', RED, "interrupted: the tests that had not ended are not reported");

@@ -8,9 +8,10 @@
 #include <string.h>
 
 #include "spec/names.h"
+#include "spec/service.h"
 
 static const char *const names[] = {"workers", "timeout",   "max-fail", "isolation", "enforce", "python",
-                                    "format",  "junit-xml", "color",    "durations", "reuse"};
+                                    "format",  "junit-xml", "color",    "durations", "reuse",   "network"};
 
 const char *settings_name(enum setting which)
 {
@@ -37,6 +38,21 @@ int settings_give(struct settings *s, enum setting which, const char *text, cons
         s->v[which].origin = from;
         s->v[which].rank = rank;
         return 0;
+}
+
+int settings_add_service(struct settings *s, const char *text, const char *origin, struct error *err)
+{
+        struct service service;
+        const char *wrong = service_parse(text, &service);
+
+        for (size_t i = 0; wrong == NULL && i < s->services.n; i++)
+                if (strcmp(s->services.v[i], text) == 0)
+                        return 0;
+        if (wrong == NULL && s->services.n == SERVICES_MAX)
+                wrong = "too many services";
+        if (wrong != NULL)
+                return error_set(err, "settings", 0, "%.600s: %s: found \"%.120s\"", origin, wrong, text);
+        return spec_strv_add(&s->services, text) < 0 ? error_set(err, "settings", ENOMEM, "%s", origin) : 0;
 }
 
 int settings_from_environment(struct settings *s, char *const *environ, struct error *err)
@@ -131,6 +147,11 @@ int settings_choose(const struct settings *s, struct choices *ret, struct error 
         if (i < 0)
                 return i;
         c.reuse = (enum spec_reuse)i;
+        i = choose_word(s, SETTING_NETWORK, names_network, "\"private\", \"host\" or \"none\"",
+                        SPEC_NETWORK_PRIVATE, err);
+        if (i < 0)
+                return i;
+        c.network = (enum spec_network)i;
         i = choose_word(s, SETTING_FORMAT, formats, "\"human\" or \"json\"", FORMAT_HUMAN, err);
         if (i < 0)
                 return i;
@@ -155,7 +176,10 @@ void settings_finish(struct settings *s)
                 free(s->pytest_args.v[i]);
         for (size_t i = 0; i < s->file_args.n; i++)
                 free(s->file_args.v[i]);
+        for (size_t i = 0; i < s->services.n; i++)
+                free(s->services.v[i]);
         free(s->pytest_args.v);
         free(s->file_args.v);
+        free(s->services.v);
         *s = (struct settings){0};
 }

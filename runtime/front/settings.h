@@ -22,6 +22,7 @@ enum setting {
         SETTING_COLOR,
         SETTING_DURATIONS,
         SETTING_REUSE,
+        SETTING_NETWORK,
         SETTING_COUNT
 };
 
@@ -36,6 +37,7 @@ struct settings {
         } v[SETTING_COUNT];
         struct spec_strv file_args;   /* pytest's options in the file */
         struct spec_strv pytest_args; /* and on the command line, which come after */
+        struct spec_strv services;    /* of the command line and of the file, each once */
 };
 
 enum format { FORMAT_HUMAN, FORMAT_JSON };
@@ -48,6 +50,7 @@ struct choices {
         enum spec_isolation isolation;
         enum spec_enforce enforce;
         enum spec_reuse reuse;
+        enum spec_network network;
         enum format format;
         enum color color;
         const char *python, *junit_xml; /* NULL: not given */
@@ -59,6 +62,10 @@ const char *settings_name(enum setting which);
 /* Gives WHICH the value TEXT unless a higher rank has. */
 int settings_give(struct settings *s, enum setting which, const char *text, const char *origin,
                   enum rank rank, struct error *err);
+
+/* Adds a service of the host, unless it was given before. Errors: phase "settings", what = "ORIGIN: reason".
+ */
+int settings_add_service(struct settings *s, const char *text, const char *origin, struct error *err);
 
 /* Takes the TACH_* variables of ENVIRON. */
 int settings_from_environment(struct settings *s, char *const *environ, struct error *err);

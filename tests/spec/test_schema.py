@@ -165,6 +165,9 @@ def neighbours(value):
     yield from (2**32 - 1, 2**32, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 1e300)
     yield from ("", "x", "/", "/x/", "/a/../b", "/a/..", "..", "A=b", "=b", "1.9", "2.0", "a" * 64, "a" * 65)
     yield from ("/" + "a" * 4094, "/" + "a" * 4095, "none", "SCMP_ACT_LOG", "SCMP_CMP_LT", "CAP_KILL", "pid")
+    yield from ("127.0.0.1:1", "127.0.0.1:0", "127.0.0.1:080", "127.0.0.1:65536", "127.0.0.1", "127.0.0.01:80", "10.0.0.1:80")
+    yield from ("localhost:80", "[::1]:80", "::1:80", "[::2]:80", "unix:/x", "unix:x", "unix:/x/", "unix:/x/../y", "unix:/./x")
+    yield from ("unix:/" + "a" * 106, "unix:/" + "a" * 107, "unix:/..x/.y", "unix:", "127.0.0.256:80", "127.1:80")
     yield from ([], [[]], [""], ["/"], ["a=b"], {}, {"x": 1}, {"x": "1"}, {"type": "uts"}, {"": ""})
     if isinstance(value, str):
         yield from (value + "x", value[1:], value.lower(), value.upper(), "a\0b")
@@ -176,6 +179,9 @@ def neighbours(value):
         if value:
             yield {key.upper(): v for key, v in value.items()}
     if isinstance(value, list):
+        yield value + value[:1]
+        yield [f"127.0.0.1:{port}" for port in range(1, 33)]
+        yield [f"127.0.0.1:{port}" for port in range(1, 34)]
         for other in (value[1:], [*value, None], [*value, ""], [*value, "x"], [*value, {}]):
             yield other
 
