@@ -1,7 +1,6 @@
 /* How it works: cell_setup() is the table of contents of what a cell is. The lower layers of the project's
  * overlay are what the outer sandbox kept under /dev/.tach: the project itself and what the zygote wrote to
- * it; a cell opens them, hides /dev/.tach under a tmpfs of its own, and names them to the overlay by fd, so
- * that no character of a path can upset the option string. */
+ * it; a cell opens them and hides /dev/.tach under a tmpfs of its own. */
 #include "sandbox/cell.h"
 
 #include <errno.h>
@@ -21,6 +20,7 @@
 #include "sandbox/mnt.h"
 #include "sandbox/mounts.h"
 #include "sandbox/net.h"
+#include "sandbox/project.h"
 #include "sandbox/sys.h"
 #include "sandbox/user.h"
 #include "spec/base/cleanup.h"
@@ -96,91 +96,42 @@ static int hide(int root_fd, const struct cell_plan *plan, int keep, struct erro
         return 0;
 }
 
-/* An overlay on TARGET_FD with what /dev/.tach keeps below it, or only LOWER_FD where UPPER_FD < 0. */
-static int overlay(const char *project, int upper_fd, int lower_fd, const char *scratch, struct error *err)
+/* LAYERS_FD: the outer sandbox's, under this cell's own tmpfs, which is covered in the end. */
+static int cell_project(const struct cell_plan *plan, int layers_fd, int *ret_upper, struct error *err)
 {
-        char options[256], layer[32] = "", at[48];
-        int target = open(project, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        int r = 0;
+        const struct project_layers layers = {.project = plan->project,
+                                              .parts = plan->parts,
+                                              .layers_fd = layers_fd,
+                                              .outer = 1,
+                                              .scratch = LAYERS,
+                                              .tmpfs_options = plan->tmpfs_options};
+        int r = project_mount(&layers, err);
 
-        if (target < 0)
-                return error_set(err, "mount", errno, "open project %s", project);
-        if (upper_fd >= 0)
-                (void)snprintf(layer, sizeof layer, "/proc/self/fd/%d:", upper_fd);
-        (void)snprintf(
-            options, sizeof options,
-            "lowerdir=%s/proc/self/fd/%d,upperdir=%s/up,workdir=%s/work,userxattr,volatile,xino=on", layer,
-            lower_fd, scratch, scratch);
-        (void)snprintf(at, sizeof at, "/proc/self/fd/%d", target);
-        if (mount("overlay", at, "overlay", MS_NOSUID | MS_NODEV, options) < 0) {
-                char sub[512];
-                int why = errno;
-
-                r = error_set(err, "mount", why, "overlay on %s", project);
-                if (why == EINVAL && mnt_find_submount(project, sub, sizeof sub, NULL) == 1)
-                        error_hint(err, "lowerdir has a mount below it (%s): unmount it", sub);
-                else if (why == EINVAL)
-                        error_hint(
-                            err,
-                            "the project may lie on nested overlays, or the kernel may be older than 5.11");
+        if (r == 0 && ret_upper != NULL) {
+                *ret_upper = open(LAYERS "/0/up", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (*ret_upper < 0)
+                        r = error_set(err, "mount", errno, "open the upper layer");
         }
-        (void)close(target);
-        return r;
-}
-
-static int scratch_dirs(const char *base, struct error *err)
-{
-        static const char *const names[] = {"up", "work"};
-        char path[64];
-
-        for (size_t i = 0; i < 2; i++) {
-                (void)snprintf(path, sizeof path, "%s/%s", base, names[i]);
-                if (mkdir(path, 0755) < 0)
-                        return error_set(err, "mount", errno, "mkdir %s", path);
-        }
-        return 0;
-}
-
-/* The upper directory becomes the project's root to everyone who looks: it must look like the original. */
-static int copy_root_attributes(int from_fd, const char *upper, struct error *err)
-{
-        struct stat st;
-
-        if (fstat(from_fd, &st) < 0 || chmod(upper, st.st_mode & 07777) < 0)
-                return error_set(err, "mount", errno, "copy the project folder's mode");
-        return 0;
+        if (r < 0)
+                return r;
+        CLEANUP_CLOSE int cover = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return mnt_tmpfs(cover, "size=4k,nr_inodes=2,mode=000", MOUNT_ATTR_RDONLY, err);
 }
 
 /* With RET_UPPER, *RET_UPPER is the folder where the overlay keeps what a test writes to the project. */
 static int cell_filesystem(const struct cell_plan *plan, int *ret_upper, struct error *err)
 {
         CLEANUP_CLOSE int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        CLEANUP_CLOSE int upper = open(LAYERS "/outer/up", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        CLEANUP_CLOSE int lower = open(LAYERS "/project", O_PATH | O_DIRECTORY | O_CLOEXEC);
         CLEANUP_CLOSE int layers = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
         int r;
 
-        if (root < 0 || layers < 0 || (plan->project != NULL && (upper < 0 || lower < 0)))
+        if (root < 0 || layers < 0)
                 return error_set(err, "mount", errno, "open the project's layers");
         r = hide(root, plan, 1, err);
         if (r == 0)
                 r = mnt_tmpfs(layers, plan->tmpfs_options, 0, err);
-        if (r == 0 && plan->project != NULL) {
-                r = scratch_dirs(LAYERS, err);
-                if (r == 0)
-                        r = copy_root_attributes(lower, LAYERS "/up", err);
-                if (r == 0)
-                        r = overlay(plan->project, upper, lower, LAYERS, err);
-                if (r == 0 && ret_upper != NULL) {
-                        *ret_upper = open(LAYERS "/up", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                        if (*ret_upper < 0)
-                                r = error_set(err, "mount", errno, "open the upper layer");
-                }
-                if (r == 0) {
-                        CLEANUP_CLOSE int cover = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
-                        r = mnt_tmpfs(cover, "size=4k,nr_inodes=2,mode=000", MOUNT_ATTR_RDONLY, err);
-                }
-        }
+        if (r == 0 && plan->project != NULL)
+                r = cell_project(plan, layers, ret_upper, err);
         if (r == 0 && mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
                             "newinstance,ptmxmode=0666,mode=0620") < 0)
                 r = error_set(err, "mount", errno, "devpts");
@@ -371,7 +322,7 @@ static int outer_proc(struct error *err)
         return mnt_tmpfs(cover, "size=4k,nr_inodes=2,mode=000", MOUNT_ATTR_RDONLY, err);
 }
 
-/* After the pivot: /dev/.tach/project is the project as it is, /dev/.tach/outer/{up,work} what the zygote
+/* After the pivot: /dev/.tach/project is the project as it is, /dev/.tach/outer/N/up what the zygote
  * writes. */
 static int outer_project(const struct cell_plan *plan, int project_tree, int solo, struct error *err)
 {
@@ -382,8 +333,6 @@ static int outer_project(const struct cell_plan *plan, int project_tree, int sol
                 r = mnt_tmpfs(layers, plan->tmpfs_options, 0, err);
         if (r == 0 && (mkdir(LAYERS "/project", 0700) < 0 || mkdir(LAYERS "/outer", 0700) < 0))
                 r = error_set(err, "mount", errno, "make the layers");
-        if (r == 0)
-                r = scratch_dirs(LAYERS "/outer", err);
         if (r == 0 && !solo)
                 r = outer_proc(err);
         if (r < 0 || plan->project == NULL)
@@ -392,9 +341,13 @@ static int outer_project(const struct cell_plan *plan, int project_tree, int sol
         r = mnt_attach(project_tree, at, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, err);
         if (r < 0)
                 return r;
-        CLEANUP_CLOSE int lower = open(LAYERS "/project", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        r = copy_root_attributes(lower, LAYERS "/outer/up", err);
-        return r == 0 ? overlay(plan->project, -1, lower, LAYERS "/outer", err) : r;
+        CLEANUP_CLOSE int own = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        const struct project_layers parts = {.project = plan->project,
+                                             .parts = plan->parts,
+                                             .layers_fd = own,
+                                             .scratch = LAYERS "/outer",
+                                             .tmpfs_options = plan->tmpfs_options};
+        return project_mount(&parts, err);
 }
 
 /* What a test would see of the outer sandbox is covered, as in a cell. */
@@ -414,20 +367,10 @@ static int solo_seal(const struct cell_plan *plan, struct error *err)
 static int enter_tree(const struct cell_plan *plan, int solo, struct error *err)
 {
         struct mount_attr rdonly = {.attr_set = MOUNT_ATTR_RDONLY};
-        char sub[512];
         int r;
 
         if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
                 return error_set(err, "mount", errno, "make / private");
-        if (plan->project != NULL) {
-                r = mnt_find_submount(plan->project, sub, sizeof sub, err);
-                if (r > 0) {
-                        r = error_set(err, "mount", EINVAL, "overlay on %s", plan->project);
-                        error_hint(err, "it has a mount below it (%s): unmount it", sub);
-                }
-                if (r < 0)
-                        return r;
-        }
         CLEANUP_CLOSE int tree = mnt_clone(AT_FDCWD, "/", err);
         if (tree < 0)
                 return tree;

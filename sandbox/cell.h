@@ -11,13 +11,15 @@
 #include <sys/types.h>
 
 #include "sandbox/listen.h"
+#include "sandbox/project.h"
 #include "spec/base/error.h"
 #include "spec/spec.h"
 
 /* What every cell of a run is made from. Immutable; strings are the maker's. All paths absolute, real. */
 struct cell_plan {
-        const char *project;        /* seen copy-on-write; NULL: no overlay */
-        const char *const *visible; /* paths to keep where /tmp, /run... are hidden */
+        const char *project;               /* seen copy-on-write; NULL: no overlay */
+        const struct project_parts *parts; /* of the project (project_scan) */
+        const char *const *visible;        /* paths to keep where /tmp, /run... are hidden */
         size_t n_visible;
         const char *hostname;
         uid_t uid; /* mapped one to one */

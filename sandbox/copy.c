@@ -19,6 +19,7 @@ struct copying {
         dev_t device;
         size_t left; /* bytes */
         int depth;
+        const char *what, *hint; /* of an error: what is too much, and the way out */
         struct error *err;
 };
 
@@ -27,11 +28,10 @@ static int copy_folder(struct copying *c, int from, int to);
 static int copy_bytes(struct copying *c, int from, int to, off_t size, const char *name)
 {
         if ((size_t)size > c->left) {
-                int r = error_set(c->err, "cell", EFBIG,
-                                  "copy %s: the suite left more than %u MiB in /tmp while it was imported",
-                                  name, COPY_MAX_BYTES >> 20);
+                int r = error_set(c->err, "cell", EFBIG, "copy %s: more than %u MiB %s", name,
+                                  COPY_MAX_BYTES >> 20, c->what);
 
-                error_hint(c->err, "make large files in a fixture, or keep them in the project");
+                error_hint(c->err, "%s", c->hint);
                 return r;
         }
         c->left -= (size_t)size;
@@ -133,7 +133,10 @@ static int copy_folder(struct copying *c, int from, int to)
 
 int copy_tree(int from_fd, int to_fd, struct error *err)
 {
-        struct copying c = {.left = COPY_MAX_BYTES, .err = err};
+        struct copying c = {.left = COPY_MAX_BYTES,
+                            .what = "left in /tmp by the suite while it was imported",
+                            .hint = "make large files in a fixture, or keep them in the project",
+                            .err = err};
         struct stat st;
 
         CLEANUP_CLOSE int from = openat(from_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -142,4 +145,55 @@ int copy_tree(int from_fd, int to_fd, struct error *err)
                 return error_set(err, "cell", errno, "open a private folder");
         c.device = st.st_dev;
         return copy_folder(&c, from, to);
+}
+
+static int copy_entry_only(struct copying *c, int from, int to, const char *name)
+{
+        struct stat st;
+
+        if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? 0 : error_set(c->err, "cell", errno, "stat %s", name);
+        if (S_ISDIR(st.st_mode))
+                return mkdirat(to, name, 0700) < 0 || fchmodat(to, name, st.st_mode & 07777, 0) < 0
+                           ? error_set(c->err, "cell", errno, "make %s", name)
+                           : 0;
+        if (S_ISLNK(st.st_mode))
+                return copy_link(c, from, to, name);
+        if (!S_ISREG(st.st_mode))
+                return 0;
+        if (st.st_dev == c->device)
+                return copy_regular(c, from, to, name, &st);
+        CLEANUP_CLOSE int fd = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        return fd < 0 ? error_set(c->err, "cell", errno, "make %s", name) : 0;
+}
+
+int copy_folder_only(int from_fd, int to_fd, struct error *err)
+{
+        struct copying c = {.left = COPY_MAX_BYTES,
+                            .what = "in one folder of the project that has a mount below it",
+                            .hint = "unmount it, or move the large files to a folder of their own",
+                            .err = err};
+        int list = openat(from_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+        DIR *dir = list >= 0 ? fdopendir(list) : NULL;
+        struct timespec times[2];
+        struct dirent *e;
+        struct stat st;
+
+        if (dir == NULL || fstat(from_fd, &st) < 0) {
+                r = error_set(err, "cell", errno, "read a folder of the project");
+                if (dir != NULL)
+                        (void)closedir(dir);
+                else if (list >= 0)
+                        (void)close(list);
+                return r;
+        }
+        c.device = st.st_dev;
+        while (r == 0 && (e = readdir(dir)) != NULL)
+                if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+                        r = copy_entry_only(&c, from_fd, to_fd, e->d_name);
+        (void)closedir(dir);
+        times[0] = st.st_atim;
+        times[1] = st.st_mtim;
+        return r == 0 && futimens(to_fd, times) < 0 ? error_set(err, "cell", errno, "set a folder's times")
+                                                    : r;
 }

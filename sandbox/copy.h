@@ -16,4 +16,8 @@
  * COPY_MAX_BYTES it is an error. */
 int copy_tree(int from_fd, int to_fd, struct error *err);
 
+/* Copies what is in the folder FROM_FD, not what is below that: a folder in it becomes an empty one, a file
+ * that is a mount an empty file. TO_FD gets the folder's times. */
+int copy_folder_only(int from_fd, int to_fd, struct error *err);
+
 #endif

@@ -162,25 +162,34 @@ int mnt_mask(const char *const *masked, size_t n_masked, const char *const *read
         return r;
 }
 
-int mnt_find_submount(const char *path, char *buf, size_t size, struct error *err)
+int mnt_find_submounts(const char *path, char ***ret, size_t *ret_n, struct error *err)
 {
         struct libmnt_table *table = mnt_new_table();
         struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
         struct libmnt_fs *fs = NULL;
-        size_t len = strlen(path);
-        int found = 0;
+        size_t len = strlen(path), n = 0;
+        char **found = NULL;
+        int r = 0;
 
         if (table == NULL || iter == NULL || mnt_table_parse_mtab(table, "/proc/self/mountinfo") < 0)
-                found = error_set(err, "mount", EIO, "read /proc/self/mountinfo");
-        while (found == 0 && mnt_table_next_fs(table, iter, &fs) == 0) {
+                r = error_set(err, "mount", EIO, "read /proc/self/mountinfo");
+        while (r == 0 && mnt_table_next_fs(table, iter, &fs) == 0) {
                 const char *target = mnt_fs_get_target(fs);
+                char **more;
 
-                if (target != NULL && strncmp(target, path, len) == 0 && target[len] == '/') {
-                        (void)snprintf(buf, size, "%s", target);
-                        found = 1;
+                if (target == NULL || strncmp(target, path, len) != 0 || target[len] != '/')
+                        continue;
+                more = reallocarray(found, n + 1, sizeof *found);
+                if (more != NULL) {
+                        found = more;
+                        found[n] = strdup(target);
                 }
+                if (more == NULL || found[n++] == NULL)
+                        r = error_set(err, "mount", ENOMEM, "read /proc/self/mountinfo");
         }
         mnt_free_iter(iter);
         mnt_unref_table(table);
-        return found;
+        *ret = found;
+        *ret_n = n;
+        return r;
 }

@@ -30,8 +30,8 @@ int mnt_proc(const char *const *masked, size_t n_masked, const char *const *read
 int mnt_mask(const char *const *masked, size_t n_masked, const char *const *readonly, size_t n_readonly,
              struct error *err);
 
-/* The first mount below PATH in the caller's namespace (libmount reads mountinfo): 1 and its target in
- * BUF, 0 none, or -errno. An overlay in a user namespace refuses a lower tree with such a mount. */
-int mnt_find_submount(const char *path, char *buf, size_t size, struct error *err);
+/* The targets of the mounts below PATH in the caller's namespace (libmount reads mountinfo): *RET_N of them,
+ * the caller's to free, with the list. */
+int mnt_find_submounts(const char *path, char ***ret, size_t *ret_n, struct error *err);
 
 #endif

@@ -61,17 +61,11 @@ static int plan_project(struct plan *p, struct error *err)
                         error_hint(err, "name an existing folder");
                         return r;
                 }
-                if (strcmp(p->project, "/") == 0) {
-                        int r = error_set(err, "plan", EINVAL, "tach.project: / cannot be copy-on-write");
-                        error_hint(err, "name the project's own folder");
-                        return r;
-                }
         }
-        p->cwd = strdup(s->process.cwd != NULL ? s->process.cwd : p->project != NULL ? p->project : "/");
-        if (p->cwd == NULL)
-                return no_memory(err);
-        if (!is_dir(p->cwd))
-                return error_set(err, "plan", ENOTDIR, "process.cwd: %s", p->cwd);
+        const char *cwd = s->process.cwd != NULL ? s->process.cwd : p->project != NULL ? p->project : "/";
+        p->cwd = realpath(cwd, NULL); /* a link to it may lie where the sandbox has a folder of its own */
+        if (p->cwd == NULL || !is_dir(p->cwd))
+                return error_set(err, "plan", p->cwd == NULL ? errno : ENOTDIR, "process.cwd: %s", cwd);
         return 0;
 }
 
@@ -299,8 +293,10 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         p.cell.project = p.project;
         p.cell.hostname = spec->hostname;
         p.cell.tmpfs_options = TMPFS_OPTIONS;
+        if (r == 0 && p.isolated && p.project != NULL)
+                r = project_scan(p.project, &p.parts, err);
         p.cell.most = p.workers * 4 + 8;
-        p.cell.reuse = is_provable(spec);
+        p.cell.reuse = is_provable(spec) && p.parts.n == 1 && p.parts.v[0].path[0] == '\0';
         p.cell.masked =
             spec->linux_.has_masked ? (const char *const *)spec->linux_.masked_paths.v : default_masked;
         p.cell.n_masked = spec->linux_.has_masked ? spec->linux_.masked_paths.n
@@ -311,6 +307,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
                                                       : sizeof default_readonly / sizeof *default_readonly;
         *ret = p;
         ret->cell.listen.services = ret->services;
+        ret->cell.parts = &ret->parts;
         ret->cell.visible = (const char *const *)ret->visible;
         ret->cell.cgroups = ret->cgroup.base_fd >= 0 && spec->tach.has_tests ? ret->cgroup.path : NULL;
         if (r < 0)
@@ -327,6 +324,7 @@ void plan_finish(struct plan *plan)
                 (void)close(plan->zygote_seccomp_fd);
         for (size_t i = 0; i < PLAN_MAX_VISIBLE; i++)
                 free(plan->visible[i]);
+        project_finish(&plan->parts);
         free(plan->env);
         free(plan->cwd);
         free(plan->harness);

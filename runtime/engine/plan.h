@@ -16,9 +16,10 @@
 struct plan {
         const struct spec *spec; /* the caller's; outlives the plan */
         struct cell_plan cell;
-        char *project; /* real path; NULL in a command spec without one */
-        char *python;  /* as given: a venv is found by the path that it was called by */
-        char *harness; /* the folder to run; NULL for a command */
+        struct project_parts parts; /* of the project */
+        char *project;              /* real path; NULL in a command spec without one */
+        char *python;               /* as given: a venv is found by the path that it was called by */
+        char *harness;              /* the folder to run; NULL for a command */
         char *cwd;
         char *visible[PLAN_MAX_VISIBLE];
         char **env; /* NULL-terminated */

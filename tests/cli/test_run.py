@@ -334,7 +334,6 @@ def test_spec_goes_through_a_file(suite, tmp_path):
         ('{"ociVersion": "1.1.0",\n "proces": {}}', '<stdin>:2:2: $.proces: unknown key: did you mean "process"?'),
         ('{"ociVersion": "1.1.0"}', "nothing to run"),
         ('{"ociVersion": "1.1.0", "tach": {"tests": [], "project": "/nonexistent"}}', "/nonexistent"),
-        ('{"ociVersion": "1.1.0", "tach": {"tests": [], "project": "/"}}', "cannot be copy-on-write"),
         ('{"ociVersion": "1.1.0", "process": {"args": ["x"], "terminal": true}}', "process.terminal"),
     ],
 )

@@ -1,0 +1,49 @@
+/*
+ * project: the tree that tests see copy-on-write: one overlay where that is possible.
+ *
+ * An overlay in a user namespace refuses a lower folder with mounts below it. Such a folder becomes a tmpfs
+ * with copies of its files; each folder in it, and each mount, gets an overlay of its own. Of
+ * a project at / only the folders that are not the system's are copy-on-write; the rest is read-only.
+ */
+#ifndef TACH_SANDBOX_PROJECT_H
+#define TACH_SANDBOX_PROJECT_H
+
+#include <stddef.h>
+
+#include "spec/base/error.h"
+
+#define PROJECT_MAX_PARTS 512
+
+struct project_part {
+        enum {
+                PROJECT_OVERLAY, /* a folder without mounts below it */
+                PROJECT_FOLDER,  /* one with mounts below it: its files are copied */
+                PROJECT_FILE,    /* a file that is a mount: bound, read-only */
+        } kind;
+        char *path; /* below the project, "" for the project itself */
+};
+
+/* Parents come before what is in them. */
+struct project_parts {
+        struct project_part *v;
+        size_t n;
+};
+
+/* Finds the parts of PROJECT (a real path) from the mounts that the caller sees. */
+int project_scan(const char *project, struct project_parts *ret, struct error *err);
+void project_finish(struct project_parts *parts);
+
+/* Mounts the parts on PROJECT. LAYERS_FD: the folder that has the original below "project", and below "outer"
+ * what the outer sandbox wrote, where OUTER. SCRATCH: the folder for what is written now. OPTIONS: of a
+ * tmpfs. */
+struct project_layers {
+        const char *project;
+        const struct project_parts *parts;
+        int layers_fd;
+        int outer;
+        const char *scratch;
+        const char *tmpfs_options;
+};
+int project_mount(const struct project_layers *l, struct error *err);
+
+#endif
