@@ -11,7 +11,7 @@
 #include "sandbox/mnt.h"
 #include "spec/base/cleanup.h"
 
-#define BACKLOG 128
+#define BACKLOG 1024
 
 static int refuse(const struct service *s, int errnum, struct error *err)
 {

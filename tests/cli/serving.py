@@ -54,13 +54,14 @@ class Echo:
             self.now += 1
             self.most = max(self.most, self.now)
         got = bytearray()
-        with connection, contextlib.suppress(OSError):
-            while data := connection.recv(65536):
-                got += data
-                connection.sendall(data)
-        with self.lock:
-            self.now -= 1
-            self.got.append(bytes(got))
+        with connection:
+            with contextlib.suppress(OSError):
+                while data := connection.recv(65536):
+                    got += data
+                    connection.sendall(data)
+            with self.lock:  # before the client can see the end
+                self.now -= 1
+                self.got.append(bytes(got))
 
     def stop(self):
         with contextlib.suppress(OSError):
