@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 
 import pytest
-from conftest import NOBODY, TACH_RUN, run_spec
+from box import NOBODY, TACH_RUN, run_spec
 
 WRITE = """
 set -e
