@@ -161,9 +161,8 @@ static int is_same(const struct scratch *s, const struct scratch_entry *e)
         struct stat st;
 
         if (e->parent >= 0 && (fstatat(s->v[e->parent].fd, e->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-                               st.st_dev != e->st.st_dev || st.st_ino != e->st.st_ino))
-                return 0;
-        if (S_ISSOCK(e->st.st_mode) && !same_time(&st.st_ctim, &e->st.st_ctim))
+                               st.st_dev != e->st.st_dev || st.st_ino != e->st.st_ino ||
+                               (S_ISSOCK(st.st_mode) && !same_time(&st.st_ctim, &e->st.st_ctim))))
                 return 0;
         if (e->fd < 0)
                 return 1;

@@ -153,6 +153,12 @@ static int plan_visible(struct plan *p, struct error *err)
 
         if (r == 0)
                 r = add_visible(p, p->harness);
+        /* names are looked up with what this may link to, below /run */
+        if (r == 0 && s->tach.network == SPEC_NETWORK_HOST) {
+                CLEANUP_FREE char *resolv = realpath("/etc/resolv.conf", NULL);
+
+                r = add_visible(p, resolv);
+        }
         if (r == 0 && p->python != NULL)
                 r = add_prefixes(p, p->python);
         if (r == 0 && s->process.args.n > 0 && !s->tach.has_tests)

@@ -92,7 +92,7 @@ static int is_listener(const struct service *s, int fd)
 
 static int ask(const struct services *s, enum proxy_op op, int cell, const int *fds, struct error *err)
 {
-        const struct proxy_request q = {.op = op, .cell = cell};
+        const struct proxy_request q = {.op = (int32_t)op, .cell = cell};
         int r = fds_send(s->socket, &q, sizeof q, fds, fds != NULL ? s->n : 0);
 
         return r < 0 ? error_set(err, "service", r, "the proxy of the services ended") : 0;

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from running import NOBODY, TACH_RUN, skip_without_user_namespaces
+from running import NOBODY, TACH, TACH_RUN, environment, skip_without_user_namespaces
 from serving import Echo, free_port
 
 TALK = """\
@@ -184,8 +184,8 @@ def test_nothing_is_added_without_services(suite):
     for args, expected in ((), 0), (("--service", "127.0.0.1:1"), 1):
         run = suite.start(*args)
         assert json.loads(run.stdout.readline())["event"] == "start"
-        engine = next(pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if parent(pid) == run.pid)
-        found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if parent(pid) == engine and name(pid) == "tach-services"]
+        (engine,) = children(run.pid)
+        found = [pid for pid in children(engine) if name(pid) == "tach-services"]
         assert len(found) == expected
         os.kill(engine, signal.SIGKILL)
         run.communicate(timeout=30)
@@ -193,6 +193,21 @@ def test_nothing_is_added_without_services(suite):
         while any(name(pid) == "tach-services" for pid in found) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert not any(name(pid) == "tach-services" for pid in found)
+
+
+def test_proxy_that_is_killed_ends_the_run(suite, echo):
+    """One error; no test hangs on it."""
+    suite.write(text="import time\ndef test_it(): time.sleep(1)\n")
+    run = suite.start("--service", echo.name)
+    assert json.loads(run.stdout.readline())["event"] == "start"
+    (engine,) = children(run.pid)
+    os.kill(next(pid for pid in children(engine) if name(pid) == "tach-services"), signal.SIGKILL)
+    _, err = run.communicate(timeout=30)
+    assert run.returncode == 3 and "tach-run: service: the proxy of the services ended: EPIPE" in err
+
+
+def children(pid):
+    return [other for other in map(int, filter(str.isdigit, os.listdir("/proc"))) if parent(other) == pid]
 
 
 def parent(pid):
@@ -216,6 +231,27 @@ def test_the_address_is_taken_in_the_cell(suite, echo):
         "    assert e.value.errno == errno.EADDRINUSE\n"
     )
     assert suite.json("--service", echo.name).event("finish")["counts"] == {"passed": 1}
+
+
+def test_as_many_as_there_may_be(suite, echo, who):
+    """Also on ports that only root may take on the host."""
+    names = [f"--service=127.0.0.1:{port}" for port in range(1, 32)]
+    suite.write(
+        text=f"{TALK}import pytest\n@pytest.mark.parametrize('port', range(1, 32))\ndef test_it(port):\n"
+        f"    talk(('127.0.0.1', {echo.port}))\n    socket.create_connection(('127.0.0.1', port)).close()\n"
+    )
+    result = suite.json("-n4", *names, "--service", echo.name, user=who)
+    assert result.event("finish")["counts"] == {"passed": 31}, result.out
+    assert len(uses(result)) == 62
+    assert suite.json(*names, "--service", echo.name, "--service", "127.0.0.1:99").code == 4
+
+
+def test_without_isolation(suite, echo):
+    """Everything is there anyhow."""
+    suite.write(text=f"{TALK}def test_it(): talk(('127.0.0.1', {echo.port}))\n")
+    result = suite.json("--no-isolation", "--service", echo.name)
+    assert result.event("finish")["counts"] == {"passed": 1}
+    assert result.event("start")["isolation"]["network"] == "host" and not uses(result)
 
 
 def test_configuration(suite, echo, unix_echo):
@@ -277,7 +313,7 @@ def test_host_network(suite, echo, unix_echo, who):
             f"{TALK}import os\ndef check():\n    talk(('127.0.0.1', {echo.port}))\n"
             f"    socket.socket(socket.AF_UNIX).connect({abstract!r})\n"
             f"    talk({unix_echo.name[5:]!r})\n"
-            f"    assert os.listdir('/run') == [] and not os.path.exists('/proc/{os.getpid()}/fd')\n"
+            f"    assert os.listdir('/dev/shm') == [] and not os.path.exists('/proc/{os.getpid()}/fd')\n"
         )
         suite.write("conftest.py", text + "check()\n")
         suite.write(text="from conftest import check\ndef test_it(): check()\ndef test_again(): check()\n")
@@ -357,3 +393,20 @@ def test_redis(suite, redis, who):
     suite.write(text=REDIS.format(port=port, path=str(sock)))
     result = suite.json("--service", f"127.0.0.1:{port}", "--service", f"unix:{sock}", user=who)
     assert result.event("finish")["counts"] == {"passed": 4}, result.out
+
+
+def test_host_network_looks_up_names_as_the_host(suite):
+    """/etc/resolv.conf may lead below /run, as systemd-resolved's does."""
+    if os.geteuid() != 0:
+        pytest.skip("changes /etc in a mount namespace of its own: only root can")
+    suite.write(text="def test_it(): assert open('/etc/resolv.conf').read() == 'nameserver 127.0.0.53\\n'\n")
+    script = (
+        "set -e; mount -t tmpfs none /mnt; cp -a /etc /mnt/etc; mount -t tmpfs none /run; mkdir /run/resolver\n"
+        "echo 'nameserver 127.0.0.53' > /run/resolver/stub.conf; ln -sf /run/resolver/stub.conf /mnt/etc/resolv.conf\n"
+        'mount --bind /mnt/etc /etc; exec "$@"\n'
+    )
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, "sh", TACH, "--network=host"], cwd=suite.path, env=environment(),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
