@@ -20,9 +20,10 @@
 #include "spec/base/cleanup.h"
 
 static const char *const names[DIRT_N] = {
-    [DIRT_NONE] = "clean",    [DIRT_PROCESS] = "process", [DIRT_PROJECT] = "project",
-    [DIRT_FOLDER] = "files",  [DIRT_IPC] = "ipc",         [DIRT_NETWORK] = "network",
-    [DIRT_SOCKET] = "socket", [DIRT_DEVICE] = "device",   [DIRT_UNKNOWN] = "unknown",
+    [DIRT_NONE] = "clean",      [DIRT_PROCESS] = "process", [DIRT_PROJECT] = "project",
+    [DIRT_FOLDER] = "files",    [DIRT_IPC] = "ipc",         [DIRT_NETWORK] = "network",
+    [DIRT_SOCKET] = "socket",   [DIRT_DEVICE] = "device",   [DIRT_SERVICE] = "service",
+    [DIRT_UNKNOWN] = "unknown",
 };
 
 const char *dirt_name(enum dirt dirt)

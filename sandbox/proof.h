@@ -23,6 +23,7 @@ enum dirt {
         DIRT_NETWORK, /* a packet went over loopback */
         DIRT_SOCKET,  /* a socket is left, as one that was sent over itself */
         DIRT_DEVICE,  /* /dev/pts was changed */
+        DIRT_SERVICE, /* it used a service of the host: not seen here, but by who lets it in */
         DIRT_UNKNOWN, /* a check failed */
         DIRT_N,
 };

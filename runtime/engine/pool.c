@@ -82,10 +82,10 @@ static void end(struct pool *p, int index, enum dirt why)
         *c = (struct pool_cell){.pidfd = -1, .socket = -1};
 }
 
-void pool_discard(struct pool *p, int index)
+void pool_discard(struct pool *p, int index, enum dirt why)
 {
         if (p->v[index].state != POOL_NONE)
-                end(p, index, DIRT_NONE);
+                end(p, index, why);
 }
 
 void pool_give_back(struct pool *p, int index, double now)

@@ -54,8 +54,8 @@ void pool_expire(struct pool *p, double now);
 /* Something can be read from the cell's socket. 1: the cell is ready again. */
 int pool_answer(struct pool *p, int index);
 
-/* Ends the cell and everything in it. */
-void pool_discard(struct pool *p, int index);
+/* Ends the cell and everything in it. WHY: DIRT_NONE where it was not looked at. */
+void pool_discard(struct pool *p, int index, enum dirt why);
 
 /* Closes what is left; the keeper's end ends the cells. */
 void pool_finish(struct pool *p);

@@ -250,7 +250,7 @@ static void release(struct run *run, struct worker *w)
         else {
                 worker_kill(w);
                 if (w->cell >= 0)
-                        pool_discard(&run->pool, w->cell);
+                        pool_discard(&run->pool, w->cell, w->used_service ? DIRT_SERVICE : DIRT_NONE);
         }
         worker_reset(w);
 }
@@ -537,7 +537,7 @@ static void new_cell(struct run *run, int fds[KEEPER_FDS])
         if (services_open(&run->services, index, &err) < 0)
                 fail(run, &err);
         if (fds[1] >= 0 && watch(run, fds[1], FROM_CELL, (uint32_t)index) < 0)
-                pool_discard(&run->pool, index);
+                pool_discard(&run->pool, index, DIRT_NONE);
         fds[0] = fds[1] = -1;
         dispatch(run);
 }

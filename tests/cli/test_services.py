@@ -173,6 +173,7 @@ def test_cell_that_used_a_service_is_not_used_again(suite, echo, unix_echo, kind
     suite.write(text=f"{TALK}import pytest\n@pytest.mark.parametrize('i', range(8))\ndef test_it(i): talk({address!r})\n")
     result = suite.json("-n1", "--service", server.name)
     assert {test["cell"] for test in result.tests().values()} == {"fresh"}
+    assert result.event("finish")["cells"]["thrown_away"] == {"service": 8}
     suite.write(text="import pytest\n@pytest.mark.parametrize('i', range(8))\ndef test_it(i): pass\n")
     cells = [test["cell"] for test in suite.json("-n1", "--service", server.name).tests().values()]
     assert "reused" in cells  # a service that nobody uses does no harm
