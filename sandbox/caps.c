@@ -7,11 +7,33 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 
+/* Every kernel that Tach is made for knows all up to this one. */
+#define KNOWN_TO_ALL CAP_CHECKPOINT_RESTORE
+
+/* Empties the bounding set but for the N of KEEP. The end of the kernel's capabilities is told by EINVAL alone:
+ * asking for it (CAP_IS_SUPPORTED) would take any failure for the end. */
+static int drop_bound(const cap_value_t *keep, int n, struct error *err)
+{
+        for (cap_value_t c = 0; c < 64; c++) {
+                int kept = 0;
+
+                for (int i = 0; i < n; i++)
+                        kept |= keep[i] == c;
+                if (kept || cap_drop_bound(c) == 0)
+                        continue;
+                if (errno == EINVAL && c > KNOWN_TO_ALL)
+                        break;
+                return error_set(err, "caps", errno, "drop capability %d from the bounding set", c);
+        }
+        return 0;
+}
+
 int caps_drop_all(cap_t empty, struct error *err)
 {
-        for (cap_value_t c = 0; CAP_IS_SUPPORTED(c); c++)
-                if (cap_drop_bound(c) < 0)
-                        return error_set(err, "caps", errno, "drop capability %d from the bounding set", c);
+        int r = drop_bound(NULL, 0, err);
+
+        if (r < 0)
+                return r;
         if (prctl(PR_SET_SECUREBITS,
                   SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
                       SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
@@ -32,15 +54,7 @@ int caps_drop_all(cap_t empty, struct error *err)
 
 int caps_bound(const cap_value_t *caps, int n, struct error *err)
 {
-        for (cap_value_t c = 0; CAP_IS_SUPPORTED(c); c++) {
-                int kept = 0;
-
-                for (int i = 0; i < n; i++)
-                        kept |= caps[i] == c;
-                if (!kept && cap_drop_bound(c) < 0)
-                        return error_set(err, "caps", errno, "drop capability %d from the bounding set", c);
-        }
-        return 0;
+        return drop_bound(caps, n, err);
 }
 
 int caps_make_ambient(const cap_value_t *caps, int n, struct error *err)

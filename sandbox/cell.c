@@ -52,9 +52,11 @@ static int hide(int root_fd, const struct cell_plan *plan, int keep, struct erro
                 size_t n = 0;
                 int r;
 
-                CLEANUP_CLOSE int before = mnt_resolve(root_fd, hidden[i], 0, 0, NULL);
-                if (before < 0)
+                CLEANUP_CLOSE int before = mnt_look(root_fd, hidden[i], err);
+                if (before == -ENOENT)
                         continue;
+                if (before < 0)
+                        return before;
                 for (size_t k = 0; k < plan->n_visible && n < 64; k++)
                         if (below(plan->visible[k], hidden[i])) {
                                 CLEANUP_CLOSE int fd = mnt_resolve(root_fd, plan->visible[k], 0, 0, err);
@@ -172,10 +174,10 @@ static int cell_proof(const struct cell_plan *plan, struct proof *proof, struct 
         int r = root < 0 ? error_set(err, "proof", errno, "open /") : 0;
 
         for (size_t i = 0; r == 0 && i < sizeof hidden / sizeof *hidden; i++) {
-                CLEANUP_CLOSE int fd = mnt_resolve(root, hidden[i], 0, 0, NULL);
+                CLEANUP_CLOSE int fd = mnt_look(root, hidden[i], err);
 
-                if (fd >= 0)
-                        r = scratch_add(&proof->scratch, fd, err);
+                if (fd != -ENOENT)
+                        r = fd < 0 ? fd : scratch_add(&proof->scratch, fd, err);
         }
         if (r == 0 && plan->mounts != NULL)
                 r = mounts_scratch(root, plan->mounts, &proof->scratch, err);
@@ -397,7 +399,9 @@ static int enter_tree(const struct cell_plan *plan, int solo, struct error *err)
                 r = mounts_bind(root, plan->mounts, bound, err);
         if (r < 0)
                 return r;
-        CLEANUP_CLOSE int cg = mnt_resolve(root, "/sys/fs/cgroup", 0, 0, NULL);
+        CLEANUP_CLOSE int cg = mnt_look(root, "/sys/fs/cgroup", err);
+        if (cg < 0 && cg != -ENOENT)
+                return cg;
         if (cg >= 0) {
                 r = mnt_tmpfs(cg, "size=4k,nr_inodes=2,mode=555", MOUNT_ATTR_RDONLY, err);
                 if (r < 0)

@@ -75,6 +75,13 @@ int mnt_resolve(int root_fd, const char *path, int create, int file, struct erro
         return fd < 0 ? error_set(err, "mount", fd, "open %s", path) : fd;
 }
 
+int mnt_look(int root_fd, const char *path, struct error *err)
+{
+        int fd = resolve(root_fd, path);
+
+        return fd < 0 && fd != -ENOENT ? error_set(err, "mount", fd, "open %s", path) : fd;
+}
+
 int mnt_clone(int dirfd, const char *path, struct error *err)
 {
         int fd = open_tree(dirfd, path,

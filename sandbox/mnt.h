@@ -13,6 +13,9 @@
  * where FILE a missing last component as an empty file. Returns the fd or -errno. */
 int mnt_resolve(int root_fd, const char *path, int create, int file, struct error *err);
 
+/* The same for what may be missing: -ENOENT is no error, and ERR is left alone. */
+int mnt_look(int root_fd, const char *path, struct error *err);
+
 /* A detached clone of the mount at PATH with everything below it (open_tree): fd or -errno. */
 int mnt_clone(int dirfd, const char *path, struct error *err);
 

@@ -110,7 +110,8 @@ keep_command(int socket, const struct cell_plan *plan, const struct launch *comm
         while ((ended = waitpid(-1, &status, 0)) > 0 || errno == EINTR)
                 if (ended == pid) {
                         m = (struct keeper_message){.op = KEEPER_EXITED, .status = status};
-                        (void)keeper_send(socket, &m, NULL);
+                        if (keeper_send(socket, &m, NULL) < 0)
+                                _exit(1);
                 }
         for (;;)
                 (void)pause();

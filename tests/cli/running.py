@@ -107,6 +107,15 @@ def processes(token):
     return found
 
 
+def _has_engine(group):
+    """Whether the run that made GROUP (.../tach-PID/...) still goes on: somebody else's."""
+    pid = group.partition("/tach-")[2].split("/")[0]
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text() == "tach-run\n"
+    except OSError:
+        return False
+
+
 class Traces:
     """What a run could leave behind, taken before it; ``left()`` says what is new."""
 
@@ -116,7 +125,7 @@ class Traces:
     @staticmethod
     def _now():
         mounts = set(pathlib.Path("/proc/self/mountinfo").read_text().splitlines())
-        groups = {path for path, _, _ in os.walk("/sys/fs/cgroup") if "/tach-" in path}
+        groups = {path for path, _, _ in os.walk("/sys/fs/cgroup") if "/tach-" in path and not _has_engine(path)}
         # others use these folders too: only what tach or the suites here would make
         names = ("tach", "cache.db", "example", "run.json", "psm_")
         files = {

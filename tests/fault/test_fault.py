@@ -57,7 +57,6 @@ CALLS = {
     "close_range": ("ENOSYS",),
     "sendmsg": ("ENOBUFS", "ENOMEM"),
     "write": ("ENOSPC", "EPERM"),
-    "mmap": ("ENOMEM",),
     "dup2": ("EMFILE",),
 }
 
