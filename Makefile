@@ -34,7 +34,7 @@ C_FILES      := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/security tests/fault)
 SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run
 
-.PHONY: all programs bootstrap check unit pytest parity lint tidy clang format asan bench demo install fuzz fuzz-short clean
+.PHONY: all programs bootstrap check unit pytest fault parity lint tidy clang format asan bench demo install fuzz fuzz-short clean
 all: programs
 
 programs: $(BUILD)/tach $(BUILD)/tach-run $(EXTENSION) $(HARNESS_PY)
@@ -118,6 +118,11 @@ fuzz: bootstrap $(BUILD)/fuzz_spec
 	$(BUILD)/fuzz_spec -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 $(addprefix -dict=,$(wildcard tests/fuzz/spec.dict)) $(BUILD)/corpus $(wildcard tests/spec/valid tests/spec/invalid)
 fuzz-short:
 	$(MAKE) fuzz FUZZ_SECONDS=30
+
+# every system call of making a sandbox fails in turn (make check: a part of them)
+fault: programs $(BUILD)/inject
+	FAULT_EVERY=1 TACH=$(abspath $(BUILD))/tach TACH_RUN=$(abspath $(BUILD))/tach-run INJECT=$(abspath $(BUILD))/inject \
+		$(PYTHON) -m pytest -q -p no:cacheprovider tests/fault
 
 # real suites (Debian's sources, fetched) under pytest and under tach, compared
 PARITY ?= jinja2 python-h11 rich
