@@ -31,10 +31,10 @@ UNIT         := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(call src,tests/unit)
 HARNESS_PY   := $(patsubst harness/%,$(BUILD)/harness/%,$(wildcard harness/tach_harness/*.py))
 EXTENSION    := $(BUILD)/harness/tach_harness/_tach.abi3.so
 C_FILES      := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
-PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/security tests/fault)
+PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/security tests/fault tests/soak)
 SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run
 
-.PHONY: all programs bootstrap check unit pytest fault parity lint tidy clang format asan bench demo install fuzz fuzz-short clean
+.PHONY: all programs bootstrap check unit pytest fault soak parity lint tidy clang format asan bench demo install fuzz fuzz-short clean
 all: programs
 
 programs: $(BUILD)/tach $(BUILD)/tach-run $(EXTENSION) $(HARNESS_PY)
@@ -123,6 +123,11 @@ fuzz-short:
 fault: programs $(BUILD)/inject
 	FAULT_EVERY=1 TACH=$(abspath $(BUILD))/tach TACH_RUN=$(abspath $(BUILD))/tach-run INJECT=$(abspath $(BUILD))/inject \
 		$(PYTHON) -m pytest -q -p no:cacheprovider tests/fault
+
+# 10,000 tests, 200 cells at a time, 100 deaths (make check: a twentieth)
+soak: programs
+	SOAK=20 TACH=$(abspath $(BUILD))/tach TACH_RUN=$(abspath $(BUILD))/tach-run \
+		$(PYTHON) -m pytest -q -s -p no:cacheprovider tests/soak
 
 # real suites (Debian's sources, fetched) under pytest and under tach, compared
 PARITY ?= jinja2 python-h11 rich

@@ -51,7 +51,7 @@ static int has_mount_below(const struct scan *s, const char *path)
         return 0;
 }
 
-static int add_part(struct scan *s, int kind, const char *path)
+static int add_part(struct scan *s, enum project_kind kind, const char *path)
 {
         struct project_part *v;
 

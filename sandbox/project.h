@@ -14,12 +14,14 @@
 
 #define PROJECT_MAX_PARTS 512
 
+enum project_kind {
+        PROJECT_OVERLAY, /* a folder without mounts below it */
+        PROJECT_FOLDER,  /* one with mounts below it: its files are copied */
+        PROJECT_FILE,    /* a file that is a mount: bound, read-only */
+};
+
 struct project_part {
-        enum {
-                PROJECT_OVERLAY, /* a folder without mounts below it */
-                PROJECT_FOLDER,  /* one with mounts below it: its files are copied */
-                PROJECT_FILE,    /* a file that is a mount: bound, read-only */
-        } kind;
+        enum project_kind kind;
         char *path; /* below the project, "" for the project itself */
 };
 
