@@ -7,6 +7,9 @@ usage: bench.py [ROUNDS]
 2. Whole suites: tach, tach --no-isolation, pytest, pytest -n 2, pytest --forked; on jinja2's suite and on a small
    one of 78 tests that is made here.
 3. tach list beside pytest --collect-only.
+4. 1,000 empty tests in cells that are used again, in fresh cells, and without isolation.
+5. The start of a sandbox for one command: tach-run beside bwrap and crun (cold.py); what collapsing the
+   interpreter's memory to huge pages would gain (collapse.py).
 
 Absolute times say little on a shared machine: read the ratios, and the spread beside them.
 """
@@ -36,6 +39,12 @@ def test_text(n, tmp_path):
     assert len((tmp_path / "f").read_text()) == n
 @pytest.mark.parametrize("n", range(26))
 def test_sorted(n): assert sorted(range(n, 0, -1)) == list(range(1, n + 1))
+"""
+
+EMPTY = """\
+import pytest
+@pytest.mark.parametrize("n", range(1000))
+def test_empty(n): pass
 """
 
 
@@ -102,6 +111,13 @@ def main():
         (small / "test_small.py").write_text(SMALL)
         bench_clone(small, env)
         compare("78 small tests", runners(), small, env, rounds, "pytest")
+        (small / "test_small.py").write_text(EMPTY)
+        tach = [TACH, "-q", "-n", "2", "-p", "no:cacheprovider"]
+        cells = {"tach": tach, "tach --reuse never": [*tach, "--reuse", "never"], "tach --no-isolation": [*tach, "--no-isolation"]}
+        compare("1,000 empty tests", cells, small, env, rounds, "tach --no-isolation")
+    for name in ("cold.py", "collapse.py"):
+        print(flush=True)
+        subprocess.run([sys.executable, pathlib.Path(__file__).with_name(name)], env=env, check=True)
     fetched = subprocess.run([ROOT / "tests" / "parity" / "fetch", "jinja2", suites], check=False)
     if fetched.returncode != 0:
         sys.exit("skipped: jinja2: its source could not be fetched")
