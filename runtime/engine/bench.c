@@ -52,7 +52,7 @@ static int await(struct zygote *z, const char *t, struct error *err)
 
 static int next_cell(struct zygote *z, struct error *err)
 {
-        int r = keeper_ask_cell(&z->keeper, err);
+        int r = keeper_ask_cell(&z->keeper);
 
         while (r >= 0) {
                 struct pollfd p = {.fd = z->keeper.socket, .events = POLLIN};

@@ -192,12 +192,11 @@ int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct la
         return r;
 }
 
-int keeper_ask_cell(struct keeper *k, struct error *err)
+int keeper_ask_cell(struct keeper *k)
 {
         struct keeper_message m = {.op = KEEPER_MAKE};
-        int r = keeper_send(k->socket, &m, NULL);
 
-        return r < 0 ? error_set(err, "keeper", r, "ask for a cell") : 0;
+        return keeper_send(k->socket, &m, NULL);
 }
 
 int keeper_receive(struct keeper *k, struct keeper_message *ret, int *ret_fds)

@@ -43,7 +43,8 @@ int keeper_send(int socket, const struct keeper_message *m, const int *attach);
 /* Clones the keeper; it answers with KEEPER_CGROUP where PLAN has control groups, then KEEPER_READY. */
 int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct launch *zygote,
                  struct error *err);
-int keeper_ask_cell(struct keeper *k, struct error *err);
+/* 0 or -errno; -EAGAIN: as many requests wait as the socket holds. */
+int keeper_ask_cell(struct keeper *k);
 /* One message; RET_FDS: the attached KEEPER_FDS descriptors or -1; the caller's where it returns 1. 1: got
  * one; 0: none now; -EPIPE: the keeper is gone. */
 int keeper_receive(struct keeper *k, struct keeper_message *ret, int *ret_fds);

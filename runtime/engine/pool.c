@@ -31,10 +31,12 @@ int pool_fill(struct pool *p, size_t wanted, struct error *err)
         if (wanted > p->ahead)
                 wanted = p->ahead;
         while (p->ready + p->coming + p->asked < wanted) {
-                int r = keeper_ask_cell(p->keeper, err);
+                int r = keeper_ask_cell(p->keeper);
 
+                if (r == -EAGAIN || r == -EPIPE) /* later; and that it is gone is told elsewhere */
+                        break;
                 if (r < 0)
-                        return r;
+                        return error_set(err, "keeper", r, "ask for a cell");
                 p->coming++;
         }
         return 0;

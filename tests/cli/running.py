@@ -130,7 +130,7 @@ class Traces:
         names = ("tach", "cache.db", "example", "run.json", "psm_")
         files = {
             f"{folder}/{name}" for folder in ("/tmp", "/dev/shm", "/var/tmp", "/run")
-            for name in os.listdir(folder) if name.startswith(names)
+            for name in os.listdir(folder) if name.startswith(names) and not name.startswith("tach-check.")
         }  # fmt: skip
         return {"mount": mounts, "cgroup": groups, "file": files}
 

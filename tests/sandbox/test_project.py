@@ -55,7 +55,8 @@ def is_as_it_was(folder):
     return found == ["file", "folder", "folder/file"] and (folder / "file").read_text() == "original\n"
 
 
-USERS = pytest.mark.parametrize("user", [None, NOBODY], ids=["root", "ordinary"])
+# of a run that is not root's, only its own user
+USERS = pytest.mark.parametrize("user", [None, NOBODY][: 2 if os.geteuid() == 0 else 1])
 NAMES = ["a b", "a,b", "a:b", "a\\b", "a\nb", "a=b%n", "lowerdir=x,upperdir=y", "ä\u2028ö", "-rf", "a'b\"c`$HOME`"]
 
 
@@ -205,6 +206,8 @@ def test_writes(n):
 def test_a_project_at_the_root(tmp_path, user):
     """Its folders are copy-on-write, but for the system's, which stay read-only."""
     home = pathlib.Path("/srv")
+    if not home.exists():
+        pytest.skip("there is no /srv")
     before = sorted(home.iterdir())
     script = "set -e; (echo x > /etc/tach-test) 2>/dev/null && exit 9; (echo x > /tach-test) 2>/dev/null && exit 8; "
     script += "echo x > /srv/tach-test; cat /srv/tach-test" if user is None else "echo x"
