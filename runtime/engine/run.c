@@ -536,8 +536,10 @@ static void new_cell(struct run *run, int fds[KEEPER_FDS])
                 return;
         if (services_open(&run->services, index, &err) < 0)
                 fail(run, &err);
-        if (fds[1] >= 0 && watch(run, fds[1], FROM_CELL, (uint32_t)index) < 0)
-                pool_discard(&run->pool, index, DIRT_NONE);
+        if (fds[1] >= 0 && watch(run, fds[1], FROM_CELL, (uint32_t)index) < 0) {
+                (void)error_set(&err, "run", errno, "epoll");
+                fail(run, &err);
+        }
         fds[0] = fds[1] = -1;
         dispatch(run);
 }
