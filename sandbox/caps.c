@@ -10,8 +10,8 @@
 /* Every kernel that Tach is made for knows all up to this one. */
 #define KNOWN_TO_ALL CAP_CHECKPOINT_RESTORE
 
-/* Empties the bounding set but for the N of KEEP. The end of the kernel's capabilities is told by EINVAL alone:
- * asking for it (CAP_IS_SUPPORTED) would take any failure for the end. */
+/* Empties the bounding set but for the N of KEEP. The end of the kernel's capabilities is told by EINVAL
+ * alone: asking for it (CAP_IS_SUPPORTED) would take any failure for the end. */
 static int drop_bound(const cap_value_t *keep, int n, struct error *err)
 {
         for (cap_value_t c = 0; c < 64; c++) {

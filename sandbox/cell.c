@@ -26,6 +26,8 @@
 #include "spec/base/cleanup.h"
 
 #define LAYERS "/dev/.tach"
+/* what the machine has: seen, not to be written, run with others' rights or reached as a device */
+#define OUTSIDE (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 static const char *const hidden[] = {"/tmp", "/var/tmp", "/dev/shm", "/run"};
 
@@ -83,7 +85,7 @@ static int hide(int root_fd, const struct cell_plan *plan, int keep, struct erro
                                         return error_set(err, "mount", errno, "stat %s", plan->visible[k]);
                                 CLEANUP_CLOSE int at =
                                     mnt_resolve(root_fd, plan->visible[k], 1, !S_ISDIR(st.st_mode), err);
-                                r = at < 0 ? at : mnt_attach(tree, at, MOUNT_ATTR_RDONLY, err);
+                                r = at < 0 ? at : mnt_attach(tree, at, OUTSIDE, err);
                                 if (r < 0)
                                         return r;
                         }
@@ -340,7 +342,7 @@ static int outer_project(const struct cell_plan *plan, int project_tree, int sol
         if (r < 0 || plan->project == NULL)
                 return r;
         CLEANUP_CLOSE int at = open(LAYERS "/project", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        r = mnt_attach(project_tree, at, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, err);
+        r = mnt_attach(project_tree, at, OUTSIDE, err);
         if (r < 0)
                 return r;
         CLEANUP_CLOSE int own = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -388,7 +390,7 @@ static int enter_tree(const struct cell_plan *plan, int solo, struct error *err)
             mkdir("/tmp/root", 0700) < 0)
                 return error_set(err, "mount", errno, "stage the new root on /tmp");
         CLEANUP_CLOSE int at = open("/tmp/root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        r = mnt_attach(tree, at, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, err);
+        r = mnt_attach(tree, at, OUTSIDE, err);
         if (r < 0)
                 return r;
         CLEANUP_CLOSE int root = open("/tmp/root", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -234,7 +234,9 @@ static int mount_part(const struct project_layers *l, size_t index, int source_f
         if (file) {
                 CLEANUP_CLOSE int tree = mnt_clone(original, "", err);
 
-                return tree < 0 ? tree : mnt_attach(tree, target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, err);
+                return tree < 0 ? tree
+                                : mnt_attach(tree, target,
+                                             MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
         }
         if (part->kind == PROJECT_OVERLAY)
                 return mount_overlay(l, index, original, target, at, err);

@@ -45,6 +45,21 @@ static int flags_of(int fd)
         return ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 ? -1 : flags;
 }
 
+/* Attributes that are there from the start could change their values unseen, but for the security modules'.
+ */
+static int has_own_attributes(int fd)
+{
+        char names[1024];
+        ssize_t n = flistxattr(fd, names, sizeof names);
+
+        if (n < 0)
+                return errno != ENOTSUP;
+        for (ssize_t at = 0; at < n; at += (ssize_t)strlen(names + at) + 1)
+                if (strncmp(names + at, "security.", 9) != 0)
+                        return 1;
+        return 0;
+}
+
 struct adding {
         struct scratch *s;
         int index; /* of the folder that is read */
@@ -85,7 +100,7 @@ static int add_below(struct scratch *s, int index)
 {
         struct adding a = {.s = s, .index = index};
 
-        return each(s->v[index].fd, add_one, &a);
+        return !has_own_attributes(s->v[index].fd) && each(s->v[index].fd, add_one, &a);
 }
 
 int scratch_add(struct scratch *s, int dir_fd, struct error *err)

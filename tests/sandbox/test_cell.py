@@ -213,3 +213,15 @@ def test_cgroup_limits_are_enforced_or_refused(cell):
         assert done.returncode == 0
         if cell.user is None and os.access("/sys/fs/cgroup/unified", os.W_OK):
             assert "/tach-" in done.stdout  # born into its own group all the same
+
+
+def test_no_mount_has_devices_or_foreign_rights(cell):
+    """nosuid everywhere, nodev everywhere but for the few nodes of /dev and what masks files with /dev/null."""
+    mounts = [line.split() for line in cell.sh("cat /proc/self/mountinfo").splitlines()]
+    assert mounts
+    for fields in mounts:
+        target, options = fields[4], fields[5].split(",")
+        root = fields[3]
+        if root not in ("/null", "/zero", "/full", "/random", "/urandom", "/tty") and target != "/dev/pts":
+            assert "nodev" in options, fields
+        assert "nosuid" in options or target.startswith(("/dev/", "/proc/")), fields
