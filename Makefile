@@ -31,7 +31,7 @@ UNIT         := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(call src,tests/unit)
 HARNESS_PY   := $(patsubst harness/%,$(BUILD)/harness/%,$(wildcard harness/tach_harness/*.py))
 EXTENSION    := $(BUILD)/harness/tach_harness/_tach.abi3.so
 C_FILES      := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
-PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/security tests/fault tests/soak)
+PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/security tests/fault tests/soak tests/shim)
 SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run
 
 .PHONY: all programs bootstrap check unit pytest fault soak parity lint tidy clang format asan bench demo install fuzz fuzz-short clean
@@ -85,8 +85,8 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(shell pkg-config --libs $(PKGS)) -ltree-sitter -lcmocka
 
-# makes system calls fail, for tests/fault
-$(BUILD)/inject: tests/fault/inject.c
+# makes system calls fail, for the tests
+$(BUILD)/deny: tests/shim/deny.c
 	@mkdir -p $(@D)
 	$(CC) $(TACH_CFLAGS) $< -o $@ $(LDFLAGS) -lseccomp
 
@@ -97,9 +97,9 @@ unit: $(UNIT)
 	@for t in $^; do $$t >$$t.log 2>&1 || { cat $$t.log; exit 1; }; echo "$$t: $$(tail -n 1 $$t.log)"; done
 
 # the suites that drive the built programs; TACH and TACH_RUN say which
-pytest: programs $(BUILD)/inject
+pytest: programs $(BUILD)/deny
 	d=$$(mktemp -d /tmp/tach-check.XXXXXX) && \
-	TACH=$(abspath $(BUILD))/tach TACH_RUN=$(abspath $(BUILD))/tach-run INJECT=$(abspath $(BUILD))/inject \
+	TACH=$(abspath $(BUILD))/tach TACH_RUN=$(abspath $(BUILD))/tach-run DENY=$(abspath $(BUILD))/deny \
 		$(PYTHON) -m pytest -q -p no:cacheprovider --basetemp=$$d/t $(PY_TESTS); r=$$?; rm -rf $$d; exit $$r
 
 check: bootstrap
@@ -120,8 +120,8 @@ fuzz-short:
 	$(MAKE) fuzz FUZZ_SECONDS=30
 
 # every system call of making a sandbox fails in turn (make check: a part of them)
-fault: programs $(BUILD)/inject
-	FAULT_EVERY=1 TACH=$(abspath $(BUILD))/tach TACH_RUN=$(abspath $(BUILD))/tach-run INJECT=$(abspath $(BUILD))/inject \
+fault: programs $(BUILD)/deny
+	FAULT_EVERY=1 TACH=$(abspath $(BUILD))/tach TACH_RUN=$(abspath $(BUILD))/tach-run DENY=$(abspath $(BUILD))/deny \
 		$(PYTHON) -m pytest -q -p no:cacheprovider tests/fault
 
 # 10,000 tests, 200 cells at a time, 100 deaths (make check: a twentieth)

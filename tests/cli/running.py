@@ -12,6 +12,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TACH = os.environ.get("TACH", str(ROOT / "build" / "tach"))
 TACH_RUN = os.environ.get("TACH_RUN", str(ROOT / "build" / "tach-run"))
+DENY = os.environ.get("DENY", str(ROOT / "build" / "deny"))
 NOBODY = 65534
 
 

@@ -5,19 +5,15 @@ FAULT_EVERY=N takes every Nth call only where a system call is made often (defau
 a suite); make fault takes all.
 """
 
-import errno
 import json
 import os
-import pathlib
 import re
 import subprocess
 import uuid
 
 import pytest
-from running import TACH, TACH_RUN, as_user, environment, processes, skip_without_user_namespaces
+from running import DENY, TACH, TACH_RUN, as_user, environment, processes, skip_without_user_namespaces
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-INJECT = os.environ.get("INJECT", str(ROOT / "build" / "inject"))
 EVERY = int(os.environ.get("FAULT_EVERY", "0"))
 
 # what tach's own processes call until the program starts in the sandbox, with the errors that are likely
@@ -126,7 +122,7 @@ class Fault:
         self.spec = json.dumps(spec)
 
     def run(self, call, error, nth):
-        argv = [*as_user(self.user), INJECT, call, str(getattr(errno, error, 0)), str(nth), self.comm, "--", *self.argv]
+        argv = [*as_user(self.user), DENY, "--nth", str(nth), "--comm", self.comm, f"{call}={error}", "--", *self.argv]
         return subprocess.run(
             argv, input=self.spec, cwd=self.folder, env=environment(TOKEN=self.token), capture_output=True,
             encoding="utf-8", timeout=60, check=False,
@@ -135,12 +131,12 @@ class Fault:
     def count(self, call):
         done = self.run(call, "EPERM", 0)
         assert done.returncode == 0, (call, done.stdout, done.stderr)
-        return int(re.search(r"calls: (\d+)", done.stderr)[1])
+        return int(re.search(rf"deny: {call}: (\d+) calls", done.stderr)[1])
 
     def check(self, call, error, nth):
         done = self.run(call, error, nth)
         what = f"{call} {nth}: {error}: {done.returncode} {done.stdout[-2000:]} {done.stderr}"
-        errors = [line for line in done.stderr.splitlines() if not line.startswith("calls: ")]
+        errors = [line for line in done.stderr.splitlines() if not line.startswith("deny: ")]
         assert done.returncode in (0, 1, 3, 4), what
         if done.returncode == 0:
             return "whole"
@@ -155,8 +151,8 @@ class Fault:
 
 def faults(kind, project, call, every, traces, comm="tach"):
     folder, user = project
-    if not os.access(INJECT, os.X_OK):
-        pytest.skip(f"{INJECT} is not built (make programs)")
+    if not os.access(DENY, os.X_OK):
+        pytest.skip(f"{DENY} is not built (make programs)")
     fault = Fault(*kind(folder), folder, user, comm)
     number = fault.count(call)
     seen = {"whole": 0, "test": 0, "error": 0}

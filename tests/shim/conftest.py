@@ -1,0 +1,6 @@
+"""The helpers of tests/cli."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
