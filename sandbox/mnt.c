@@ -145,15 +145,8 @@ static int mask(const char *path, int readonly, struct error *err)
 int mnt_proc(const char *const *masked, size_t n_masked, const char *const *readonly, size_t n_readonly,
              struct error *err)
 {
-        if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) {
-                int r = error_set(err, "mount", errno, "a fresh /proc");
-                if (errno == EPERM)
-                        error_hint(
-                            err,
-                            "the /proc that this runs under has masked paths (a container?): run it with "
-                            "an unmasked /proc, or use --no-isolation");
-                return r;
-        }
+        if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+                return error_set(err, "mount", errno, "a fresh /proc");
         return mnt_mask(masked, n_masked, readonly, n_readonly, err);
 }
 

@@ -18,13 +18,8 @@ static int proc_write(pid_t pid, const char *name, const char *text, struct erro
         (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
         CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-        if (fd < 0 || write(fd, text, strlen(text)) < 0) {
+        if (fd < 0 || write(fd, text, strlen(text)) < 0)
                 r = error_set(err, "user", errno, "write \"%s\" to %s", text, path);
-                error_hint(
-                    err,
-                    "user namespaces may be restricted: see kernel.apparmor_restrict_unprivileged_userns "
-                    "and user.max_user_namespaces, or run with --no-isolation");
-        }
         return r;
 }
 

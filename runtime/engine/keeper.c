@@ -175,9 +175,6 @@ int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct la
                 keeper_main(sockets[1], map[0], &own, zygote);
         }
         r = k->pid < 0 ? error_set(err, "keeper", errno, "clone with new namespaces") : 0;
-        if (r < 0)
-                error_hint(err, "user namespaces may be off (user.max_user_namespaces, "
-                                "kernel.unprivileged_userns_clone) or filtered: use --no-isolation");
         (void)close(sockets[1]);
         (void)close(map[0]);
         if (r == 0)

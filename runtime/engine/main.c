@@ -11,8 +11,10 @@
 
 #include "runtime/engine/bench.h"
 #include "runtime/engine/command.h"
+#include "runtime/engine/features.h"
 #include "runtime/engine/plan.h"
 #include "runtime/engine/run.h"
+#include "sandbox/probe.h"
 #include "spec/base/buf.h"
 #include "spec/base/cleanup.h"
 #include "spec/spec.h"
@@ -23,6 +25,7 @@
 
 static const char usage[] =
     "usage: tach-run --spec FILE|-\n"
+    "       tach-run features     what this machine allows, as JSON\n"
     "\n"
     "Runs the spec (run.json) in FILE, or on standard input with -. A run of tests writes\n"
     "one JSON event a line on standard output and returns pytest's exit code; a spec with\n"
@@ -96,6 +99,11 @@ int main(int argc, char **argv)
         unsigned long rounds = 0;
         int c, r;
 
+        if (argc == 2 && strcmp(argv[1], "features") == 0) {
+                if ((r = features_write(STDOUT_FILENO, TACH_VERSION)) < 0)
+                        (void)error_set(&err, "features", r, "write to standard output");
+                return r < 0 ? complain(&err, 3) : 0;
+        }
         while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
                 switch (c) {
                 case 's':
@@ -126,14 +134,18 @@ int main(int argc, char **argv)
                 error_hint(&err, "give tach.tests (may be empty: pytest's default) or process.args");
                 return complain(&err, 4);
         }
-        if (plan_make(&plan, &spec, &err) < 0)
+        if (plan_make(&plan, &spec, &err) < 0) {
+                probe_explain(&err, spec.tach.project);
                 return complain(&err, 4);
+        }
         if (rounds > 0)
                 r = bench_clone(&plan, (unsigned)rounds, &err);
         else if (spec.tach.has_tests)
                 r = run_tests(&plan, STDOUT_FILENO);
         else
                 r = command_run(&plan, &err);
+        if (r < 0 && plan.isolated)
+                probe_explain(&err, plan.project);
         plan_finish(&plan);
         return r < 0 ? complain(&err, 3) : r;
 }

@@ -27,6 +27,7 @@
 #include "runtime/engine/suite.h"
 #include "runtime/engine/worker.h"
 #include "runtime/engine/zygote.h"
+#include "sandbox/probe.h"
 #include "spec/base/cleanup.h"
 
 #define START_SECONDS     10.0 /* at least this long may a worker take to its first test */
@@ -63,11 +64,13 @@ static double now(void)
         return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static void fail(struct run *run, const struct error *err)
+static void fail(struct run *run, struct error *err)
 {
         if (run->fatal++)
                 return;
         run->stopping = 1;
+        if (run->plan->isolated)
+                probe_explain(err, run->plan->project);
         stream_start(&run->stream, run->plan, &run->suite);
         stream_fail(&run->stream, err);
 }

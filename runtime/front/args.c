@@ -13,6 +13,7 @@ const char args_help[] =
     "usage: tach [OPTIONS] [PATH[::NODE]...] [-- PYTEST_OPTIONS]\n"
     "       tach list [PATH[::NODE]...]     node ids, one a line, found without starting Python\n"
     "       tach spec [OPTIONS] [PATH...]   the run.json that such a run would use\n"
+    "       tach check [--format json]      what isolation this machine allows, and how to mend the rest\n"
     "\n"
     "Runs a pytest suite, every test in a sandbox of its own.\n"
     "\n"
@@ -245,7 +246,8 @@ int args_parse(struct args *ret, struct settings *s, int argc, char **argv, stru
         static const struct {
                 const char *word;
                 enum command command;
-        } commands[] = {{"list", COMMAND_LIST}, {"spec", COMMAND_SPEC}, {"run", COMMAND_RUN}};
+        } commands[] = {
+            {"list", COMMAND_LIST}, {"spec", COMMAND_SPEC}, {"check", COMMAND_CHECK}, {"run", COMMAND_RUN}};
         struct args a = {0};
         int first = 1, r = 0, c, index = 0;
 
@@ -274,6 +276,8 @@ int args_parse(struct args *ret, struct settings *s, int argc, char **argv, stru
                 r = spec_strv_add(&s->pytest_args, argv[i]) < 0
                         ? error_set(err, "usage", ENOMEM, "%s", argv[i])
                         : 0;
+        if (r == 0 && a.command == COMMAND_CHECK && a.paths.n > 0)
+                r = error_set(err, "usage", 0, "check: unexpected %.200s", a.paths.v[0]);
         if (r < 0) {
                 args_finish(&a);
                 return r;

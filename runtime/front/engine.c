@@ -35,6 +35,7 @@ static void find_program(char path[PATH_MAX])
         (void)strcpy(path, "tach-run");
 }
 
+/* SPEC_FD < 0: asks for its features. */
 static pid_t start(int spec_fd, int out_fd, const char *program)
 {
         pid_t parent = getpid(), pid = fork();
@@ -44,11 +45,14 @@ static pid_t start(int spec_fd, int out_fd, const char *program)
 
                 (void)setpgid(0, 0);
                 (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-                if (getppid() != parent || dup2(spec_fd, 0) < 0 || dup2(out_fd, 1) < 0)
+                if (getppid() != parent || (spec_fd >= 0 && dup2(spec_fd, 0) < 0) || dup2(out_fd, 1) < 0)
                         _exit(126);
                 sigemptyset(&none);
                 sigprocmask(SIG_SETMASK, &none, NULL);
-                (void)execlp(program, program, "--spec", "-", (char *)NULL);
+                if (spec_fd >= 0)
+                        (void)execlp(program, program, "--spec", "-", (char *)NULL);
+                else
+                        (void)execlp(program, program, "features", (char *)NULL);
                 (void)fprintf(stderr, "tach: start %s: %s\n", program, strerror(errno));
                 _exit(127);
         }
@@ -105,8 +109,8 @@ static int read_stream(int fd, struct buf *in, struct error *err)
         return n > 0;
 }
 
-int engine_run(const struct spec *spec, int (*line)(void *ctx, const char *text, size_t n),
-               void (*tick)(void *ctx), void *ctx, struct error *err)
+static int drive(int spec_fd, int (*line)(void *ctx, const char *text, size_t n), void (*tick)(void *ctx),
+                 void *ctx, struct error *err)
 {
         char program[PATH_MAX];
         CLEANUP_BUF struct buf in = {0};
@@ -115,9 +119,6 @@ int engine_run(const struct spec *spec, int (*line)(void *ctx, const char *text,
         pid_t pid;
 
         find_program(program);
-        CLEANUP_CLOSE int file = spec_file(spec, err);
-        if (file < 0)
-                return file;
         sigemptyset(&set);
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGTERM);
@@ -127,7 +128,7 @@ int engine_run(const struct spec *spec, int (*line)(void *ctx, const char *text,
         if (signals < 0 || pipe2(out, O_CLOEXEC) < 0)
                 return error_set(err, "engine", errno, "pipe");
         (void)fcntl(out[0], F_SETPIPE_SZ, 1 << 20);
-        pid = start(file, out[1], program);
+        pid = start(spec_fd, out[1], program);
         (void)close(out[1]);
         CLEANUP_CLOSE int events = out[0];
         if (pid < 0)
@@ -149,7 +150,8 @@ int engine_run(const struct spec *spec, int (*line)(void *ctx, const char *text,
                                 r = error_set(err, "engine", EPROTO,
                                               "the event stream of tach-run is broken");
                 }
-                tick(ctx);
+                if (tick != NULL)
+                        tick(ctx);
         }
         if (r < 0)
                 (void)kill(pid, SIGTERM);
@@ -158,4 +160,17 @@ int engine_run(const struct spec *spec, int (*line)(void *ctx, const char *text,
         if (r < 0)
                 return r;
         return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int engine_run(const struct spec *spec, int (*line)(void *ctx, const char *text, size_t n),
+               void (*tick)(void *ctx), void *ctx, struct error *err)
+{
+        CLEANUP_CLOSE int file = spec_file(spec, err);
+
+        return file < 0 ? file : drive(file, line, tick, ctx, err);
+}
+
+int engine_features(int (*line)(void *ctx, const char *text, size_t n), void *ctx, struct error *err)
+{
+        return drive(-1, line, NULL, ctx, err);
 }

@@ -7,6 +7,7 @@
 
 #include "runtime/discover/discover.h"
 #include "runtime/front/args.h"
+#include "runtime/front/check.h"
 #include "runtime/front/config.h"
 #include "runtime/front/engine.h"
 #include "runtime/front/project.h"
@@ -80,6 +81,8 @@ static int execute(const struct args *args, struct settings *settings, struct er
                 r = settings_from_environment(settings, environ, err);
         if (r == 0)
                 r = settings_choose(settings, &choices, err);
+        if (r == 0 && args->command == COMMAND_CHECK)
+                return check_run(args, settings, &choices, root, cwd, stdout, err);
         if (r == 0)
                 r = project_spec(args, settings, &choices, root, cwd, &spec, err);
         if (r < 0)
