@@ -33,6 +33,7 @@ const struct probe probes[] = {
     {"proc", 1, probe_proc},
     {"overlay", 1, probe_overlay},
     {"overlay_on_overlay", 0, probe_overlay_on_overlay},
+    {"capabilities", 1, probe_capabilities},
     {"project", 1, probe_folder},
     {"loopback", 1, probe_loopback},
     {"seccomp", 1, probe_seccomp},

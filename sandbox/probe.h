@@ -93,6 +93,7 @@ void probe_userfaultfd(struct probe_report *r);
 void probe_pagemap_scan(struct probe_report *r);
 void probe_user_namespaces(struct probe_report *r); /* probe_ns.c */
 void probe_namespaces(struct probe_report *r);
+void probe_capabilities(struct probe_report *r);
 void probe_loopback(struct probe_report *r);
 void probe_time_namespace(struct probe_report *r);
 void probe_mount(struct probe_report *r); /* probe_mount.c */

@@ -213,8 +213,11 @@ static int walk(struct probe_report *r)
         const cap_t empty = cap_init();
         char path[sizeof r->folder];
 
-        if (empty == NULL || cap_set_proc(empty) < 0)
-                return probe_step(r, errno, "drop the capabilities");
+        if (empty == NULL || cap_set_proc(empty) < 0) {
+                (void)probe_step(r, errno, "drop the capabilities");
+                probe_needs(r, "capabilities");
+                return -EPERM;
+        }
         for (size_t n = 1; n <= strlen(r->folder); n++) {
                 const int whole = r->folder[n] == '\0';
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "sandbox/advice.h"
+#include "sandbox/caps.h"
 #include "sandbox/net.h"
 #include "sandbox/probe.h"
 #include "sandbox/sys.h"
@@ -83,6 +84,11 @@ static int join_another(struct probe_report *r)
         return e;
 }
 
+static int name_the_host(struct probe_report *r)
+{
+        return sethostname("tach", 4) < 0 ? probe_step(r, errno, "sethostname") : 0;
+}
+
 void probe_namespaces(struct probe_report *r)
 {
         static const struct {
@@ -107,7 +113,25 @@ void probe_namespaces(struct probe_report *r)
                         explain_kind(r, kinds[i].name);
                 }
         }
-        if (r->status == PROBE_OK && probe_inside(0, join_another, r) < 0)
+        if (r->status == PROBE_OK &&
+            (probe_inside(0, join_another, r) < 0 || probe_inside(CLONE_NEWUTS, name_the_host, r) < 0))
+                advice_inside(r);
+}
+
+/* None left, of any set, and none to be gained. */
+static int drop_all(struct probe_report *r)
+{
+        const cap_t empty = cap_init();
+        struct error err = {0};
+
+        if (empty == NULL)
+                return probe_step(r, ENOMEM, "cap_init");
+        return caps_drop_all(empty, &err) < 0 ? probe_step(r, err.errnum, "%s", err.what) : 0;
+}
+
+void probe_capabilities(struct probe_report *r)
+{
+        if (probe_inside(CLONE_NEWNS, drop_all, r) < 0)
                 advice_inside(r);
 }
 

@@ -106,6 +106,8 @@ FORBIDDEN = "a seccomp filter on this process may forbid it, as the default of c
         ("mount", "EPERM", ["mount"], FORBIDDEN),
         ("pivot_root", "EPERM", ["mount"], FORBIDDEN),
         ("setns", "EPERM", ["namespaces"], FORBIDDEN),
+        ("sethostname", "EPERM", ["namespaces"], FORBIDDEN),
+        ("capset", "EPERM", ["capabilities"], FORBIDDEN),
         ("seccomp", "EPERM", ["seccomp"], FORBIDDEN),
         ("close_range", "ENOSYS", ["close_range"], HIDDEN.format("close_range")),
         ("pidfd_open", "ENOSYS", ["pidfd"], HIDDEN.format("pidfd_open")),
@@ -280,7 +282,8 @@ def test_an_interpreter_is_not_started_outside_of_a_cell(user, tmp_path):
 @pytest.mark.parametrize(
     "denied, error, cause",
     [("mount", "EPERM", FORBIDDEN), ("clone3", "ENOSYS", HIDDEN.format("clone3")), ("openat2", "ENOSYS", HIDDEN.format("openat2")),
-     ("mount_setattr", "ENOSYS", HIDDEN.format("mount_setattr")), ("pivot_root", "EACCES", FORBIDDEN)],
+     ("mount_setattr", "ENOSYS", HIDDEN.format("mount_setattr")), ("pivot_root", "EACCES", FORBIDDEN),
+     ("setns", "EPERM", FORBIDDEN), ("seccomp", "EPERM", FORBIDDEN), ("sethostname", "EPERM", FORBIDDEN), ("capset", "EPERM", FORBIDDEN)],
 )  # fmt: skip
 def test_a_run_gives_the_same_diagnosis(user, suite, denied, error, cause):
     suite.write(text="def test_pass(): pass\n")
