@@ -31,10 +31,10 @@ UNIT         := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(call src,tests/unit)
 HARNESS_PY   := $(patsubst harness/%,$(BUILD)/harness/%,$(wildcard harness/tach_harness/*.py))
 EXTENSION    := $(BUILD)/harness/tach_harness/_tach.abi3.so
 C_FILES      := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
-PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/security tests/fault tests/soak tests/shim)
+PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/security tests/fault tests/soak tests/shim tests/vm)
 SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run
 
-.PHONY: all programs bootstrap check unit pytest fault soak parity lint tidy clang format asan bench demo install fuzz fuzz-short clean
+.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity lint tidy clang format asan bench demo install fuzz fuzz-short clean
 all: programs
 
 programs: $(BUILD)/tach $(BUILD)/tach-run $(EXTENSION) $(HARNESS_PY)
@@ -128,6 +128,12 @@ fault: programs $(BUILD)/deny
 soak: programs
 	SOAK=20 TACH=$(abspath $(BUILD))/tach TACH_RUN=$(abspath $(BUILD))/tach-run \
 		$(PYTHON) -m pytest -q -s -p no:cacheprovider tests/soak
+
+# tests in a virtual machine with Debian's kernel: as root, as a user with a cgroup v2 subtree, and as one without
+vm-check: bootstrap
+	scripts/bootstrap vm
+	$(MAKE) programs $(BUILD)/deny
+	BUILD=$(abspath $(BUILD)) scripts/vm
 
 # real suites (Debian's sources, fetched) under pytest and under tach, compared
 PARITY ?= jinja2 python-h11 rich

@@ -33,7 +33,7 @@ static const char *const hidden[] = {"/tmp", "/var/tmp", "/dev/shm", "/run"};
 
 unsigned long long cell_clone_flags(const struct cell_plan *plan)
 {
-        return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+        return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
                net_clone_flag(plan->network);
 }
 

@@ -1,8 +1,8 @@
 /*
  * cell: the sandbox of one test, and the outer sandbox that holds the zygote and the cells.
  *
- * A cell is a tiny process (pid 1 of its pid namespace) that holds user, mount, pid, net, ipc, uts and
- * cgroup namespaces with everything mounted. A worker is cloned into it (enter.h).
+ * A cell is a tiny process (pid 1 of its pid namespace) that holds user, mount, pid, net, ipc and uts
+ * namespaces with everything mounted. A worker is cloned into it (enter.h).
  */
 #ifndef TACH_SANDBOX_CELL_H
 #define TACH_SANDBOX_CELL_H
@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "sandbox/cgroup.h"
 #include "sandbox/listen.h"
 #include "sandbox/project.h"
 #include "spec/base/error.h"
@@ -28,16 +29,17 @@ struct cell_plan {
         size_t n_masked;
         const char *const *readonly;
         size_t n_readonly;
-        const char *cgroups;              /* folder of the run's control groups; NULL: none */
-        const struct spec_mounts *mounts; /* checked (mounts_check); NULL: none */
-        const char *tmpfs_options;        /* "size=...,nr_inodes=..." of each private tmpfs */
+        const struct cgroup *cgroup;            /* the run's control groups; NULL: none */
+        const struct spec_resources *resources; /* limits of each leaf */
+        const struct spec_mounts *mounts;       /* checked (mounts_check); NULL: none */
+        const char *tmpfs_options;              /* "size=...,nr_inodes=..." of each private tmpfs */
         unsigned most; /* cells at a time, those that the kernel still takes down included */
         int reuse;     /* cells answer whether they are clean */
         enum spec_network network;
         struct listen_plan listen; /* services of the host */
 };
 
-/* In a process that was just cloned with all seven namespaces and mapped: makes the outer sandbox's
+/* In a process that was just cloned with these namespaces and mapped: makes the outer sandbox's
  * tree (root read-only, own /dev /proc /tmp, project as overlay) and enters it. */
 int outer_enter(const struct cell_plan *plan, struct error *err);
 
@@ -50,7 +52,8 @@ int solo_enter(const struct cell_plan *plan, struct error *err);
 int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, int *ret_socket,
               struct error *err);
 
-/* The namespaces of outer sandbox and cells as clone flags: all seven, but for the host's network. */
+/* The namespaces of outer sandbox and cells as clone flags: all but the host's network, and the cgroup
+ * namespace, which a run has one of (cgroup_settle): its root is the group that all leaves lie in. */
 unsigned long long cell_clone_flags(const struct cell_plan *plan);
 
 #endif

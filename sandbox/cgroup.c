@@ -1,12 +1,12 @@
-/* How it works: libmount finds the v2 tree and /proc/self/cgroup our place in it. limits[] says which file
- * and which controller each limit needs. */
+/* How it works: list_limits() says which file each limit is written to, and group.h which controller that
+ * file belongs to. */
 #include "sandbox/cgroup.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libmount.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,10 +16,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sandbox/group.h"
+#include "sandbox/sys.h"
 #include "spec/base/cleanup.h"
 
+/* of which a run reports what its tests used, limited or not */
+#define FIGURES (1u << GROUP_MEMORY | 1u << GROUP_PIDS | 1u << GROUP_CPU)
+
 struct limit {
-        const char *controller;
         const char *file;
         char value[64];
 };
@@ -30,30 +34,30 @@ static size_t list_limits(const struct spec_resources *r, struct limit out[8])
         size_t n = 0;
 
         if (r->memory_limit >= 0) {
-                out[n] = (struct limit){.controller = "memory", .file = "memory.max"};
+                out[n] = (struct limit){.file = "memory.max"};
                 (void)snprintf(out[n++].value, sizeof out->value, "%" PRId64, r->memory_limit);
         }
         if (r->memory_reservation >= 0) {
-                out[n] = (struct limit){.controller = "memory", .file = "memory.low"};
+                out[n] = (struct limit){.file = "memory.low"};
                 (void)snprintf(out[n++].value, sizeof out->value, "%" PRId64, r->memory_reservation);
         }
         if (r->memory_swap >= 0 || r->memory_limit >= 0) {
                 int64_t swap = r->memory_swap - (r->memory_limit >= 0 ? r->memory_limit : 0);
 
-                out[n] = (struct limit){.controller = "memory", .file = "memory.swap.max"};
+                out[n] = (struct limit){.file = "memory.swap.max"};
                 (void)snprintf(out[n++].value, sizeof out->value, "%" PRId64, swap > 0 ? swap : 0);
         }
         if (r->pids_limit >= 0) {
-                out[n] = (struct limit){.controller = "pids", .file = "pids.max"};
+                out[n] = (struct limit){.file = "pids.max"};
                 (void)snprintf(out[n++].value, sizeof out->value, "%" PRId64, r->pids_limit);
         }
         if (r->cpu_shares >= 0) {
-                out[n] = (struct limit){.controller = "cpu", .file = "cpu.weight"};
+                out[n] = (struct limit){.file = "cpu.weight"};
                 (void)snprintf(out[n++].value, sizeof out->value, "%" PRId64,
                                r->cpu_shares <= 2 ? 1 : 1 + (r->cpu_shares - 2) * 9999 / 262142);
         }
         if (r->cpu_quota >= 0 || r->cpu_period >= 0) {
-                out[n] = (struct limit){.controller = "cpu", .file = "cpu.max"};
+                out[n] = (struct limit){.file = "cpu.max"};
                 if (r->cpu_quota >= 0)
                         (void)snprintf(out[n++].value, sizeof out->value, "%" PRId64 " %" PRId64,
                                        r->cpu_quota, r->cpu_period >= 0 ? r->cpu_period : 100000);
@@ -61,7 +65,7 @@ static size_t list_limits(const struct spec_resources *r, struct limit out[8])
                         (void)snprintf(out[n++].value, sizeof out->value, "max %" PRId64, r->cpu_period);
         }
         if (r->cpu_cpus != NULL) {
-                out[n] = (struct limit){.controller = "cpuset", .file = "cpuset.cpus"};
+                out[n] = (struct limit){.file = "cpuset.cpus"};
                 (void)snprintf(out[n++].value, sizeof out->value, "%s", r->cpu_cpus);
         }
         return n;
@@ -74,78 +78,11 @@ int cgroup_has_limits(const struct spec_resources *resources)
         return list_limits(resources, limits) > 0 || resources->unified.n > 0;
 }
 
-static int write_at(int dir, const char *file, const char *text)
-{
-        CLEANUP_CLOSE int fd = openat(dir, file, O_WRONLY | O_CLOEXEC);
-
-        if (fd < 0 || write(fd, text, strlen(text)) < 0)
-                return -errno;
-        return 0;
-}
-
-static int read_at(int dir, const char *file, char *text, size_t size)
-{
-        CLEANUP_CLOSE int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
-        ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
-
-        if (n < 0)
-                return -errno;
-        text[n] = '\0';
-        return 0;
-}
-
-static int has_word(const char *words, const char *word)
-{
-        size_t n = strlen(word);
-
-        for (const char *p = words; (p = strstr(p, word)) != NULL; p += n)
-                if ((p == words || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\n' || p[n] == '\0'))
-                        return 1;
-        return 0;
-}
-
-/* The folder of our own v2 group, from /proc/self/cgroup's line "0::PATH" and the mount's root. */
-static int own_group(char *path, size_t size, char *why, size_t why_size)
-{
-        struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
-        struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
-        struct libmnt_fs *fs = NULL;
-        CLEANUP_FCLOSE FILE *own = fopen("/proc/self/cgroup", "re");
-        char line[PATH_MAX] = "", *group = NULL;
-        int found = 0;
-
-        while (own != NULL && group == NULL && fgets(line, sizeof line, own) != NULL)
-                if (strncmp(line, "0::", 3) == 0) {
-                        line[strcspn(line, "\n")] = '\0';
-                        group = line + 3;
-                }
-        while (table != NULL && iter != NULL && group != NULL && !found &&
-               mnt_table_next_fs(table, iter, &fs) == 0) {
-                const char *type = mnt_fs_get_fstype(fs), *root = mnt_fs_get_root(fs);
-                size_t n = root != NULL ? strlen(root) : 0;
-
-                if (type == NULL || strcmp(type, "cgroup2") != 0 || n == 0)
-                        continue;
-                if (strcmp(root, "/") == 0)
-                        n = 0;
-                if (strncmp(group, root, n) != 0)
-                        continue;
-                int length = snprintf(path, size, "%s%s", mnt_fs_get_target(fs),
-                                      strcmp(group + n, "/") == 0 ? "" : group + n);
-                found = length > 0 && (size_t)length < size;
-        }
-        mnt_free_iter(iter);
-        mnt_unref_table(table);
-        if (!found)
-                (void)snprintf(why, why_size, "no cgroup v2 tree is mounted that holds this process");
-        return found;
-}
-
 static void remove_groups(int base_fd, const char *path)
 {
         struct timespec pause = {.tv_nsec = 2000000};
 
-        (void)write_at(base_fd, "cgroup.kill", "1");
+        (void)group_write(base_fd, "cgroup.kill", "1");
         for (int round = 0; round < 2000; round++) {
                 DIR *dir = opendir(path);
                 struct dirent *e;
@@ -180,11 +117,12 @@ static int start_janitor(struct cgroup *cg, struct error *err)
                 (void)close(ends[1]);
                 /* nobody shall wait for an end of a pipe that the janitor holds */
                 for (int fd = 0; fd < 256; fd++)
-                        if (fd != keep && fd != cg->base_fd)
+                        if (fd != keep && fd != cg->base_fd && fd != cg->parent.fd)
                                 (void)close(fd);
                 while (read(keep, &c, 1) < 0 && errno == EINTR)
                         continue;
                 remove_groups(cg->base_fd, cg->path);
+                delegation_restore(&cg->parent);
                 _exit(0);
         }
         (void)close(ends[0]);
@@ -192,60 +130,85 @@ static int start_janitor(struct cgroup *cg, struct error *err)
         return cg->janitor < 0 ? error_set(err, "cgroup", errno, "fork the janitor") : 0;
 }
 
-/* Which of the controllers that the limits need are missing at BASE's parent; enables the others. */
-static void enable_controllers(const struct cgroup *cg, const struct spec_resources *resources,
-                               char missing[512])
+/* The controllers that RESOURCES needs, or an error where nothing has that name. */
+static int needed_controllers(const struct spec_resources *resources, unsigned *ret, struct error *err)
 {
         struct limit limits[8];
-        size_t n = list_limits(resources, limits), used = 0;
-        char has[512] = "";
+        size_t n = list_limits(resources, limits);
+        unsigned needed = 0;
 
-        (void)read_at(cg->base_fd, "cgroup.controllers", has, sizeof has);
-        missing[0] = '\0';
-        for (size_t i = 0; i < n; i++) {
-                char enable[32];
-                int r = -ENOENT;
+        for (size_t i = 0; i < n; i++)
+                needed |= group_controller_of(limits[i].file);
+        for (size_t i = 0; i < resources->unified.n; i++) {
+                const char *key = resources->unified.v[i].key;
+                unsigned one = group_controller_of(key);
 
-                if (i > 0 && strcmp(limits[i].controller, limits[i - 1].controller) == 0)
-                        continue;
-                (void)snprintf(enable, sizeof enable, "+%s", limits[i].controller);
-                if (has_word(has, limits[i].controller))
-                        r = write_at(cg->base_fd, "cgroup.subtree_control", enable);
-                if (r < 0 && used < 500)
-                        used += (size_t)snprintf(missing + used, 512 - used, "%s%s", used > 0 ? ", " : "",
-                                                 limits[i].controller);
+                if (one == ~0u || strchr(key, '/') != NULL) {
+                        int r = error_set(err, "cgroup", EINVAL, "linux.resources.unified: %.80s", key);
+
+                        error_hint(err, "a key is a file of cgroup v2, such as \"memory.high\"");
+                        return r;
+                }
+                needed |= one;
         }
+        *ret = needed;
+        return 0;
+}
+
+/* Makes the group below CG's parent; returns the controllers of NEEDED that it has not. */
+static unsigned make_base(struct cgroup *cg, unsigned needed)
+{
+        unsigned missing = needed != 0 ? delegation_enable(&cg->parent, needed) : 0;
+
+        (void)snprintf(cg->path, sizeof cg->path, "%s/tach-%d", cg->parent.path, (int)getpid());
+        if (mkdir(cg->path, 0755) == 0) {
+                cg->base_fd = open(cg->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (cg->base_fd < 0)
+                        (void)rmdir(cg->path);
+        }
+        if (cg->base_fd < 0) {
+                (void)snprintf(cg->parent.why, sizeof cg->parent.why, "no group can be made there (%s)",
+                               strerrorname_np(errno));
+                return needed;
+        }
+        cg->controllers = (needed | FIGURES) & group_controllers(cg->base_fd, "cgroup.controllers");
+        return missing | (needed & ~cg->controllers);
+}
+
+static int refuse(const struct cgroup *cg, const char *missing, struct error *err)
+{
+        int r =
+            error_set(err, "cgroup", 0, "linux.resources: controllers missing at %.300s: %s: %s",
+                      cg->parent.path[0] != '\0' ? cg->parent.path : "cgroup v2", missing, cg->parent.why);
+
+        error_hint(err,
+                   "have them delegated (systemd-run %s--scope -p Delegate=yes COMMAND), or set tach.enforce "
+                   "to \"best-effort\"",
+                   geteuid() == 0 ? "" : "--user ");
+        return r;
 }
 
 int cgroup_start(struct cgroup *ret, const struct spec_resources *resources, int best_effort,
                  char *ret_missing, struct error *err)
 {
-        struct cgroup cg = {.base_fd = -1, .janitor_pipe = -1, .janitor = -1};
-        char own[PATH_MAX - 64];
-        int r = 0;
+        struct cgroup cg = CGROUP_NONE;
+        unsigned needed = 0, missing;
+        int r = needed_controllers(resources, &needed, err);
 
         ret_missing[0] = '\0';
-        if (own_group(own, sizeof own, cg.why, sizeof cg.why)) {
-                (void)snprintf(cg.path, sizeof cg.path, "%s/tach-%d", own, (int)getpid());
-                if (mkdir(cg.path, 0755) < 0)
-                        (void)snprintf(cg.why, sizeof cg.why, "%.400s is not writable (%s)", own,
-                                       strerrorname_np(errno));
-                else
-                        cg.base_fd = open(cg.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (r < 0)
+                return r;
+        missing = needed;
+        delegation_find(&cg.parent);
+        if (cg.parent.fd >= 0) {
+                missing = make_base(&cg, needed);
+                delegation_unlock(&cg.parent);
         }
-        if (cg.base_fd >= 0) {
-                enable_controllers(&cg, resources, ret_missing);
+        if (cg.base_fd >= 0)
                 r = start_janitor(&cg, err);
-        } else if (cgroup_has_limits(resources)) {
-                (void)snprintf(ret_missing, 512, "all");
-        }
-        if (r == 0 && ret_missing[0] != '\0' && !best_effort) {
-                r = error_set(err, "cgroup", ENOTSUP, "linux.resources: controllers missing at %s: %s%s%s",
-                              cg.base_fd >= 0 ? own : "cgroup v2", ret_missing, cg.why[0] != '\0' ? ": " : "",
-                              cg.why);
-                error_hint(err, "have them delegated (systemd-run --user --scope -p Delegate=yes), or set "
-                                "tach.enforce to \"best-effort\"");
-        }
+        (void)group_names(missing, ret_missing, 512);
+        if (r == 0 && missing != 0 && !best_effort)
+                r = refuse(&cg, ret_missing, err);
         if (r < 0) {
                 cgroup_stop(&cg);
                 return r;
@@ -254,24 +217,43 @@ int cgroup_start(struct cgroup *ret, const struct spec_resources *resources, int
         return 0;
 }
 
+int cgroup_settle(const struct cgroup *cg, struct error *err)
+{
+        if (unshare(CLONE_NEWCGROUP) < 0)
+                return error_set(err, "cgroup", errno, "unshare the cgroup namespace");
+        if (cg->controllers == 0)
+                return 0;
+        CLEANUP_CLOSE int base = open(cg->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int r = base < 0 || mkdirat(base, "keeper", 0755) < 0 ? -errno : 0;
+
+        if (r == 0)
+                r = group_write(base, "keeper/cgroup.procs", "0");
+        if (r < 0)
+                return error_set(err, "cgroup", -r, "go into %s/keeper", cg->path);
+        if (group_enable(base, cg->controllers) != 0)
+                return error_set(err, "cgroup", ENOTSUP, "switch the controllers on at %s", cg->path);
+        return 0;
+}
+
 int cgroup_leaf(const struct cgroup *cg, int tree_fd, unsigned index, const struct spec_resources *resources,
                 struct error *err)
 {
         struct limit limits[8];
         size_t n = list_limits(resources, limits);
-        char name[32], on[512] = "";
+        char name[32];
         int shared;
 
         (void)snprintf(name, sizeof name, "w%u", index);
-        if (mkdirat(cg->base_fd, name, 0755) < 0 && errno != EEXIST)
+        CLEANUP_CLOSE int base = open(cg->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (base < 0 || mkdirat(base, name, 0755) < 0)
                 return error_set(err, "cgroup", errno, "make %s/%s", cg->path, name);
-        CLEANUP_CLOSE int fd = openat(cg->base_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        CLEANUP_CLOSE int fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return error_set(err, "cgroup", errno, "open %s/%s", cg->path, name);
-        (void)read_at(fd, "cgroup.controllers", on, sizeof on);
         for (size_t i = 0; i < n; i++) {
-                int r =
-                    has_word(on, limits[i].controller) ? write_at(fd, limits[i].file, limits[i].value) : 0;
+                int r = (group_controller_of(limits[i].file) & cg->controllers) != 0
+                            ? group_write(fd, limits[i].file, limits[i].value)
+                            : 0;
 
                 /* without swap accounting there is no swap file to limit */
                 if (r < 0 && !(r == -ENOENT && strcmp(limits[i].file, "memory.swap.max") == 0)) {
@@ -281,42 +263,43 @@ int cgroup_leaf(const struct cgroup *cg, int tree_fd, unsigned index, const stru
         }
         for (size_t i = 0; i < resources->unified.n; i++) {
                 const struct spec_pair *p = &resources->unified.v[i];
-                int r = strchr(p->key, '/') != NULL ? -EINVAL : write_at(fd, p->key, p->value);
+                const unsigned controller = group_controller_of(p->key);
+                int r = controller == 0 || (controller & cg->controllers) != 0
+                            ? group_write(fd, p->key, p->value)
+                            : 0;
 
                 if (r < 0) {
                         return error_set(err, "cgroup", -r, "linux.resources.unified: write %s to %s/%s/%s",
                                          p->value, cg->path, name, p->key);
                 }
         }
-        shared = openat(tree_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        shared = tree_fd >= 0 ? openat(tree_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : TAKE_FD(fd);
         return shared < 0 ? error_set(err, "cgroup", errno, "open %s for the zygote", name) : shared;
 }
 
-unsigned long cgroup_oom_kills(int leaf_fd)
+int cgroup_remove_leaf(const struct cgroup *cg, unsigned index)
 {
-        char text[512];
-        const char *p;
-        unsigned long n = 0;
+        char name[32];
 
-        if (leaf_fd < 0 || read_at(leaf_fd, "memory.events", text, sizeof text) < 0)
-                return 0;
-        p = strstr(text, "oom_kill ");
-        if (p != NULL)
-                n = strtoul(p + strlen("oom_kill "), NULL, 10);
-        return n;
+        (void)snprintf(name, sizeof name, "w%u", index);
+        return unlinkat(cg->base_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
 void cgroup_stop(struct cgroup *cg)
 {
         if (cg->janitor_pipe >= 0)
                 (void)close(cg->janitor_pipe);
-        if (cg->janitor > 0)
+        if (cg->janitor > 0) {
                 while (waitpid(cg->janitor, NULL, 0) < 0 && errno == EINTR)
                         continue;
-        else if (cg->base_fd >= 0)
-                (void)rmdir(cg->path);
+        } else {
+                if (cg->base_fd >= 0)
+                        (void)rmdir(cg->path);
+                delegation_restore(&cg->parent);
+        }
         if (cg->base_fd >= 0)
                 (void)close(cg->base_fd);
-        cg->base_fd = cg->janitor_pipe = -1;
-        cg->janitor = -1;
+        if (cg->parent.fd >= 0)
+                (void)close(cg->parent.fd);
+        *cg = (struct cgroup)CGROUP_NONE;
 }

@@ -1,9 +1,9 @@
 /*
  * cgroup: the control groups that workers are born into. cgroups(7), cgroup v2 only.
  *
- * One group "tach-PID" a run below the engine's own, with one leaf a worker's place, made ahead with its
- * limits written; a worker enters by CLONE_INTO_CGROUP. A janitor process removes all of it when the engine
- * ends, however it ends.
+ * One group "tach-PID" a run where delegation.h allows it. The keeper and all that it starts live in its
+ * child "keeper"; each worker is born by CLONE_INTO_CGROUP into a leaf "wN", made ahead with its limits
+ * written. A janitor process removes all of it when the engine ends, however it ends.
  */
 #ifndef TACH_SANDBOX_CGROUP_H
 #define TACH_SANDBOX_CGROUP_H
@@ -11,34 +11,46 @@
 #include <limits.h>
 #include <sys/types.h>
 
+#include "sandbox/delegation.h"
 #include "spec/base/error.h"
 #include "spec/spec.h"
 
 struct cgroup {
-        int base_fd;         /* tach-PID; -1: there is none, and why says why */
-        char path[PATH_MAX]; /* of tach-PID */
-        char why[512];       /* why there is no group */
-        int janitor_pipe;    /* the janitor acts when its other ends are closed */
+        struct delegation parent; /* its why says why there is no group */
+        int base_fd;              /* tach-PID; -1: there is none */
+        char path[PATH_MAX];      /* of tach-PID */
+        unsigned controllers;     /* that the leaves have (group.h) */
+        int janitor_pipe;         /* the janitor acts when its other ends are closed */
         pid_t janitor;
 };
 
-/* Makes the run's group. No writable v2 tree: 0 with base_fd -1. A limit in RESOURCES that no controller
- * enforces is an error; with BEST_EFFORT it is left out and *RET_MISSING (room for 512) says so. */
+#define CGROUP_NONE                                                                                          \
+        {                                                                                                    \
+                .parent = {.fd = -1}, .base_fd = -1, .janitor_pipe = -1, .janitor = -1                       \
+        }
+
+/* Makes the run's group. No group that may be used: 0 with base_fd -1. A limit in RESOURCES that no
+ * controller enforces is an error; with BEST_EFFORT it is left out and *RET_MISSING (room for 512) says so.
+ */
 int cgroup_start(struct cgroup *ret, const struct spec_resources *resources, int best_effort,
                  char *ret_missing, struct error *err);
+
+/* In the keeper, born into CG and not yet in a cgroup namespace of its own: makes CG the root of one, goes
+ * into the child "keeper" and gives the leaves to come their controllers. */
+int cgroup_settle(const struct cgroup *cg, struct error *err);
 
 /* Makes leaf INDEX with its limits; returns its directory's fd (caller's) or -errno. It is opened below
  * TREE_FD, a mount of the run's group alone, so that who gets it cannot climb out. */
 int cgroup_leaf(const struct cgroup *cg, int tree_fd, unsigned index, const struct spec_resources *resources,
                 struct error *err);
 
-/* How often the kernel's out-of-memory killer struck in the leaf, 0 where memory is not accounted. */
-unsigned long cgroup_oom_kills(int leaf_fd);
+/* Removes leaf INDEX: 0, -EBUSY while a process is in it, or another -errno. */
+int cgroup_remove_leaf(const struct cgroup *cg, unsigned index);
 
-/* Lets the janitor remove everything, and waits for it. */
-void cgroup_stop(struct cgroup *cg);
-
-/* Whether RESOURCES asks for any limit. */
+/* Whether RESOURCES has a limit. */
 int cgroup_has_limits(const struct spec_resources *resources);
+
+/* Ends what is still there, removes the groups and stops the janitor. */
+void cgroup_stop(struct cgroup *cg);
 
 #endif

@@ -41,9 +41,8 @@ int enter_child(const struct enter_plan *plan, int cell_pidfd, struct error *err
 {
         int r;
 
-        if (cell_pidfd >= 0 &&
-            setns(cell_pidfd, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
-                                  (int)net_clone_flag(plan->network)) < 0)
+        if (cell_pidfd >= 0 && setns(cell_pidfd, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS |
+                                                     (int)net_clone_flag(plan->network)) < 0)
                 return error_set(err, "enter", errno, "join the cell's namespaces");
         if (cell_pidfd < 0 && !plan->inside && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                 return error_set(err, "enter", errno, "set the parent death signal");

@@ -2,8 +2,10 @@
 #include "runtime/engine/command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,7 +17,7 @@
 
 #include "runtime/engine/keeper.h"
 #include "runtime/engine/services.h"
-#include "sandbox/cgroup.h"
+#include "runtime/engine/usage.h"
 #include "sandbox/enter.h"
 #include "spec/base/cleanup.h"
 
@@ -98,6 +100,22 @@ static int run_bare(const struct launch *l, int signals, struct error *err)
         }
 }
 
+/* What its limits did to a command that ended with CODE. */
+static void say_limits(const struct plan *plan, int code)
+{
+        struct usage used;
+        char text[192] = "";
+        CLEANUP_CLOSE int leaf = plan->cgroup.base_fd >= 0
+                                     ? openat(plan->cgroup.base_fd, "w0", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                                     : -1;
+
+        usage_read(leaf, plan->cgroup.controllers, &used);
+        if (code != 128 + SIGKILL || !usage_killed(&used, leaf, text, sizeof text))
+                usage_note(&used, leaf, text, sizeof text);
+        if (code > 0 && text[0] != '\0')
+                (void)fprintf(stderr, "tach-run: command: %s\n", text);
+}
+
 int command_run(const struct plan *plan, struct error *err)
 {
         struct enter_plan enter = {
@@ -126,7 +144,6 @@ int command_run(const struct plan *plan, struct error *err)
         sigaddset(&set, SIGHUP);
         sigaddset(&set, SIGCHLD);
         CLEANUP_CLOSE int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        CLEANUP_CLOSE int leaf = -1;
         if (signals < 0 || enter.empty == NULL || argv == NULL)
                 return error_set(err, "command", errno, "prepare the command");
         memcpy(argv, args->v, args->n * sizeof *argv);
@@ -141,18 +158,12 @@ int command_run(const struct plan *plan, struct error *err)
                 enter.bpf = mmap(NULL, enter.bpf_bytes, PROT_READ, MAP_PRIVATE, plan->seccomp_fd, 0);
                 if (enter.bpf == MAP_FAILED)
                         return error_set(err, "command", errno, "map the filter");
-                if (plan->cgroup.base_fd >= 0) {
-                        leaf = cgroup_leaf(&plan->cgroup, plan->cgroup.base_fd, 0,
-                                           &plan->spec->linux_.resources, err);
-                        if (leaf < 0)
-                                return leaf;
-                        l.cgroup_fd = leaf;
-                }
                 r = services_start(&services, &plan->cell.listen, err);
                 if (r == 0)
                         r = keeper_start(&keeper, &plan->cell, &l, err);
                 if (r == 0) {
                         r = wait_for_end(&keeper, &services, signals, err);
+                        say_limits(plan, r);
                         keeper_stop(&keeper);
                 }
                 services_stop(&services);

@@ -69,8 +69,6 @@ static int keep_descriptors(int socket, int map_fd, const struct launch *zygote,
 
         if (zygote->seccomp_fd >= 0)
                 keep[n++] = zygote->seccomp_fd;
-        if (zygote->cgroup_fd >= 0)
-                keep[n++] = zygote->cgroup_fd;
         for (size_t i = 0; i < zygote->n_pass && n < 16; i++)
                 keep[n++] = zygote->pass[i];
         return fds_keep_only(keep, n, err);
@@ -96,11 +94,16 @@ static void __attribute__((noreturn))
 keep_command(int socket, const struct cell_plan *plan, const struct launch *command)
 {
         struct keeper_message m = {.op = KEEPER_READY};
+        struct launch l = *command;
         int fds[KEEPER_FDS] = {-1, -1}, status;
-        pid_t pid = solo_enter(plan, &m.err), ended;
+        pid_t pid = 0, ended;
 
+        if (plan->cgroup != NULL)
+                pid = l.cgroup_fd = cgroup_leaf(plan->cgroup, -1, 0, plan->resources, &m.err);
+        if (pid >= 0)
+                pid = solo_enter(plan, &m.err);
         if (pid == 0)
-                pid = launch_start(command, -1, &fds[0], &m.err);
+                pid = launch_start(&l, -1, &fds[0], &m.err);
         if (pid > 0)
                 m.err = (struct error){0};
         if (keeper_send(socket, &m, fds) < 0 || pid < 0)
@@ -131,10 +134,14 @@ keeper_main(int socket, int map_fd, const struct cell_plan *plan, const struct l
         if (r == 0 && read(map_fd, &c, 1) != 1)
                 _exit(1);
         (void)close(map_fd);
-        if (r == 0 && plan->cgroups != NULL)
-                r = send_cgroups(socket, plan->cgroups, &m.err);
+        if (r == 0 && plan->cgroup != NULL)
+                r = cgroup_settle(plan->cgroup, &m.err);
+        else if (r == 0 && unshare(CLONE_NEWCGROUP) < 0)
+                r = error_set(&m.err, "cgroup", errno, "unshare the cgroup namespace");
         if (r == 0 && zygote->enter != NULL)
                 keep_command(socket, plan, zygote);
+        if (r == 0 && plan->cgroup != NULL)
+                r = send_cgroups(socket, plan->cgroup->path, &m.err);
         if (r == 0)
                 r = outer_enter(plan, &m.err);
         if (r == 0)
@@ -168,7 +175,8 @@ int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct la
         }
         own.listen.socket = sockets[1];
         own.listen.hand_over = hand_over_listener;
-        k->pid = sys_clone3(cell_clone_flags(plan) | CLONE_CLEAR_SIGHAND, &k->pidfd, -1, SIGCHLD);
+        k->pid = sys_clone3(cell_clone_flags(plan) | CLONE_CLEAR_SIGHAND, &k->pidfd,
+                            plan->cgroup != NULL ? plan->cgroup->base_fd : -1, SIGCHLD);
         if (k->pid == 0) {
                 (void)close(sockets[0]);
                 (void)close(map[1]);

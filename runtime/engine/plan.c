@@ -254,10 +254,7 @@ static int is_provable(const struct spec *spec)
 
 int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
 {
-        struct plan p = {.spec = spec,
-                         .seccomp_fd = -1,
-                         .zygote_seccomp_fd = -1,
-                         .cgroup = {.base_fd = -1, .janitor_pipe = -1, .janitor = -1}};
+        struct plan p = {.spec = spec, .seccomp_fd = -1, .zygote_seccomp_fd = -1, .cgroup = CGROUP_NONE};
         cpu_set_t cpus;
         int r;
 
@@ -315,7 +312,8 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         ret->cell.listen.services = ret->services;
         ret->cell.parts = &ret->parts;
         ret->cell.visible = (const char *const *)ret->visible;
-        ret->cell.cgroups = ret->cgroup.base_fd >= 0 && spec->tach.has_tests ? ret->cgroup.path : NULL;
+        ret->cell.cgroup = ret->cgroup.base_fd >= 0 ? &ret->cgroup : NULL;
+        ret->cell.resources = &spec->linux_.resources;
         if (r < 0)
                 plan_finish(ret);
         return r;
@@ -336,7 +334,5 @@ void plan_finish(struct plan *plan)
         free(plan->harness);
         free(plan->python);
         free(plan->project);
-        *plan = (struct plan){.seccomp_fd = -1,
-                              .zygote_seccomp_fd = -1,
-                              .cgroup = {.base_fd = -1, .janitor_pipe = -1, .janitor = -1}};
+        *plan = (struct plan){.seccomp_fd = -1, .zygote_seccomp_fd = -1, .cgroup = CGROUP_NONE};
 }

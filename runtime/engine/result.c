@@ -167,7 +167,7 @@ static void send_crash(struct event *ev, const struct result *r)
 }
 
 static void send_longrepr(struct event *ev, const struct result *r, const char *outcome,
-                          const struct death *death)
+                          const struct death *death, const char *note)
 {
         CLEANUP_BUF struct buf text = {0};
 
@@ -183,6 +183,8 @@ static void send_longrepr(struct event *ev, const struct result *r, const char *
                         break;
         }
         if (death != NULL && buf_addf(&text, "%s%s", text.len > 0 ? "\n" : "", death->reason) < 0)
+                buf_reset(&text);
+        if (note != NULL && text.len > 0 && buf_addf(&text, "\n%s", note) < 0)
                 buf_reset(&text);
         event_text(ev, "longrepr", text.len > 0 ? text.data : NULL);
 }
@@ -207,6 +209,16 @@ static void send_errors(struct event *ev, const struct result *r, const char *ou
         }
         if (open)
                 event_close(ev, ']');
+}
+
+void death_by_limit(struct death *death, const struct usage *used, int leaf_fd)
+{
+        const size_t n = strlen(death->reason);
+
+        if (death->by_sigkill)
+                (void)usage_killed(used, leaf_fd, death->reason, sizeof death->reason);
+        else if (same(death->outcome, "timeout"))
+                usage_throttled(used, leaf_fd, death->reason + n, sizeof death->reason - n);
 }
 
 static void count(const struct result *r, const struct death *death, struct counts *counts)
@@ -274,9 +286,12 @@ int result_send(const struct result *r, const struct item *item, const struct pl
         event_text(&ev, "file", item->file);
         event_int(&ev, "line", item->line);
         event_close(&ev, '}');
-        send_longrepr(&ev, r, outcome, death);
+        const int failed = same(outcome, "failed") || same(outcome, "error");
+        const char *note = death == NULL && failed ? place->note : NULL;
+
+        send_longrepr(&ev, r, outcome, death, note);
         send_crash(&ev, r);
-        event_text(&ev, "reason", death != NULL ? death->reason : reason);
+        event_text(&ev, "reason", death != NULL ? death->reason : note != NULL ? note : reason);
         send_sections(&ev, r, death);
         send_errors(&ev, r, outcome);
         if (properties != NULL)
@@ -288,6 +303,8 @@ int result_send(const struct result *r, const struct item *item, const struct pl
         event_open(&ev, "usage", '{');
         event_value(&ev, "cpu_s", json_field(usage, "cpu_s"));
         event_value(&ev, "max_rss_bytes", json_field(usage, "max_rss_bytes"));
+        if (place->used != NULL)
+                usage_send(place->used, &ev);
         event_close(&ev, '}');
         return event_send(&ev, fd);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <yajl/yajl_tree.h>
 
+#include "runtime/engine/usage.h"
 #include "spec/base/error.h"
 
 #define RESULT_MAX_REPORTS 4096 /* subtests of one test that are kept */
@@ -32,6 +33,7 @@ struct death {
         char reason[256];
         int out_fd, err_fd; /* its output */
         double elapsed;     /* seconds since the test began */
+        int by_sigkill;     /* and not the engine's */
 };
 
 struct count {
@@ -54,7 +56,12 @@ int result_add(struct result *r, yajl_val report);
 struct place {
         const char *isolation, *why; /* what it shared a worker with */
         const char *cell;            /* "fresh" or "reused"; NULL: none */
+        const struct usage *used;    /* of its cgroup leaf; NULL: nothing is known */
+        const char *note;            /* what its limits did; NULL: nothing */
 };
+
+/* Says in DEATH's reason whether a limit was the cause. USED: of the leaf behind LEAF_FD. */
+void death_by_limit(struct death *death, const struct usage *used, int leaf_fd);
 
 /* Writes the test event to FD and counts it. USAGE: the "end" line's, or NULL; DEATH: NULL where it ended.
  * Returns 0 or -errno of the write. */

@@ -21,6 +21,7 @@
 
 #include "harness/run_message.h"
 #include "runtime/base/json.h"
+#include "runtime/engine/leaves.h"
 #include "runtime/engine/pool.h"
 #include "runtime/engine/services.h"
 #include "runtime/engine/stream.h"
@@ -46,8 +47,7 @@ struct run {
         struct suite suite;
         struct worker *workers;
         unsigned n_workers, busy, leaving;
-        int *leaves;   /* cgroup leaf a worker's place */
-        int cgroup_fd; /* the run's control groups, from the keeper; -1 */
+        struct leaves leaves;
         struct pool pool;
         struct services services;
         struct stream stream;
@@ -135,6 +135,14 @@ static void stop(struct run *run)
                         abandon(run, &run->workers[i]);
 }
 
+static void tend_leaves(struct run *run)
+{
+        struct error err = {0};
+
+        if (!run->fatal && leaves_tend(&run->leaves, run->stopping ? 0 : suite_left(&run->suite), &err) < 0)
+                fail(run, &err);
+}
+
 static void ask_cells(struct run *run)
 {
         struct error err = {0};
@@ -212,17 +220,11 @@ static int start_worker(struct run *run, struct worker *w, struct part part, str
                 fds[n_fds++] = w->cell_fd;
                 flags |= RUN_CELL;
         }
-        if (run->leaves != NULL) {
-                unsigned index = (unsigned)(w - run->workers);
-
-                if (run->leaves[index] < 0)
-                        run->leaves[index] = cgroup_leaf(&run->plan->cgroup, run->cgroup_fd, index,
-                                                         &run->plan->spec->linux_.resources, err);
-                if (run->leaves[index] < 0)
-                        return run->leaves[index];
-                w->leaf_fd = run->leaves[index];
-                w->oom_kills = cgroup_oom_kills(w->leaf_fd);
-                fds[n_fds++] = w->leaf_fd;
+        r = leaves_take(&run->leaves, &w->leaf, err);
+        if (r < 0)
+                return r;
+        if (w->leaf.fd >= 0) {
+                fds[n_fds++] = w->leaf.fd;
                 flags |= RUN_CGROUP;
         }
         r = zygote_run(&run->zygote, w->slot, flags, u->items + part.from, (uint32_t)n, fds, n_fds, err);
@@ -255,6 +257,7 @@ static void release(struct run *run, struct worker *w)
                 if (w->cell >= 0)
                         pool_discard(&run->pool, w->cell, w->used_service ? DIRT_SERVICE : DIRT_NONE);
         }
+        leaves_give_back(&run->leaves, w->leaf);
         worker_reset(w);
 }
 
@@ -276,15 +279,24 @@ static void dispatch(struct run *run)
         }
 }
 
-static void end_test(struct run *run, struct worker *w, yajl_val usage, const struct death *death)
+static void end_test(struct run *run, struct worker *w, yajl_val usage, struct death *death)
 {
+        struct usage used;
+        char note[192];
         const struct unit *u = &run->suite.units[w->part.unit];
         struct item *item = &run->suite.items[w->current];
         const long long max_fail = run->plan->spec->tach.max_fail > 0
                                        ? (long long)run->plan->spec->tach.max_fail
                                        : run->suite.max_fail;
 
+        usage_read(w->leaf.fd, run->plan->cgroup.controllers, &used);
+        usage_since(&used, &w->before);
+        if (death != NULL)
+                death_by_limit(death, &used, w->leaf.fd);
+        usage_note(&used, w->leaf.fd, note, sizeof note);
         const struct place place = {.isolation = run->plan->isolated ? u->isolation : "none",
+                                    .used = &used,
+                                    .note = note[0] != '\0' ? note : NULL,
                                     .why = u->why,
                                     .cell = w->cell < 0    ? NULL
                                             : w->cell_used ? "reused"
@@ -305,6 +317,7 @@ static void begin_test(struct run *run, struct worker *w)
 {
         const struct unit *u = &run->suite.units[w->part.unit];
 
+        usage_read(w->leaf.fd, run->plan->cgroup.controllers, &w->before);
         w->current = u->items[w->next++];
         run->suite.items[w->current].attempt++;
         w->began = now();
@@ -408,8 +421,7 @@ static void worker_exited(struct run *run, struct worker *w, int status)
         was_running = w->stage == WORKER_RUNNING;
         u = &run->suite.units[w->part.unit];
         if (!w->abandoned && !run->fatal && was_running) {
-                worker_death(w, status, run->plan->spec->tach.timeout,
-                             run->plan->spec->linux_.resources.memory_limit, now(), &death);
+                worker_death(w, status, run->plan->spec->tach.timeout, now(), &death);
                 if (w->current < 0 && w->next == w->part.from && w->next < u->n)
                         begin_test(run, w); /* it died on the way to its first test */
                 if (w->current >= 0)
@@ -554,9 +566,10 @@ static void from_keeper(struct run *run)
         int fds[KEEPER_FDS], r;
 
         while ((r = keeper_receive(&run->zygote.keeper, &m, fds)) == 1) {
-                if (m.op == KEEPER_CGROUP && run->cgroup_fd < 0)
-                        run->cgroup_fd = TAKE_FD(fds[0]);
-                else if (m.op == KEEPER_EXITED)
+                if (m.op == KEEPER_CGROUP && run->leaves.tree_fd < 0) {
+                        if (leaves_open(&run->leaves, TAKE_FD(fds[0]), &err) < 0)
+                                fail(run, &err);
+                } else if (m.op == KEEPER_EXITED)
                         zygote_ended(run, m.status);
                 else if (m.err.phase[0] != '\0')
                         fail(run, &m.err);
@@ -771,6 +784,7 @@ static void loop(struct run *run)
                 for (unsigned i = 0; i < run->n_workers; i++)
                         check_deadline(run, &run->workers[i], t);
                 pool_expire(&run->pool, t);
+                tend_leaves(run);
                 check(run, 0);
         }
 }
@@ -808,13 +822,9 @@ static int prepare(struct run *run, struct error *err)
                 run->workers[i].cell = run->workers[i].pidfd = -1;
                 worker_reset(&run->workers[i]);
         }
-        if (run->plan->cgroup.base_fd >= 0) {
-                run->leaves = calloc(run->n_workers, sizeof *run->leaves);
-                if (run->leaves == NULL)
-                        return error_set(err, "run", ENOMEM, "prepare the leaves");
-                for (unsigned i = 0; i < run->n_workers; i++)
-                        run->leaves[i] = -1;
-        }
+        if (leaves_init(&run->leaves, &run->plan->cgroup, &run->plan->spec->linux_.resources,
+                        run->plan->workers, err) < 0)
+                return -ENOMEM;
         if (pool_init(&run->pool, &run->zygote.keeper, &run->services, run->plan->workers, err) < 0)
                 return -ENOMEM;
         sigemptyset(&set);
@@ -836,7 +846,7 @@ int run_tests(const struct plan *plan, int out_fd)
                           .stream = {.fd = out_fd},
                           .epoll_fd = -1,
                           .signal_fd = -1,
-                          .cgroup_fd = -1,
+                          .leaves = {.tree_fd = -1},
                           .exit_requested = -1,
                           .zygote = {.control = -1, .log = -1, .pid = -1, .keeper = {-1, -1, -1}},
                           .begin = now()};
@@ -867,18 +877,14 @@ int run_tests(const struct plan *plan, int out_fd)
         for (unsigned i = 0; run.workers != NULL && i < run.n_workers; i++) {
                 worker_reset(&run.workers[i]);
                 buf_finish(&run.workers[i].in);
-                if (run.leaves != NULL && run.leaves[i] >= 0)
-                        (void)close(run.leaves[i]);
         }
         pool_finish(&run.pool);
-        if (run.cgroup_fd >= 0)
-                (void)close(run.cgroup_fd);
+        leaves_finish(&run.leaves);
         if (run.epoll_fd >= 0)
                 (void)close(run.epoll_fd);
         if (run.signal_fd >= 0)
                 (void)close(run.signal_fd);
         free(run.workers);
-        free(run.leaves);
         suite_finish(&run.suite);
         return code;
 }

@@ -82,7 +82,7 @@ static void send_isolation(const struct plan *p, struct event *ev)
         if (!p->isolated)
                 not_enforced(ev, "sandbox", "isolation is switched off");
         else if (p->cgroup.base_fd < 0)
-                not_enforced(ev, "cgroup leaf", p->cgroup.why);
+                not_enforced(ev, "cgroup leaf", p->cgroup.parent.why);
         if (p->isolated && p->cell.network == SPEC_NETWORK_HOST)
                 not_enforced(ev, "network",
                              "tach.network is \"host\": tests reach what this machine reaches");

@@ -15,7 +15,6 @@
 
 #include "harness/run_message.h"
 #include "runtime/base/json.h"
-#include "sandbox/cgroup.h"
 
 int worker_read(struct worker *w)
 {
@@ -148,8 +147,7 @@ static void blocked_reason(int err_fd, char *reason, size_t size)
         free(name);
 }
 
-void worker_death(const struct worker *w, int status, double timeout, int64_t limit_bytes, double now,
-                  struct death *ret)
+void worker_death(const struct worker *w, int status, double timeout, double now, struct death *ret)
 {
         *ret = (struct death){
             .outcome = "crashed", .out_fd = w->out_fd, .err_fd = w->err_fd, .elapsed = now - w->began};
@@ -162,11 +160,8 @@ void worker_death(const struct worker *w, int status, double timeout, int64_t li
                 const int sig = WTERMSIG(status);
                 const char *name = sigabbrev_np(sig), *text = sigdescr_np(sig);
 
-                if (sig == SIGKILL && cgroup_oom_kills(w->leaf_fd) > w->oom_kills)
-                        (void)snprintf(ret->reason, sizeof ret->reason,
-                                       "out of memory (limit %lld bytes): killed by SIGKILL",
-                                       (long long)limit_bytes);
-                else if (sig == SIGSYS)
+                ret->by_sigkill = sig == SIGKILL;
+                if (sig == SIGSYS)
                         blocked_reason(w->err_fd, ret->reason, sizeof ret->reason);
                 else if (name == NULL)
                         (void)snprintf(ret->reason, sizeof ret->reason, "killed by signal %d", sig);
@@ -200,7 +195,7 @@ void worker_reset(struct worker *w)
                              .cell = -1,
                              .cell_fd = -1,
                              .pidfd = -1,
-                             .leaf_fd = -1,
+                             .leaf = LEAF_NONE,
                              .current = -1,
                              .in = in};
 }

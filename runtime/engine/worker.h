@@ -7,8 +7,10 @@
 #include <stdint.h>
 #include <yajl/yajl_tree.h>
 
+#include "runtime/engine/leaves.h"
 #include "runtime/engine/result.h"
 #include "runtime/engine/suite.h"
+#include "runtime/engine/usage.h"
 #include "spec/base/buf.h"
 
 #define WORKER_MAX_TEST_BYTES (64u << 20)  /* reports of one test */
@@ -28,8 +30,8 @@ struct worker {
         int cell_fd;                   /* the cell's pidfd, the pool's; -1 */
         int cell_used;                 /* a test was in the cell before */
         int pidfd;                     /* the worker's; -1 until it started */
-        int leaf_fd;                   /* cgroup leaf, borrowed; -1: none */
-        unsigned long oom_kills;       /* of the leaf, when it started */
+        struct leaf leaf;              /* the leaves' */
+        struct usage before;           /* of the leaf, when the test began */
         struct buf in;
         size_t test_bytes;
         struct part part;
@@ -66,9 +68,8 @@ int worker_line(struct worker *w, const struct suite *suite, enum worker_line *r
 void worker_kill(struct worker *w);
 void worker_signal(const struct worker *w, int sig);
 
-/* Says in *RET how the worker ended that had STATUS (wait(2)). LIMIT_BYTES: the memory limit or -1. */
-void worker_death(const struct worker *w, int status, double timeout, int64_t limit_bytes, double now,
-                  struct death *ret);
+/* Says in *RET how the worker ended that had STATUS (wait(2)). */
+void worker_death(const struct worker *w, int status, double timeout, double now, struct death *ret);
 
 /* Closes and frees everything; the worker is free again. */
 void worker_reset(struct worker *w);

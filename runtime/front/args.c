@@ -34,6 +34,8 @@ const char args_help[] =
     "host's\n"
     "                                network, or not even loopback\n"
     "  --service ADDRESS             let a socket of the host in: 127.0.0.1:PORT, [::1]:PORT, unix:/PATH\n"
+    "  --memory BYTES, --pids N, --cpu N\n"
+    "                                what a test may take: memory (\"64M\"), processes, processors (0.5)\n"
     "  --python PATH                 the interpreter (default: TACH_PYTHON, the active virtual environment,\n"
     "                                .venv of the project, /usr/bin/python3)\n"
     "  --rootdir PATH, -c FILE, -o NAME=VALUE, -p PLUGIN, -W FILTER, --import-mode MODE, --lf, --ff,\n"
@@ -50,7 +52,8 @@ const char args_help[] =
     "\n"
     "Settings may also stand in pyproject.toml ([tool.tach]: workers, timeout, max-fail, isolation, "
     "enforce,\n"
-    "reuse, network, services, python, format, junit-xml, color, durations, pytest-args) and in the "
+    "reuse, network, services, memory, pids, cpu, python, format, junit-xml, color, durations, pytest-args) "
+    "and in the "
     "environment (TACH_WORKERS, "
     "...); a "
     "flag\n"
@@ -67,6 +70,9 @@ enum {
         OPT_REUSE,
         OPT_NETWORK,
         OPT_SERVICE,
+        OPT_MEMORY,
+        OPT_PIDS,
+        OPT_CPU,
         OPT_PYTHON,
         OPT_FORMAT,
         OPT_JUNIT_XML,
@@ -87,6 +93,9 @@ static const struct option options[] = {
     {"reuse", required_argument, NULL, OPT_REUSE},
     {"network", required_argument, NULL, OPT_NETWORK},
     {"service", required_argument, NULL, OPT_SERVICE},
+    {"memory", required_argument, NULL, OPT_MEMORY},
+    {"pids", required_argument, NULL, OPT_PIDS},
+    {"cpu", required_argument, NULL, OPT_CPU},
     {"python", required_argument, NULL, OPT_PYTHON},
     {"format", required_argument, NULL, OPT_FORMAT},
     {"junit-xml", required_argument, NULL, OPT_JUNIT_XML},
@@ -187,6 +196,12 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
                 return give(s, SETTING_NETWORK, optarg, "--network", err);
         case OPT_SERVICE:
                 return settings_add_service(s, optarg, "--service", err);
+        case OPT_MEMORY:
+                return give(s, SETTING_MEMORY, optarg, "--memory", err);
+        case OPT_PIDS:
+                return give(s, SETTING_PIDS, optarg, "--pids", err);
+        case OPT_CPU:
+                return give(s, SETTING_CPU, optarg, "--cpu", err);
         case OPT_ENFORCE:
                 return give(s, SETTING_ENFORCE, optarg, "--enforce", err);
         case OPT_PYTHON:

@@ -15,7 +15,8 @@
 #include "spec/base/cleanup.h"
 #include "spec/base/utf8.h"
 
-#define MAX_INI (1u << 20)
+#define MAX_INI       (1u << 20)
+#define CPU_PERIOD_US 100000 /* in which a test may use its part of the processors */
 
 static int exists(const char *dir, const char *name)
 {
@@ -269,6 +270,12 @@ int project_spec(const struct args *args, const struct settings *settings, const
         spec.tach.enforce = choices->enforce;
         spec.tach.reuse = choices->reuse;
         spec.tach.network = choices->network;
+        spec.linux_.resources.memory_limit = choices->memory;
+        spec.linux_.resources.pids_limit = choices->pids;
+        if (choices->cpu > 0) {
+                spec.linux_.resources.cpu_period = CPU_PERIOD_US;
+                spec.linux_.resources.cpu_quota = (int64_t)(choices->cpu * CPU_PERIOD_US);
+        }
         *ret_spec = spec;
         spec = (struct spec){0};
         return 0;

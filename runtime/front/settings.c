@@ -10,8 +10,9 @@
 #include "spec/names.h"
 #include "spec/service.h"
 
-static const char *const names[] = {"workers", "timeout",   "max-fail", "isolation", "enforce", "python",
-                                    "format",  "junit-xml", "color",    "durations", "reuse",   "network"};
+static const char *const names[] = {"workers", "timeout", "max-fail",  "isolation", "enforce",
+                                    "python",  "format",  "junit-xml", "color",     "durations",
+                                    "reuse",   "network", "memory",    "pids",      "cpu"};
 
 const char *settings_name(enum setting which)
 {
@@ -98,6 +99,52 @@ static int choose_number(const struct settings *s, enum setting which, uint32_t 
         return 0;
 }
 
+/* "64M" or "64MiB": a whole number of bytes, or of the next larger units by 1024. */
+static int choose_bytes(const struct settings *s, int64_t *ret, struct error *err)
+{
+        static const char units[] = "KMGT";
+        const char *text = s->v[SETTING_MEMORY].text, *unit;
+        char *end;
+        unsigned long long v;
+        unsigned shift = 0;
+
+        if (text == NULL)
+                return 0;
+        v = strtoull(text, &end, 10);
+        unit = *end != '\0' ? strchr(units, toupper((unsigned char)*end)) : NULL;
+        if (unit != NULL) {
+                shift = 10 * ((unsigned)(unit - units) + 1);
+                end += strcmp(end + 1, "iB") == 0 ? 3 : 1;
+        }
+        if (*end != '\0' || !isdigit((unsigned char)text[0]) || v == 0 || v > (uint64_t)(INT64_MAX >> shift))
+                return refuse(s, SETTING_MEMORY, err, "bytes such as 500000000, \"64M\" or \"2G\"");
+        *ret = (int64_t)(v << shift);
+        return 0;
+}
+
+static int choose_limits(const struct settings *s, struct choices *c, struct error *err)
+{
+        uint32_t pids = 0;
+        char *end;
+        int r = choose_bytes(s, &c->memory, err);
+
+        if (r == 0)
+                r = choose_number(s, SETTING_PIDS, 4194304, &pids, err);
+        if (r < 0)
+                return r;
+        if (s->v[SETTING_PIDS].text != NULL) {
+                if (pids == 0)
+                        return refuse(s, SETTING_PIDS, err, "a whole number from 1 to 4194304");
+                c->pids = pids;
+        }
+        if (s->v[SETTING_CPU].text != NULL) {
+                c->cpu = strtod(s->v[SETTING_CPU].text, &end);
+                if (*end != '\0' || end == s->v[SETTING_CPU].text || !(c->cpu >= 0.01 && c->cpu <= 10000))
+                        return refuse(s, SETTING_CPU, err, "processors, 0.01 to 10000, such as 0.5");
+        }
+        return 0;
+}
+
 static int choose_word(const struct settings *s, enum setting which, const char *const *words,
                        const char *expected, int otherwise, struct error *err)
 {
@@ -115,7 +162,7 @@ int settings_choose(const struct settings *s, struct choices *ret, struct error 
 {
         static const char *const formats[] = {"human", "json", NULL};
         static const char *const colors[] = {"auto", "yes", "no", NULL};
-        struct choices c = {.timeout = 60.0};
+        struct choices c = {.timeout = 60.0, .memory = -1, .pids = -1};
         char *end;
         int i, r = 0;
 
@@ -125,6 +172,8 @@ int settings_choose(const struct settings *s, struct choices *ret, struct error 
                 r = choose_number(s, SETTING_MAX_FAIL, 1000000, &c.max_fail, err);
         if (r == 0)
                 r = choose_number(s, SETTING_DURATIONS, 1000000, &c.durations, err);
+        if (r == 0)
+                r = choose_limits(s, &c, err);
         if (r < 0)
                 return r;
         if (s->v[SETTING_TIMEOUT].text != NULL) {

@@ -23,6 +23,9 @@ enum setting {
         SETTING_DURATIONS,
         SETTING_REUSE,
         SETTING_NETWORK,
+        SETTING_MEMORY,
+        SETTING_PIDS,
+        SETTING_CPU,
         SETTING_COUNT
 };
 
@@ -47,6 +50,8 @@ enum color { COLOR_AUTO, COLOR_YES, COLOR_NO };
 struct choices {
         uint32_t workers, max_fail, durations;
         double timeout;
+        int64_t memory, pids; /* bytes, processes; -1: no limit */
+        double cpu;           /* processors; 0: no limit */
         enum spec_isolation isolation;
         enum spec_enforce enforce;
         enum spec_reuse reuse;

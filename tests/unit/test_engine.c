@@ -18,7 +18,9 @@
 #include "runtime/engine/result.h"
 #include "runtime/engine/stack.h"
 #include "runtime/engine/suite.h"
+#include "runtime/engine/usage.h"
 #include "runtime/engine/worker.h"
+#include "sandbox/group.h"
 
 static yajl_val parse(const char *text)
 {
@@ -136,8 +138,9 @@ static void outcome_is(const char *const *reports, size_t n, const char *outcome
 
         for (size_t i = 0; i < n; i++)
                 assert_int_equal(result_add(&r, parse(reports[i])), 0);
-        assert_int_equal(
-            result_send(&r, &item, &(struct place){"test", "", "fresh"}, NULL, NULL, &counts, fd), 0);
+        assert_int_equal(result_send(&r, &item, &(struct place){.isolation = "test", .cell = "fresh"}, NULL,
+                                     NULL, &counts, fd),
+                         0);
         got = pread(fd, text, sizeof text - 1, 0);
         assert_true(got > 0);
         text[got] = '\0';
@@ -221,6 +224,96 @@ static void output_is_mended_to_utf8(void **state)
         buf_finish(&out);
 }
 
+static void put(int dir, const char *name, const char *text)
+{
+        int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+        assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+        (void)close(fd);
+}
+
+/* A folder with the files of a leaf. */
+static int fake_leaf(char *path)
+{
+        static const char *const files[][2] = {
+            {"memory.peak", "67108864\n"},
+            {"memory.max", "67108864\n"},
+            {"memory.events", "low 0\nhigh 0\nmax 9\noom 1\noom_kill 1\noom_group_kill 0\n"},
+            {"pids.events", "max 13\n"},
+            {"pids.max", "20\n"},
+            {"cpu.stat",
+             "usage_usec 9\nuser_usec 2000000\nsystem_usec 5\nnr_throttled 4\nthrottled_usec 2500000\n"},
+            {"cpu.max", "50000 100000\n"},
+        };
+        int dir;
+
+        assert_non_null(mkdtemp(path));
+        dir = open(path, O_RDONLY | O_DIRECTORY);
+        assert_true(dir >= 0);
+        for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+                put(dir, files[i][0], files[i][1]);
+        return dir;
+}
+
+static void remove_leaf(int dir, const char *path)
+{
+        static const char *const files[] = {"memory.peak", "memory.max", "memory.events", "pids.events",
+                                            "pids.max",    "cpu.stat",   "cpu.max"};
+
+        for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+                (void)unlinkat(dir, files[i], 0);
+        (void)close(dir);
+        (void)rmdir(path);
+}
+
+static void limits_say_what_they_did(void **state)
+{
+        char path[] = "/tmp/tach-unit-XXXXXX", text[192];
+        int dir = fake_leaf(path);
+        struct usage u, before;
+
+        (void)state;
+        usage_read(dir, 1u << GROUP_MEMORY | 1u << GROUP_PIDS, &u);
+        assert_int_equal(u.memory_peak, 67108864);
+        assert_int_equal(u.pids_peak, -1); /* this kernel does not say */
+        assert_int_equal(usage_killed(&u, dir, text, sizeof text), 1);
+        assert_string_equal(text, "killed: out of memory, limit 64 MiB, peak 64 MiB");
+        usage_note(&u, dir, text, sizeof text);
+        assert_string_equal(text, "1 process of the test killed: out of memory, limit 64 MiB, peak 64 MiB");
+        usage_throttled(&u, dir, text, sizeof text);
+        assert_string_equal(text, " (throttled for 2.5 s by the cpu limit 0.5)");
+        before = u;
+        put(dir, "pids.events", "max 15\n");
+        usage_read(dir, 1u << GROUP_MEMORY | 1u << GROUP_PIDS, &u);
+        usage_since(&u, &before);
+        assert_int_equal(usage_killed(&u, dir, text, sizeof text), 0);
+        usage_note(&u, dir, text, sizeof text);
+        assert_string_equal(text, "pids limit 20 reached: 2 forks or threads refused");
+        put(dir, "memory.max", "max\n");
+        assert_int_equal(usage_killed(&before, dir, text, sizeof text), 1);
+        assert_string_equal(text, "killed: out of memory, by no limit of its own, peak 64 MiB");
+        usage_read(-1, ~0u, &u);
+        usage_note(&u, -1, text, sizeof text);
+        assert_string_equal(text, "");
+        remove_leaf(dir, path);
+}
+
+static void files_of_a_group_have_controllers(void **state)
+{
+        char text[64];
+
+        (void)state;
+        assert_int_equal(group_controller_of("memory.high"), 1u << GROUP_MEMORY);
+        assert_int_equal(group_controller_of("cpuset.cpus"), 1u << GROUP_CPUSET);
+        assert_int_equal(group_controller_of("cpu.max"), 1u << GROUP_CPU);
+        assert_int_equal(group_controller_of("hugetlb.2MB.max"), 1u << GROUP_HUGETLB);
+        assert_int_equal(group_controller_of("cgroup.freeze"), 0);
+        assert_int_equal(group_controller_of("mem.max"), ~0u);
+        assert_int_equal(group_controller_of(""), ~0u);
+        assert_string_equal(group_names(1u << GROUP_CPU | 1u << GROUP_PIDS, text, sizeof text), "cpu, pids");
+        assert_string_equal(group_names(0, text, sizeof text), "");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -230,6 +323,8 @@ int main(void)
             cmocka_unit_test(reports_become_pytests_outcomes),
             cmocka_unit_test(stacks_lose_pytests_own_frames),
             cmocka_unit_test(output_is_mended_to_utf8),
+            cmocka_unit_test(limits_say_what_they_did),
+            cmocka_unit_test(files_of_a_group_have_controllers),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

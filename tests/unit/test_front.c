@@ -105,6 +105,10 @@ static void wrong_values_say_where(void **state)
             {SETTING_WORKERS, ""},     {SETTING_TIMEOUT, "-1"},     {SETTING_TIMEOUT, "nan"},
             {SETTING_TIMEOUT, ""},     {SETTING_ISOLATION, "some"}, {SETTING_ENFORCE, "maybe"},
             {SETTING_FORMAT, "yaml"},  {SETTING_COLOR, "blue"},     {SETTING_MAX_FAIL, "1x"},
+            {SETTING_MEMORY, "0"},     {SETTING_MEMORY, "5X"},      {SETTING_MEMORY, "9999999T"},
+            {SETTING_MEMORY, "-1"},    {SETTING_MEMORY, "1.5G"},    {SETTING_MEMORY, "MiB"},
+            {SETTING_PIDS, "0"},       {SETTING_PIDS, "4194305"},   {SETTING_CPU, "0"},
+            {SETTING_CPU, "-1"},       {SETTING_CPU, "nan"},        {SETTING_CPU, "2 CPUs"},
         };
 
         (void)state;
