@@ -57,14 +57,12 @@ static void place(struct probe_report *r, const char *own)
 /* The controllers of the group that this process is in. */
 static void list_available(struct probe_report *r, const struct cgroup *cg)
 {
-        char path[PATH_MAX + 32], text[512] = "", *slash, *state = NULL;
+        char path[PATH_MAX + 32], text[512] = "", *state = NULL;
 
         probe_fact_list(r, "available");
-        (void)snprintf(path, sizeof path, "%s", cg->path);
-        slash = strrchr(path, '/');
-        if (slash == NULL)
+        if (cg->parent.path[0] == '\0')
                 return;
-        (void)strcpy(slash, "/cgroup.controllers");
+        (void)snprintf(path, sizeof path, "%s/cgroup.controllers", cg->parent.path);
         read_text(path, text, sizeof text);
         for (char *word = strtok_r(text, " \n", &state); word != NULL; word = strtok_r(NULL, " \n", &state))
                 probe_fact_add(r, "available", word);
@@ -117,7 +115,7 @@ static void fix_delegation(struct probe_report *r)
 }
 
 /* MISSING: the controllers of which no limit holds. OWN: /proc/self/cgroup, with the v1 hierarchies. */
-static void explain_missing(struct probe_report *r, const char *missing, const char *own)
+static void explain_missing(struct probe_report *r, const char *missing, const char *why, const char *own)
 {
         int on_v1 = 0;
 
@@ -129,8 +127,7 @@ static void explain_missing(struct probe_report *r, const char *missing, const c
                     r, "boot with systemd.unified_cgroup_hierarchy=1, or cgroup_no_v1=all without systemd");
                 probe_fix(r, "or run without limits: --enforce best-effort");
         } else {
-                probe_cause(r, "no limits by %s: not handed down to groups below this process's own",
-                            missing);
+                probe_cause(r, "no limits by %s: %s", missing, why);
                 fix_delegation(r);
         }
 }
@@ -162,18 +159,18 @@ void probe_cgroup(struct probe_report *r)
         }
         list_available(r, &cg);
         if (cg.base_fd < 0) {
-                (void)probe_step(r, 0, "make a control group: %.240s", cg.why);
-                probe_cause(r, "%s", cg.why);
+                (void)probe_step(r, 0, "make a control group: %.240s", cg.parent.why);
+                probe_cause(r, "%s", cg.parent.why);
                 fix_delegation(r);
                 cgroup_stop(&cg);
                 return;
         }
         for (size_t i = 0; i < sizeof controllers / sizeof *controllers; i++)
-                if (!has_word(missing, controllers[i]) && strcmp(missing, "all") != 0)
+                if (!has_word(missing, controllers[i]))
                         probe_fact_add(r, "delegated", controllers[i]);
         if (kill_in_leaf(r, &cg) < 0)
                 advice_call(r, r->errnum == ENOSYS ? "clone3" : r->step, 5, 14);
         else if (missing[0] != '\0')
-                explain_missing(r, missing, own);
+                explain_missing(r, missing, cg.parent.why, own);
         cgroup_stop(&cg);
 }

@@ -211,14 +211,17 @@ static void send_errors(struct event *ev, const struct result *r, const char *ou
                 event_close(ev, ']');
 }
 
-void death_by_limit(struct death *death, const struct usage *used, int leaf_fd)
+void death_by_limit(struct death *death, const struct usage *used, int leaf_fd, const char *note)
 {
+        char throttled[96] = "";
         const size_t n = strlen(death->reason);
 
-        if (death->by_sigkill)
-                (void)usage_killed(used, leaf_fd, death->reason, sizeof death->reason);
-        else if (same(death->outcome, "timeout"))
-                usage_throttled(used, leaf_fd, death->reason + n, sizeof death->reason - n);
+        if (death->by_sigkill && usage_killed(used, leaf_fd, death->reason, sizeof death->reason))
+                return;
+        if (same(death->outcome, "timeout"))
+                usage_throttled(used, leaf_fd, throttled, sizeof throttled);
+        (void)snprintf(death->reason + n, sizeof death->reason - n, "%s%s%s", throttled,
+                       note != NULL ? "; " : "", note != NULL ? note : "");
 }
 
 static void count(const struct result *r, const struct death *death, struct counts *counts)

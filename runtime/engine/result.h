@@ -30,7 +30,7 @@ struct result {
 /* How a worker ended that did not finish its test. */
 struct death {
         const char *outcome; /* "crashed" or "timeout" */
-        char reason[256];
+        char reason[400];
         int out_fd, err_fd; /* its output */
         double elapsed;     /* seconds since the test began */
         int by_sigkill;     /* and not the engine's */
@@ -60,8 +60,10 @@ struct place {
         const char *note;            /* what its limits did; NULL: nothing */
 };
 
-/* Says in DEATH's reason whether a limit was the cause. USED: of the leaf behind LEAF_FD. */
-void death_by_limit(struct death *death, const struct usage *used, int leaf_fd);
+/* Says in DEATH's reason what limits had to do with it. USED: of the leaf behind LEAF_FD; NOTE: as in a
+ * place.
+ */
+void death_by_limit(struct death *death, const struct usage *used, int leaf_fd, const char *note);
 
 /* Writes the test event to FD and counts it. USAGE: the "end" line's, or NULL; DEATH: NULL where it ended.
  * Returns 0 or -errno of the write. */

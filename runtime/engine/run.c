@@ -291,8 +291,6 @@ static void end_test(struct run *run, struct worker *w, yajl_val usage, struct d
 
         usage_read(w->leaf.fd, run->plan->cgroup.controllers, &used);
         usage_since(&used, &w->before);
-        if (death != NULL)
-                death_by_limit(death, &used, w->leaf.fd);
         usage_note(&used, w->leaf.fd, note, sizeof note);
         const struct place place = {.isolation = run->plan->isolated ? u->isolation : "none",
                                     .used = &used,
@@ -303,6 +301,8 @@ static void end_test(struct run *run, struct worker *w, yajl_val usage, struct d
                                                            : "fresh"};
 
         item->finished = 1;
+        if (death != NULL)
+                death_by_limit(death, &used, w->leaf.fd, place.note);
         if (w->cell >= 0)
                 w->used_service |= report_services(run, w->cell, item->nodeid);
         check(run, result_send(&w->result, item, &place, usage, death, &run->stream.counts, run->stream.fd));

@@ -31,6 +31,7 @@ CALLS = {
     "fsmount": ("EPERM",),
     "clone3": ("EPERM", "ENOMEM", "ENOSPC", "ENOSYS"),
     "setns": ("EPERM", "ENOMEM"),
+    "unshare": ("EPERM", "ENOSPC"),
     "socketpair": ("EMFILE",),
     "socket": ("EMFILE",),
     "pipe2": ("EMFILE",),
