@@ -65,21 +65,25 @@ void probe_seccomp(struct probe_report *r)
                 advice_call(r, "seccomp", 3, 17);
 }
 
-/* Answers the one call that CHILD makes. */
+/* Answers the one call that is made. */
 static int answer_one(int listener, struct probe_report *r)
 {
         struct pollfd p = {.fd = listener, .events = POLLIN};
-        struct seccomp_notif *call;
-        struct seccomp_notif_resp *answer;
+        struct seccomp_notif *call = NULL;
+        struct seccomp_notif_resp *answer = NULL;
+        int e = 0;
 
         if (seccomp_notify_alloc(&call, &answer) < 0 || poll(&p, 1, PROBE_SECONDS * 500) != 1 ||
             seccomp_notify_receive(listener, call) < 0)
-                return probe_step(r, errno, "receive a seccomp notification");
-        answer->id = call->id;
-        answer->val = ANSWER;
-        if (seccomp_notify_respond(listener, answer) < 0)
-                return probe_step(r, errno, "answer a seccomp notification");
-        return 0;
+                e = probe_step(r, errno, "receive a seccomp notification");
+        if (e == 0) {
+                answer->id = call->id;
+                answer->val = ANSWER;
+                if (seccomp_notify_respond(listener, answer) < 0)
+                        e = probe_step(r, errno, "answer a seccomp notification");
+        }
+        seccomp_notify_free(call, answer);
+        return e;
 }
 
 void probe_seccomp_notify(struct probe_report *r)

@@ -18,6 +18,13 @@
 #include "spec/base/cleanup.h"
 #include "spec/spec.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#define CELL_ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0" /* its leak checker traces, and a cell forbids that   \
+                                                        */
+#else
+#define CELL_ENVIRONMENT "LANG=C"
+#endif
+
 /* What runs in the cell: this program, also where its file cannot be seen there. */
 static int cell_spec(struct spec *spec, const char *folder, struct error *err)
 {
@@ -30,6 +37,7 @@ static int cell_spec(struct spec *spec, const char *folder, struct error *err)
         spec->tach.project = strdup(folder);
         spec->process.cwd = strdup(folder);
         if (spec->tach.project == NULL || spec->process.cwd == NULL ||
+            spec_strv_add(&spec->process.env, CELL_ENVIRONMENT) < 0 ||
             spec_strv_add(&spec->process.args, "/proc/self/exe") < 0 ||
             spec_strv_add(&spec->process.args, "--version") < 0)
                 return error_set(err, "cell", ENOMEM, "make a spec");

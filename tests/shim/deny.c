@@ -201,8 +201,10 @@ static int supervise(struct shim *s, int listener, pid_t child)
                         continue;
                 }
                 /* hung up: nobody is left who has the filter */
-                if (waitpid(child, &status, (p.revents & POLLHUP) != 0 ? 0 : WNOHANG) == child)
+                if (waitpid(child, &status, (p.revents & POLLHUP) != 0 ? 0 : WNOHANG) == child) {
+                        seccomp_notify_free(call, answer);
                         return status;
+                }
         }
 }
 
