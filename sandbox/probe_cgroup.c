@@ -160,7 +160,8 @@ void probe_cgroup(struct probe_report *r)
         list_available(r, &cg);
         if (cg.base_fd < 0) {
                 (void)probe_step(r, 0, "make a control group: %.240s", cg.parent.why);
-                probe_cause(r, "%s", cg.parent.why);
+                probe_cause(r, "%.300s%s%.250s", cg.parent.path, cg.parent.path[0] != '\0' ? ": " : "",
+                            cg.parent.why);
                 fix_delegation(r);
                 cgroup_stop(&cg);
                 return;

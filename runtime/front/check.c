@@ -188,23 +188,23 @@ static int print_json(const struct check *c, FILE *out)
 }
 
 /* A value that the probe found: a word, or words. */
-static void print_value(FILE *out, const char *key, yajl_val v)
+static void add_value(struct buf *line, const char *key, yajl_val v)
 {
         if (YAJL_IS_TRUE(v))
-                (void)fprintf(out, " %s", key);
+                (void)buf_addf(line, " %s", key);
         else if (YAJL_IS_STRING(v))
-                (void)fprintf(out, " %s: %s", key, YAJL_GET_STRING(v));
+                (void)buf_addf(line, " %s: %s", key, YAJL_GET_STRING(v));
         else if (YAJL_IS_NUMBER(v))
-                (void)fprintf(out, " %s: %s", key, YAJL_GET_NUMBER(v));
+                (void)buf_addf(line, " %s: %s", key, YAJL_GET_NUMBER(v));
         if (!YAJL_IS_ARRAY(v) || v->u.array.len == 0)
                 return;
-        (void)fprintf(out, " %s:", key);
+        (void)buf_addf(line, " %s:", key);
         for (size_t i = 0; i < v->u.array.len; i++)
                 if (YAJL_IS_STRING(v->u.array.values[i]))
-                        (void)fprintf(out, " %s", YAJL_GET_STRING(v->u.array.values[i]));
+                        (void)buf_addf(line, " %s", YAJL_GET_STRING(v->u.array.values[i]));
 }
 
-static void print_values(FILE *out, yajl_val feature)
+static void add_values(struct buf *line, yajl_val feature)
 {
         static const char *const told[] = {"status", "needed", "step", "errno", "cause", "fix"};
 
@@ -215,8 +215,17 @@ static void print_values(FILE *out, yajl_val feature)
                 while (k < sizeof told / sizeof *told && strcmp(told[k], key) != 0)
                         k++;
                 if (k == sizeof told / sizeof *told)
-                        print_value(out, key, feature->u.object.values[i]);
+                        add_value(line, key, feature->u.object.values[i]);
         }
+}
+
+/* A row of the table: its columns, then TEXT. */
+static void print_line(FILE *out, const char *status, const char *name, const struct buf *text)
+{
+        if (text->len > 0)
+                (void)fprintf(out, "%-9s %-19s%s\n", status, name, text->data);
+        else
+                (void)fprintf(out, "%-9s %s\n", status, name);
 }
 
 static void print_feature(FILE *out, const char *name, yajl_val f)
@@ -224,17 +233,17 @@ static void print_feature(FILE *out, const char *name, yajl_val f)
         const char *status = json_text(f, "status"), *step = json_text(f, "step"),
                    *code = json_text(f, "errno"), *cause = json_text(f, "cause");
         yajl_val fix = json_field(f, "fix");
+        CLEANUP_BUF struct buf line = {0};
 
         if (status == NULL)
                 return;
-        (void)fprintf(out, "%-9s %-19s", status, name);
         if (!json_true(f, "needed"))
-                (void)fputs(" (optional)", out);
+                (void)buf_adds(&line, " (optional)");
         if (strcmp(status, "ok") == 0)
-                print_values(out, f);
-        else
-                (void)fprintf(out, " %s", cause != NULL ? cause : "");
-        (void)fputc('\n', out);
+                add_values(&line, f);
+        else if (cause != NULL)
+                (void)buf_addf(&line, " %s", cause);
+        print_line(out, status, name, &line);
         if (step != NULL)
                 (void)fprintf(out, "          step: %s%s%s\n", step, code != NULL ? ": " : "",
                               code != NULL ? code : "");
@@ -246,9 +255,13 @@ static void print_feature(FILE *out, const char *name, yajl_val f)
 
 static void print_row(FILE *out, const char *name, const struct row *row)
 {
-        (void)fprintf(out, "%-9s %-19s%s%s%s%s%s%s\n", row->status, name, row->version[0] != '\0' ? " " : "",
-                      row->version, row->text[0] != '\0' ? " " : "", row->text, row->cause != NULL ? " " : "",
-                      row->cause != NULL ? row->cause : "");
+        const char *const parts[] = {row->version, row->text, row->cause};
+        CLEANUP_BUF struct buf line = {0};
+
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+                if (parts[i] != NULL && parts[i][0] != '\0')
+                        (void)buf_addf(&line, " %s", parts[i]);
+        print_line(out, row->status, name, &line);
         if (row->fix != NULL)
                 (void)fprintf(out, "          fix:  %s\n", row->fix);
 }

@@ -138,6 +138,12 @@ def test_a_seccomp_supervisor_is_named(user):
     assert found["seccomp_notify"]["errno"] == "EBUSY" and "supervises this process" in found["seccomp_notify"]["cause"]
 
 
+def test_too_many_mounts(user):
+    found = Check(*user, DENY, "mount=ENOSPC", "--")
+    assert found.code == 1 and found.missing() == ["mount"] and found["mount"]["errno"] == "ENOSPC"
+    assert "fs.mount-max" in found["mount"]["cause"] and found["mount"]["fix"] == ["sudo sysctl -w fs.mount-max=1000000"]
+
+
 def test_no_user_namespaces(root):
     script = 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"'
     found = Check("unshare", "--user", "--map-root-user", "sh", "-ec", script, "sh")
