@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_gen.h>
@@ -219,13 +220,31 @@ static void add_values(struct buf *line, yajl_val feature)
         }
 }
 
+/* FORMAT's line, without what could steer a terminal: names of folders and versions are anybody's text. */
+static void __attribute__((format(printf, 2, 3))) print_line(FILE *out, const char *format, ...)
+{
+        char *text = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(&text, format, ap) < 0)
+                text = NULL;
+        va_end(ap);
+        for (unsigned char *c = (unsigned char *)text; c != NULL && *c != '\0'; c++)
+                if (*c < 0x20 || *c == 0x7f)
+                        *c = '?';
+        if (text != NULL)
+                (void)fprintf(out, "%s\n", text);
+        free(text);
+}
+
 /* A row of the table: its columns, then TEXT. */
-static void print_line(FILE *out, const char *status, const char *name, const struct buf *text)
+static void print_columns(FILE *out, const char *status, const char *name, const struct buf *text)
 {
         if (text->len > 0)
-                (void)fprintf(out, "%-9s %-19s%s\n", status, name, text->data);
+                print_line(out, "%-9s %-19s%s", status, name, text->data);
         else
-                (void)fprintf(out, "%-9s %s\n", status, name);
+                print_line(out, "%-9s %s", status, name);
 }
 
 static void print_feature(FILE *out, const char *name, yajl_val f)
@@ -243,14 +262,14 @@ static void print_feature(FILE *out, const char *name, yajl_val f)
                 add_values(&line, f);
         else if (cause != NULL)
                 (void)buf_addf(&line, " %s", cause);
-        print_line(out, status, name, &line);
+        print_columns(out, status, name, &line);
         if (step != NULL)
-                (void)fprintf(out, "          step: %s%s%s\n", step, code != NULL ? ": " : "",
-                              code != NULL ? code : "");
+                print_line(out, "          step: %s%s%s", step, code != NULL ? ": " : "",
+                           code != NULL ? code : "");
         for (size_t i = 0; YAJL_IS_ARRAY(fix) && i < fix->u.array.len; i++)
                 if (YAJL_IS_STRING(fix->u.array.values[i]))
-                        (void)fprintf(out, "          %s%s\n", i == 0 ? "fix:  " : "      ",
-                                      YAJL_GET_STRING(fix->u.array.values[i]));
+                        print_line(out, "          %s%s", i == 0 ? "fix:  " : "      ",
+                                   YAJL_GET_STRING(fix->u.array.values[i]));
 }
 
 static void print_row(FILE *out, const char *name, const struct row *row)
@@ -261,9 +280,9 @@ static void print_row(FILE *out, const char *name, const struct row *row)
         for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
                 if (parts[i] != NULL && parts[i][0] != '\0')
                         (void)buf_addf(&line, " %s", parts[i]);
-        print_line(out, row->status, name, &line);
+        print_columns(out, row->status, name, &line);
         if (row->fix != NULL)
-                (void)fprintf(out, "          fix:  %s\n", row->fix);
+                print_line(out, "          fix:  %s", row->fix);
 }
 
 static void print_table(const struct check *c, FILE *out)

@@ -1,5 +1,6 @@
 """tach check and tach-run features: what a machine does not allow is made missing for real, and named."""
 
+import copy
 import json
 import os
 import pathlib
@@ -78,6 +79,26 @@ def test_every_feature_is_in_the_schema_in_its_order(user):
     assert list(found.features["features"]) == list(schema["properties"])
     for name, one in found.features["features"].items():
         assert set(one) == set(schema["properties"][name]["properties"]), name
+
+
+def test_the_schema_judges():
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+    found = Check()
+    for change in (
+        lambda one: one.update(unknown=1),
+        lambda one: one.pop("isolated"),
+        lambda one: one["features"].pop("cell"),
+        lambda one: one["features"].update(unknown=one["features"]["cell"]),
+        lambda one: one["features"]["cell"].update(status="fine"),
+        lambda one: one["features"]["cell"].update(needed="yes"),
+        lambda one: one["features"]["cell"].update(fix="a line"),
+        lambda one: one["features"]["cell"].update(errno="13"),
+        lambda one: one["features"]["kernel"].update(unknown=1),
+        lambda one: one["features"]["kernel"].pop("cause"),
+    ):
+        changed = copy.deepcopy(found.features)
+        change(changed)
+        assert not VALIDATOR.is_valid(changed)
 
 
 def test_the_table(user):
@@ -269,6 +290,14 @@ def test_no_interpreter_and_no_pytest(user, tmp_path):
     found = Check(*user, folder=tmp_path)
     assert found.code == 1 and found.check["python"]["status"] == "ok"
     assert (found.check["pytest"]["status"], found.check["pytest"]["cause"]) == ("missing", "the interpreter cannot import it")
+
+
+def test_what_a_project_says_cannot_steer_the_terminal(root, tmp_path):
+    folder = tmp_path / "a\x1b[31mb"
+    folder.mkdir()
+    (folder / "pytest.py").write_text("__version__ = '7.2\\x1b[31m'\n")
+    done = run([TACH, "check"], folder)
+    assert "\x1b" not in done.stdout and "a?[31mb" in done.stdout and "7.2?[31m" in done.stdout
 
 
 def test_an_interpreter_is_not_started_outside_of_a_cell(user, tmp_path):
