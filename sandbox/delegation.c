@@ -145,11 +145,10 @@ static pid_t parent_of(pid_t pid)
         int parent = 0;
 
         (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-        CLEANUP_FCLOSE FILE *f = fopen(path, "re");
-        if (f == NULL || fgets(text, sizeof text, f) == NULL || (end = strrchr(text, ')')) == NULL ||
+        if (group_read(AT_FDCWD, path, text, sizeof text) < 0 || (end = strrchr(text, ')')) == NULL ||
             sscanf(end + 1, " %*c %d", &parent) != 1)
                 return 0;
-        return parent > 0 ? parent : 0;
+        return parent;
 }
 
 static int is_own(pid_t pid)
