@@ -33,22 +33,26 @@ int group_read(int dir, const char *file, char *text, size_t size)
         return 0;
 }
 
-long long group_number(int dir, const char *file, const char *key)
+long long group_find(const char *text, const char *key)
 {
-        char text[2048], *end;
-        const char *p = text;
         const size_t n = key != NULL ? strlen(key) : 0;
         long long value;
+        char *end;
 
-        if (group_read(dir, file, text, sizeof text) < 0)
-                return -1;
-        while (key != NULL && (strncmp(p, key, n) != 0 || p[n] != ' ')) {
-                p = strchr(p, '\n');
-                if (p++ == NULL)
+        while (key != NULL && (strncmp(text, key, n) != 0 || text[n] != ' ')) {
+                text = strchr(text, '\n');
+                if (text++ == NULL)
                         return -1;
         }
-        value = strtoll(p + n, &end, 10);
-        return end == p + n ? -1 : value;
+        value = strtoll(text + n, &end, 10);
+        return end == text + n ? -1 : value;
+}
+
+long long group_number(int dir, const char *file, const char *key)
+{
+        char text[2048];
+
+        return group_read(dir, file, text, sizeof text) < 0 ? -1 : group_find(text, key);
 }
 
 unsigned group_controllers(int dir, const char *file)

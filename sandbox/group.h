@@ -25,7 +25,11 @@ int group_write(int dir, const char *file, const char *text);
 /* Reads at most SIZE - 1 bytes: 0 or -errno. */
 int group_read(int dir, const char *file, char *text, size_t size);
 
-/* The number of FILE, or of its line "KEY number" where KEY is not NULL; -1: there is none ("max" too). */
+/* The number that TEXT begins with, or of its line "KEY number" where KEY is not NULL; -1: there is none
+ * ("max" too). */
+long long group_find(const char *text, const char *key);
+
+/* The same of a file; -1 also where it cannot be read. */
 long long group_number(int dir, const char *file, const char *key);
 
 /* The controllers that FILE lists. */

@@ -12,6 +12,8 @@
 
 void usage_read(int leaf_fd, unsigned controllers, struct usage *ret)
 {
+        char stat[1024];
+
         *ret = (struct usage){-1, -1, -1, -1, -1, -1, -1, -1};
         if (leaf_fd < 0 || controllers == 0)
                 return;
@@ -23,10 +25,12 @@ void usage_read(int leaf_fd, unsigned controllers, struct usage *ret)
                 ret->pids_peak = group_number(leaf_fd, "pids.peak", NULL);
                 ret->pids_refused = group_number(leaf_fd, "pids.events", "max");
         }
-        ret->user_us = group_number(leaf_fd, "cpu.stat", "user_usec");
-        ret->system_us = group_number(leaf_fd, "cpu.stat", "system_usec");
-        ret->throttled = group_number(leaf_fd, "cpu.stat", "nr_throttled");
-        ret->throttled_us = group_number(leaf_fd, "cpu.stat", "throttled_usec");
+        if (group_read(leaf_fd, "cpu.stat", stat, sizeof stat) == 0) {
+                ret->user_us = group_find(stat, "user_usec");
+                ret->system_us = group_find(stat, "system_usec");
+                ret->throttled = group_find(stat, "nr_throttled");
+                ret->throttled_us = group_find(stat, "throttled_usec");
+        }
 }
 
 static void since(long long *now, long long before)
