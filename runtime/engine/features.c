@@ -18,9 +18,9 @@
 #include "spec/base/cleanup.h"
 #include "spec/spec.h"
 
+/* The leak checker traces, which a cell forbids. */
 #ifdef __SANITIZE_ADDRESS__
-#define CELL_ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0" /* its leak checker traces, and a cell forbids that   \
-                                                        */
+#define CELL_ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0"
 #else
 #define CELL_ENVIRONMENT "LANG=C"
 #endif
