@@ -130,10 +130,12 @@ soak: programs
 		$(PYTHON) -m pytest -q -s -p no:cacheprovider tests/soak
 
 # tests in a virtual machine with Debian's kernel: as root, as a user with a cgroup v2 subtree, and as one without
+# (VM_TESTS: which; scripts/vm says what else can be chosen)
+VM_TESTS ?=
 vm-check: bootstrap
 	scripts/bootstrap vm
 	$(MAKE) programs $(BUILD)/deny
-	BUILD=$(abspath $(BUILD)) scripts/vm
+	BUILD=$(abspath $(BUILD)) scripts/vm -- $(VM_TESTS)
 
 # real suites (Debian's sources, fetched) under pytest and under tach, compared
 PARITY ?= jinja2 python-h11 rich
