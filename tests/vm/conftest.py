@@ -1,16 +1,14 @@
 """Limits of control groups, tried for real where scripts/vm has set up a machine for it; skipped elsewhere."""
 
-import os
 import pathlib
 import sys
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from machine import MODE  # noqa: E402
 from running import suite  # noqa: E402, F401
-
-#: "root", "delegated" or "ordinary": see scripts/vm; None elsewhere
-MODE = os.environ.get("TACH_VM")
 
 
 def pytest_collection_modifyitems(items):

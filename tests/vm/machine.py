@@ -7,6 +7,8 @@ import subprocess
 
 from running import TACH, TACH_RUN, Result, environment
 
+#: "root", "delegated" or "ordinary": see scripts/vm; None elsewhere
+MODE = os.environ.get("TACH_VM")
 TREE = pathlib.Path("/sys/fs/cgroup")
 
 

@@ -8,8 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import MODE
-from machine import own_group, run
+from machine import MODE, own_group, run
 from running import TACH, environment
 
 PIDS = {"pids": {"limit": 50}}
