@@ -13,7 +13,7 @@
 
 #include "spec/base/error.h"
 
-#define PROBE_SECONDS   5
+#define PROBE_SECONDS   10
 #define PROBE_MAX_FACTS 8
 
 enum probe_status { PROBE_OK, PROBE_DEGRADED, PROBE_MISSING };

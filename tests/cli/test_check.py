@@ -64,7 +64,8 @@ def root():
 
 def test_all_is_there(user, traces):
     found = Check(*user)
-    assert found.code == 0 and found.features["isolated"] and found.missing() == []
+    assert found.missing() == [], [found[name] for name in found.missing()]
+    assert found.code == 0 and found.features["isolated"], found.check
     assert found["kernel"]["release"] == os.uname().release
     assert found["namespaces"]["available"] == ["mnt", "pid", "net", "ipc", "uts", "cgroup"]
     assert found.features["program"] == os.path.realpath(TACH_RUN)
