@@ -53,6 +53,7 @@ $(BUILD)/obj/%/scanner.o: $(GRAMMARS)/%/src/scanner.c
 $(GRAMMARS)/%.c:
 	scripts/bootstrap
 
+$(BUILD)/obj/spec/seccomp.o: spec/seccomp.json
 $(BUILD)/libspec.a: $(SPEC_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/libsandbox.a: $(SANDBOX_OBJ)

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "harness/run_message.h"
@@ -283,18 +284,54 @@ static PyObject *serve(PyObject *self, PyObject *arg)
 
 static int blocked_fd = -1;
 
+/* The arguments of the call that raised SIGSYS. */
+static void blocked_args(const ucontext_t *context, unsigned long long args[6])
+{
+#if defined(__x86_64__)
+        static const int registers[6] = {REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9};
+
+        for (int i = 0; i < 6; i++)
+                args[i] = (unsigned long long)context->uc_mcontext.gregs[registers[i]];
+#elif defined(__aarch64__)
+        for (int i = 0; i < 6; i++)
+                args[i] = context->uc_mcontext.regs[i];
+#elif defined(__riscv)
+        for (int i = 0; i < 6; i++)
+                args[i] = context->uc_mcontext.__gregs[REG_A0 + i];
+#elif defined(__powerpc64__)
+        for (int i = 0; i < 6; i++)
+                args[i] = context->uc_mcontext.gp_regs[3 + i];
+#elif defined(__s390x__)
+        for (int i = 0; i < 6; i++)
+                args[i] = context->uc_mcontext.gregs[2 + i];
+#endif
+}
+
+static char *put_hex(char *at, unsigned long long v)
+{
+        int shift = 60;
+
+        *at++ = ' ';
+        while (shift > 0 && v >> shift == 0)
+                shift -= 4;
+        for (; shift >= 0; shift -= 4)
+                *at++ = "0123456789abcdef"[v >> shift & 15];
+        return at;
+}
+
 /* SCMP_ACT_TRAP: says which call it was where the engine looks for it (worker.c), and dies of it. */
 static void on_blocked_call(int sig, siginfo_t *info, void *context)
 {
-        char line[] = BLOCKED_CALL_PREFIX "          \n";
-        int at = (int)sizeof line - 2, number = info->si_syscall;
+        char line[sizeof BLOCKED_CALL_PREFIX + 7 * 17 + 1] = BLOCKED_CALL_PREFIX;
+        unsigned long long args[6] = {0};
+        char *at = line + sizeof BLOCKED_CALL_PREFIX - 1;
 
-        (void)context;
-        do {
-                line[--at] = (char)('0' + number % 10);
-                number /= 10;
-        } while (number > 0 && at > (int)sizeof BLOCKED_CALL_PREFIX - 1);
-        if (write(blocked_fd, line, sizeof line - 1) < 0)
+        blocked_args(context, args);
+        at = put_hex(at, (unsigned)info->si_syscall);
+        for (int i = 0; i < 6; i++)
+                at = put_hex(at, args[i]);
+        *at++ = '\n';
+        if (write(blocked_fd, line, (size_t)(at - line)) < 0)
                 _exit(128 + sig);
         (void)signal(sig, SIG_DFL);
         (void)raise(sig);

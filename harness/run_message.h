@@ -7,8 +7,9 @@
 
 #define RUN_MAX_ITEMS 40000u /* indices in one packet */
 
-/* What a worker writes to its standard error before it dies of a trapped system call; its number follows. */
-#define BLOCKED_CALL_PREFIX "tach: blocked system call "
+/* What a worker writes to its standard error before it dies of a trapped system call; the call's number and
+ * six arguments follow in hexadecimal. */
+#define BLOCKED_CALL_PREFIX "tach: blocked system call"
 
 enum run_op {
         RUN_ITEMS = 1,

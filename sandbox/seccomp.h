@@ -1,23 +1,20 @@
-/* seccomp: the system call filter. seccomp(2), seccomp_rule_add(3), OCI config-linux.md. */
+/* seccomp: the system call filter. seccomp(2), seccomp_unotify(2). */
 #ifndef TACH_SANDBOX_SECCOMP_H
 #define TACH_SANDBOX_SECCOMP_H
 
 #include <stddef.h>
 
+#include "sandbox/policy.h"
 #include "spec/base/error.h"
-#include "spec/spec.h"
 
-/* Compiles PROFILE (or the built-in one where it has no default action) to BPF; *RET_FD is a sealed
- * memfd with the raw struct sock_filter array, owned by the caller. Done once a run. */
-int seccomp_compile(const struct spec_seccomp *profile, int *ret_fd, struct error *err);
-
-/* The built-in filter without what putting workers into cells needs; workers add theirs to it. */
-int seccomp_compile_zygote(int *ret_fd, struct error *err);
-
-/* seccomp_install of the filter in FD. */
-int seccomp_install_fd(int fd, struct error *err);
+/* Compiles P; *RET_FD is a sealed memfd with the raw struct sock_filter array, owned by the caller. */
+int seccomp_compile(const struct policy *p, int *ret_fd, struct error *err);
 
 /* Installs N_BYTES of raw BPF on the calling thread; no_new_privs must be set. Allocates nothing. */
 int seccomp_install(const void *bpf, size_t n_bytes, struct error *err);
+
+/* Installs the filter in FD, whose SECCOMP_RET_USER_NOTIF go to *RET_LISTENER (the caller's). Where another
+ * filter of this process has a listener already, PLAIN_FD instead, and *RET_LISTENER is -1. */
+int seccomp_install_listening(int fd, int plain_fd, int *ret_listener, struct error *err);
 
 #endif

@@ -44,6 +44,15 @@ const char *const names_seccomp_operators[] = {"SCMP_CMP_NE",        "SCMP_CMP_L
                                                "SCMP_CMP_EQ",        "SCMP_CMP_GE", "SCMP_CMP_GT",
                                                "SCMP_CMP_MASKED_EQ", NULL};
 
+/* seccomp_arch_native(3), as OCI has them */
+const char *const names_seccomp_architectures[] = {
+    "SCMP_ARCH_AARCH64",  "SCMP_ARCH_ARM",         "SCMP_ARCH_LOONGARCH64", "SCMP_ARCH_M68K",
+    "SCMP_ARCH_MIPS",     "SCMP_ARCH_MIPS64",      "SCMP_ARCH_MIPS64N32",   "SCMP_ARCH_MIPSEL",
+    "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PARISC",      "SCMP_ARCH_PARISC64",
+    "SCMP_ARCH_PPC",      "SCMP_ARCH_PPC64",       "SCMP_ARCH_PPC64LE",     "SCMP_ARCH_RISCV64",
+    "SCMP_ARCH_S390",     "SCMP_ARCH_S390X",       "SCMP_ARCH_SH",          "SCMP_ARCH_SHEB",
+    "SCMP_ARCH_X32",      "SCMP_ARCH_X86",         "SCMP_ARCH_X86_64",      NULL};
+
 const char *const names_namespaces[] = {"user", "mount", "pid", "network", "ipc", "uts", "cgroup", NULL};
 
 const char *const names_isolation[] = {"cell", "none", NULL};

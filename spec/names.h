@@ -10,6 +10,7 @@ extern const char *const names_capabilities[];
 extern const char *const names_rlimits[];
 extern const char *const names_seccomp_actions[];
 extern const char *const names_seccomp_operators[];
+extern const char *const names_seccomp_architectures[];
 /* In the order of the bits of enum spec_namespace. */
 extern const char *const names_namespaces[];
 extern const char *const names_isolation[]; /* enum spec_isolation */

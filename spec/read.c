@@ -22,16 +22,6 @@ static int take_workers(struct reader *rd, const struct node *n, void *at)
         return r;
 }
 
-static int take_errno(struct reader *rd, const struct node *n, void *at)
-{
-        uint64_t v;
-        int r = take_integer(rd, n, 4095, &v);
-
-        if (r == 0)
-                *(int64_t *)at = (int64_t)v;
-        return r;
-}
-
 static int take_timeout(struct reader *rd, const struct node *n, void *at)
 {
         char *end;
@@ -82,20 +72,6 @@ static int take_network(struct reader *rd, const struct node *n, void *at)
         if (i >= 0)
                 *(enum spec_network *)at = (enum spec_network)i;
         return i < 0 ? i : 0;
-}
-
-static int take_action(struct reader *rd, const struct node *n, void *at)
-{
-        int i = take_name(rd, n, names_seccomp_actions, "action");
-
-        return i < 0 ? i : take_string(rd, n, at);
-}
-
-static int take_operator(struct reader *rd, const struct node *n, void *at)
-{
-        int i = take_name(rd, n, names_seccomp_operators, "operator");
-
-        return i < 0 ? i : take_string(rd, n, at);
 }
 
 static int take_rlimit_type(struct reader *rd, const struct node *n, void *at)
@@ -327,77 +303,6 @@ static int take_id_maps(struct reader *rd, const struct node *n, void *at)
         struct spec_id_maps *maps = at;
 
         return take_array(rd, n, &maps->v, &maps->n, sizeof *maps->v, take_id_map);
-}
-
-static int take_index(struct reader *rd, const struct node *n, void *at)
-{
-        uint64_t v;
-        int r = take_integer(rd, n, 5, &v);
-
-        if (r == 0)
-                *(uint32_t *)at = (uint32_t)v;
-        return r;
-}
-
-static int take_seccomp_arg(struct reader *rd, const struct node *n, void *at)
-{
-        static const struct field fields[] = {
-            {"index", take_index, offsetof(struct spec_seccomp_arg, index)},
-            {"value", take_u64, offsetof(struct spec_seccomp_arg, value)},
-            {"valueTwo", take_u64, offsetof(struct spec_seccomp_arg, value_two)},
-            {"op", take_operator, offsetof(struct spec_seccomp_arg, op)},
-        };
-        int r = TAKE_OBJECT(rd, n, fields, at);
-
-        return r == 0 ? take_need(rd, n, "op") : r;
-}
-
-static int take_seccomp_args(struct reader *rd, const struct node *n, void *at)
-{
-        struct spec_seccomp_rule *rule = at;
-
-        if (n->n > 6)
-                return refuse(rd, n, "more than 6 arguments");
-        return take_array(rd, n, &rule->args, &rule->n_args, sizeof *rule->args, take_seccomp_arg);
-}
-
-static int take_seccomp_rule(struct reader *rd, const struct node *n, void *at)
-{
-        static const struct field fields[] = {
-            {"names", take_strv, offsetof(struct spec_seccomp_rule, names)},
-            {"action", take_action, offsetof(struct spec_seccomp_rule, action)},
-            {"errnoRet", take_errno, offsetof(struct spec_seccomp_rule, errno_ret)},
-            {"args", take_seccomp_args, 0},
-        };
-        int r;
-
-        ((struct spec_seccomp_rule *)at)->errno_ret = -1;
-        r = TAKE_OBJECT(rd, n, fields, at);
-        if (r == 0)
-                r = take_need(rd, n, "names");
-        return r == 0 ? take_need(rd, n, "action") : r;
-}
-
-static int take_seccomp_rules(struct reader *rd, const struct node *n, void *at)
-{
-        struct spec_seccomp *seccomp = at;
-
-        return take_array(rd, n, &seccomp->rules, &seccomp->n_rules, sizeof *seccomp->rules,
-                          take_seccomp_rule);
-}
-
-static int take_seccomp(struct reader *rd, const struct node *n, void *at)
-{
-        static const struct field fields[] = {
-            {"defaultAction", take_action, offsetof(struct spec_seccomp, default_action)},
-            {"defaultErrnoRet", take_errno, offsetof(struct spec_seccomp, default_errno_ret)},
-            {"architectures", take_strv, offsetof(struct spec_seccomp, architectures)},
-            {"flags", take_strv, offsetof(struct spec_seccomp, flags)},
-            {"syscalls", take_seccomp_rules, 0},
-        };
-        int r = TAKE_OBJECT(rd, n, fields, at);
-
-        return r == 0 ? take_need(rd, n, "defaultAction") : r;
 }
 
 static int take_memory(struct reader *rd, const struct node *n, void *at)

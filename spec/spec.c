@@ -115,7 +115,13 @@ static void free_pairs(struct spec_pairs *p)
         free(p->v);
 }
 
-static void free_seccomp(struct spec_seccomp *s)
+static void free_when(struct spec_seccomp_when *w)
+{
+        free_strv(&w->caps);
+        free_strv(&w->arches);
+}
+
+void spec_seccomp_finish(struct spec_seccomp *s)
 {
         for (size_t i = 0; i < s->n_rules; i++) {
                 free_strv(&s->rules[i].names);
@@ -123,11 +129,19 @@ static void free_seccomp(struct spec_seccomp *s)
                 for (size_t k = 0; k < s->rules[i].n_args; k++)
                         free(s->rules[i].args[k].op);
                 free(s->rules[i].args);
+                free_when(&s->rules[i].includes);
+                free_when(&s->rules[i].excludes);
         }
         free(s->rules);
+        for (size_t i = 0; i < s->n_arch_map; i++) {
+                free(s->arch_map[i].architecture);
+                free_strv(&s->arch_map[i].sub_architectures);
+        }
+        free(s->arch_map);
         free(s->default_action);
         free_strv(&s->architectures);
         free_strv(&s->flags);
+        *s = (struct spec_seccomp){.default_errno_ret = -1};
 }
 
 void spec_finish(struct spec *s)
@@ -153,7 +167,7 @@ void spec_finish(struct spec *s)
         free(s->mounts.v);
         free(s->linux_.uid_mappings.v);
         free(s->linux_.gid_mappings.v);
-        free_seccomp(&s->linux_.seccomp);
+        spec_seccomp_finish(&s->linux_.seccomp);
         free(s->linux_.resources.cpu_cpus);
         free_pairs(&s->linux_.resources.unified);
         free_pairs(&s->annotations);

@@ -76,11 +76,19 @@ enum spec_namespace {
         SPEC_NS_ALL = (1 << 7) - 1,
 };
 
-/* config-linux.md, Seccomp. Actions and operators keep their OCI names. */
+/* config-linux.md, Seccomp; and what the profiles of container engines have beside it: archMap, and rules for
+ * some machines only. Actions, operators and architectures keep their OCI names. */
 struct spec_seccomp_arg {
         uint32_t index;
         uint64_t value, value_two;
         char *op; /* "SCMP_CMP_EQ", ... */
+};
+
+/* "includes" (all must hold) or "excludes" (none may). */
+struct spec_seccomp_when {
+        struct spec_strv caps, arches; /* "CAP_SYS_ADMIN"; "amd64", ... */
+        bool has_min_kernel;
+        uint32_t min_kernel[2]; /* major, minor */
 };
 
 struct spec_seccomp_rule {
@@ -89,12 +97,20 @@ struct spec_seccomp_rule {
         int64_t errno_ret; /* -1: not given */
         struct spec_seccomp_arg *args;
         size_t n_args;
+        struct spec_seccomp_when includes, excludes;
+};
+
+struct spec_seccomp_arch {
+        char *architecture; /* "SCMP_ARCH_X86_64", ... */
+        struct spec_strv sub_architectures;
 };
 
 struct spec_seccomp {
         char *default_action;      /* NULL: no linux.seccomp, the built-in profile applies */
         int64_t default_errno_ret; /* -1: not given */
         struct spec_strv architectures;
+        struct spec_seccomp_arch *arch_map;
+        size_t n_arch_map;
         struct spec_strv flags;
         struct spec_seccomp_rule *rules;
         size_t n_rules;
@@ -194,6 +210,14 @@ int spec_init(struct spec *ret_spec, struct error *err);
 int spec_derive_test(const struct spec *run, const char *nodeid, struct spec *ret_test, struct error *err);
 
 void spec_finish(struct spec *spec);
+
+/* Reads a profile of its own: a document that is what linux.seccomp would hold. As spec_read. */
+int spec_seccomp_read(struct spec_seccomp *ret, const char *json, size_t len, const char *origin,
+                      struct error *err);
+void spec_seccomp_finish(struct spec_seccomp *profile);
+
+/* The profile that applies where a spec has none, as text (spec/seccomp.json); LEN bytes. */
+const char *spec_seccomp_default(size_t *ret_len);
 
 /* Appends a copy of S: 0 or -ENOMEM. */
 int spec_strv_add(struct spec_strv *strv, const char *s);

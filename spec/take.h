@@ -60,4 +60,7 @@ int take_pairs(struct reader *rd, const struct node *n, void *at); /* struct spe
 /* Room for the elements of the array N, of SIZE bytes each, in *V; *RET_N counts those that were begun. */
 int take_array(struct reader *rd, const struct node *n, void *v, size_t *ret_n, size_t size, take_fn take);
 
+/* linux.seccomp, or a profile of its own, into a struct spec_seccomp; seccomp.c. */
+int take_seccomp(struct reader *rd, const struct node *n, void *at);
+
 #endif

@@ -156,6 +156,23 @@ static void write_id_maps(yajl_gen g, const char *key, const struct spec_id_maps
         (void)yajl_gen_array_close(g);
 }
 
+static void write_seccomp_when(yajl_gen g, const char *key, const struct spec_seccomp_when *w)
+{
+        char version[32];
+
+        if (w->caps.n + w->arches.n == 0 && !w->has_min_kernel)
+                return;
+        text(g, key);
+        (void)yajl_gen_map_open(g);
+        if (w->caps.n > 0)
+                put_strv(g, "caps", &w->caps);
+        if (w->arches.n > 0)
+                put_strv(g, "arches", &w->arches);
+        (void)snprintf(version, sizeof version, "%u.%u", w->min_kernel[0], w->min_kernel[1]);
+        put_text(g, "minKernel", w->has_min_kernel ? version : NULL);
+        (void)yajl_gen_map_close(g);
+}
+
 static void write_seccomp_rule(yajl_gen g, const struct spec_seccomp_rule *rule)
 {
         (void)yajl_gen_map_open(g);
@@ -175,7 +192,22 @@ static void write_seccomp_rule(yajl_gen g, const struct spec_seccomp_rule *rule)
                 }
                 (void)yajl_gen_array_close(g);
         }
+        write_seccomp_when(g, "includes", &rule->includes);
+        write_seccomp_when(g, "excludes", &rule->excludes);
         (void)yajl_gen_map_close(g);
+}
+
+static void write_arch_map(yajl_gen g, const struct spec_seccomp *s)
+{
+        text(g, "archMap");
+        (void)yajl_gen_array_open(g);
+        for (size_t i = 0; i < s->n_arch_map; i++) {
+                (void)yajl_gen_map_open(g);
+                put_text(g, "architecture", s->arch_map[i].architecture);
+                put_strv(g, "subArchitectures", &s->arch_map[i].sub_architectures);
+                (void)yajl_gen_map_close(g);
+        }
+        (void)yajl_gen_array_close(g);
 }
 
 static void write_seccomp(yajl_gen g, const struct spec_seccomp *s)
@@ -187,6 +219,8 @@ static void write_seccomp(yajl_gen g, const struct spec_seccomp *s)
         put_text(g, "defaultAction", s->default_action);
         put_limit(g, "defaultErrnoRet", s->default_errno_ret);
         put_strv(g, "architectures", &s->architectures);
+        if (s->n_arch_map > 0)
+                write_arch_map(g, s);
         put_strv(g, "flags", &s->flags);
         text(g, "syscalls");
         (void)yajl_gen_array_open(g);

@@ -130,6 +130,7 @@ int command_run(const struct plan *plan, struct error *err)
                            .stderr_fd = 2,
                            .cgroup_fd = -1,
                            .seccomp_fd = -1,
+                           .seccomp_plain_fd = -1,
                            .bare = !plan->isolated,
                            .enter = plan->isolated ? &enter : NULL};
         struct services services;
@@ -152,10 +153,10 @@ int command_run(const struct plan *plan, struct error *err)
         if (!plan->isolated) {
                 r = run_bare(&l, signals, err);
         } else {
-                if (fstat(plan->seccomp_fd, &st) < 0)
+                if (fstat(plan->filters.worker_fd, &st) < 0)
                         return error_set(err, "command", errno, "stat the filter");
                 enter.bpf_bytes = (size_t)st.st_size;
-                enter.bpf = mmap(NULL, enter.bpf_bytes, PROT_READ, MAP_PRIVATE, plan->seccomp_fd, 0);
+                enter.bpf = mmap(NULL, enter.bpf_bytes, PROT_READ, MAP_PRIVATE, plan->filters.worker_fd, 0);
                 if (enter.bpf == MAP_FAILED)
                         return error_set(err, "command", errno, "map the filter");
                 r = services_start(&services, &plan->cell.listen, err);

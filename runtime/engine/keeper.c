@@ -69,6 +69,8 @@ static int keep_descriptors(int socket, int map_fd, const struct launch *zygote,
 
         if (zygote->seccomp_fd >= 0)
                 keep[n++] = zygote->seccomp_fd;
+        if (zygote->seccomp_plain_fd >= 0)
+                keep[n++] = zygote->seccomp_plain_fd;
         for (size_t i = 0; i < zygote->n_pass && n < 16; i++)
                 keep[n++] = zygote->pass[i];
         return fds_keep_only(keep, n, err);
@@ -103,7 +105,7 @@ keep_command(int socket, const struct cell_plan *plan, const struct launch *comm
         if (pid >= 0)
                 pid = solo_enter(plan, &m.err);
         if (pid == 0)
-                pid = launch_start(&l, -1, &fds[0], &m.err);
+                pid = launch_start(&l, -1, &fds[0], NULL, &m.err);
         if (pid > 0)
                 m.err = (struct error){0};
         if (keeper_send(socket, &m, fds) < 0 || pid < 0)

@@ -14,10 +14,10 @@
 
 enum keeper_op {
         KEEPER_CGROUP = 100, /* the run's control groups, read-only and without a way up, are attached */
-        KEEPER_READY =
-            1, /* the outer sandbox stands, what was launched runs (its pidfd is attached); or err says why */
-        KEEPER_CELL,    /* answer to KEEPER_MAKE; a pidfd and, where cells are reused, a socket (cell.h) */
-        KEEPER_EXITED,  /* the zygote ended: status */
+        KEEPER_READY = 1, /* the outer sandbox stands, what was launched runs (its pidfd is attached, and its
+                           * filter's listener where it has one); or err says why */
+        KEEPER_CELL,      /* answer to KEEPER_MAKE; a pidfd and, where cells are reused, a socket (cell.h) */
+        KEEPER_EXITED,    /* the zygote ended: status */
         KEEPER_SERVICE, /* before KEEPER_READY and KEEPER_CELL: the sandbox's socket for service number status
                          */
         KEEPER_MAKE,    /* request */

@@ -1,14 +1,18 @@
-/* How it works: the child prepares itself and executes the program; a pipe tells whether it could. */
+/* How it works: the child prepares itself and executes the program; a socket tells whether it could, and
+ * hands over the filter's listener. */
 #include "runtime/engine/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "sandbox/caps.h"
+#include "sandbox/fds.h"
 #include "sandbox/seccomp.h"
 
 /* What joining the cells needs; ambient, because an ordinary uid loses its capabilities on exec. */
@@ -28,9 +32,10 @@ static int hand_over_capabilities(struct error *err)
 /* In the child; REPORT_FD must live until the exec. Only returns on failure. */
 static int become(const struct launch *l, int cell_pidfd, int report_fd, struct error *err)
 {
+        const struct error none_yet = {0};
         const int stdio[3] = {l->stdin_fd, l->stdout_fd, l->stderr_fd};
         sigset_t none;
-        int r = 0;
+        int r = 0, listener = -1;
 
         for (int i = 0; i < 3; i++)
                 if (stdio[i] != i && dup2(stdio[i], i) < 0)
@@ -56,7 +61,9 @@ static int become(const struct launch *l, int cell_pidfd, int report_fd, struct 
                         r = error_set(err, "launch", errno, "set the parent death signal");
         }
         if (r == 0 && l->enter == NULL && l->seccomp_fd >= 0)
-                r = seccomp_install_fd(l->seccomp_fd, err);
+                r = seccomp_install_listening(l->seccomp_fd, l->seccomp_plain_fd, &listener, err);
+        if (r == 0 && listener >= 0 && fds_send(report_fd, &none_yet, sizeof none_yet, &listener, 1) < 0)
+                r = error_set(err, "launch", errno, "hand over the filter's listener");
         if (r < 0)
                 return r;
         sigemptyset(&none);
@@ -68,17 +75,45 @@ static int become(const struct launch *l, int cell_pidfd, int report_fd, struct 
         return r;
 }
 
-/* Starts L (in the cell behind CELL_PIDFD where that is >= 0). The exec's failure comes back over a pipe that
- * a successful exec closes. */
-pid_t launch_start(const struct launch *l, int cell_pidfd, int *ret_pidfd, struct error *err)
+/* Takes what the child says until its exec closes the socket: 0, or -errno with its error. */
+static int hear(int report, int *listener, struct error *err)
+{
+        for (;;) {
+                struct pollfd p = {.fd = report, .events = POLLIN};
+                int fds[FDS_MAX_SENT];
+                struct error said;
+                size_t n_fds;
+                ssize_t n;
+
+                if (poll(&p, 1, -1) < 0)
+                        continue;
+                n = fds_receive(report, &said, sizeof said, fds, &n_fds);
+                if (n == -EAGAIN || n == -EINTR)
+                        continue;
+                for (size_t i = 0; i < n_fds; i++) {
+                        if (*listener < 0)
+                                *listener = fds[i];
+                        else
+                                (void)close(fds[i]);
+                }
+                if (n != (ssize_t)sizeof said)
+                        return 0;
+                if (said.phase[0] == '\0')
+                        continue;
+                *err = said;
+                return -(err->errnum != 0 ? err->errnum : EINVAL);
+        }
+}
+
+pid_t launch_start(const struct launch *l, int cell_pidfd, int *ret_pidfd, int *ret_listener,
+                   struct error *err)
 {
         struct error child_err = {0};
-        int report[2];
+        int report[2], listener = -1, r;
         pid_t pid;
-        ssize_t n;
 
-        if (pipe2(report, O_CLOEXEC) < 0)
-                return error_set(err, "launch", errno, "pipe");
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0)
+                return error_set(err, "launch", errno, "socketpair");
         pid = enter_clone(cell_pidfd, l->cgroup_fd, ret_pidfd, err);
         if (pid == 0) {
                 (void)close(report[0]);
@@ -88,29 +123,25 @@ pid_t launch_start(const struct launch *l, int cell_pidfd, int *ret_pidfd, struc
                 _exit(127);
         }
         (void)close(report[1]);
-        if (pid < 0) {
-                (void)close(report[0]);
-                return pid;
-        }
-        do
-                n = read(report[0], &child_err, sizeof child_err);
-        while (n < 0 && errno == EINTR);
+        r = pid > 0 ? hear(report[0], &listener, err) : 0;
         (void)close(report[0]);
-        if (n == (ssize_t)sizeof child_err) {
+        if (r < 0) {
                 (void)waitpid(pid, NULL, 0);
                 if (*ret_pidfd >= 0)
                         (void)close(*ret_pidfd);
                 *ret_pidfd = -1;
-                *err = child_err;
-                return -(err->errnum != 0 ? err->errnum : EINVAL);
         }
-        return pid;
+        if (r == 0 && ret_listener != NULL)
+                *ret_listener = listener;
+        else if (listener >= 0)
+                (void)close(listener);
+        return r < 0 ? r : pid;
 }
 
 pid_t launch_bare(const struct launch *l, struct error *err)
 {
         int pidfd = -1;
-        pid_t pid = launch_start(l, -1, &pidfd, err);
+        pid_t pid = launch_start(l, -1, &pidfd, NULL, err);
 
         if (pid > 0)
                 (void)close(pidfd);

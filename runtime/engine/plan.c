@@ -14,7 +14,6 @@
 
 #include "runtime/engine/services.h"
 #include "sandbox/mounts.h"
-#include "sandbox/seccomp.h"
 #include "spec/base/cleanup.h"
 
 /* config-linux.md: what the OCI runtimes mask and keep read-only unless told otherwise */
@@ -246,15 +245,15 @@ static char **environment(const struct spec *s)
 
 /* The proof that a cell is clean (sandbox/proof.h) counts on what tests cannot do under the built-in filter
  * and with /proc/sys read-only; the host's network is nobody's proof. */
-static int is_provable(const struct spec *spec)
+static int is_provable(const struct spec *spec, const struct filters *filters)
 {
-        return spec->tach.reuse == SPEC_REUSE_CELL && spec->linux_.seccomp.default_action == NULL &&
-               !spec->linux_.has_readonly && spec->tach.network != SPEC_NETWORK_HOST;
+        return spec->tach.reuse == SPEC_REUSE_CELL && filters->is_built_in && !spec->linux_.has_readonly &&
+               spec->tach.network != SPEC_NETWORK_HOST;
 }
 
 int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
 {
-        struct plan p = {.spec = spec, .seccomp_fd = -1, .zygote_seccomp_fd = -1, .cgroup = CGROUP_NONE};
+        struct plan p = {.spec = spec, .filters = FILTERS_NONE, .cgroup = CGROUP_NONE};
         cpu_set_t cpus;
         int r;
 
@@ -278,9 +277,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
                 r = p.n_limits < 0 ? p.n_limits : 0;
         }
         if (r == 0 && p.isolated)
-                r = seccomp_compile(&spec->linux_.seccomp, &p.seccomp_fd, err);
-        if (r == 0 && p.isolated && spec->tach.has_tests)
-                r = seccomp_compile_zygote(&p.zygote_seccomp_fd, err);
+                r = filters_make(&p.filters, &spec->linux_.seccomp, spec->tach.has_tests, err);
         if (r == 0) {
                 p.env = environment(spec);
                 r = p.env != NULL ? 0 : no_memory(err);
@@ -299,7 +296,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         if (r == 0 && p.isolated && p.project != NULL)
                 r = project_scan(p.project, &p.parts, err);
         p.cell.most = p.workers * 4 + 8;
-        p.cell.reuse = is_provable(spec) && p.parts.n == 1 && p.parts.v[0].path[0] == '\0';
+        p.cell.reuse = is_provable(spec, &p.filters) && p.parts.n == 1 && p.parts.v[0].path[0] == '\0';
         p.cell.masked =
             spec->linux_.has_masked ? (const char *const *)spec->linux_.masked_paths.v : default_masked;
         p.cell.n_masked = spec->linux_.has_masked ? spec->linux_.masked_paths.n
@@ -322,10 +319,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
 void plan_finish(struct plan *plan)
 {
         cgroup_stop(&plan->cgroup);
-        if (plan->seccomp_fd >= 0)
-                (void)close(plan->seccomp_fd);
-        if (plan->zygote_seccomp_fd >= 0)
-                (void)close(plan->zygote_seccomp_fd);
+        filters_finish(&plan->filters);
         for (size_t i = 0; i < PLAN_MAX_VISIBLE; i++)
                 free(plan->visible[i]);
         project_finish(&plan->parts);
@@ -334,5 +328,5 @@ void plan_finish(struct plan *plan)
         free(plan->harness);
         free(plan->python);
         free(plan->project);
-        *plan = (struct plan){.seccomp_fd = -1, .zygote_seccomp_fd = -1, .cgroup = CGROUP_NONE};
+        *plan = (struct plan){.filters = FILTERS_NONE, .cgroup = CGROUP_NONE};
 }

@@ -5,6 +5,7 @@
 #ifndef TACH_ENGINE_PLAN_H
 #define TACH_ENGINE_PLAN_H
 
+#include "runtime/engine/filters.h"
 #include "sandbox/cell.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/rlimit.h"
@@ -25,8 +26,7 @@ struct plan {
         char **env; /* NULL-terminated */
         unsigned workers;
         int isolated;
-        int seccomp_fd;        /* the workers' filter; -1: none */
-        int zygote_seccomp_fd; /* the zygote's; -1: none, or the spec has a filter of its own */
+        struct filters filters;
         struct rlimit_entry limits[16];
         int n_limits;
         struct cgroup cgroup;

@@ -135,7 +135,40 @@ static void send_output(struct event *ev, const char *name, int fd)
         event_close(ev, ']');
 }
 
-static void send_sections(struct event *ev, const struct result *r, const struct death *death)
+static void send_refused_section(struct event *ev, const struct refusals *refusals)
+{
+        CLEANUP_BUF struct buf text = {0};
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < refusals->n; i++) {
+                char line[256];
+
+                r = buf_addf(&text, "%s\n", refusals_line(line, sizeof line, &refusals->v[i]));
+        }
+        if (r == 0 && refusals->others > 0)
+                r = buf_addf(&text, "and %lu more\n", refusals->others);
+        if (r < 0)
+                return;
+        event_open(ev, NULL, '[');
+        event_text(ev, NULL, "System calls that the sandbox refused");
+        event_text(ev, NULL, text.data);
+        event_close(ev, ']');
+}
+
+static void send_refused(struct event *ev, const struct refusals *refusals)
+{
+        event_open(ev, "refused", '[');
+        for (size_t i = 0; i < refusals->n; i++) {
+                char line[256];
+
+                event_text(ev, NULL, refusals_line(line, sizeof line, &refusals->v[i]));
+        }
+        event_close(ev, ']');
+}
+
+/* REFUSALS: NULL where none are of interest. */
+static void send_sections(struct event *ev, const struct result *r, const struct death *death,
+                          const struct refusals *refusals)
 {
         event_open(ev, "sections", '[');
         /* a report repeats the sections of the phases before it */
@@ -152,6 +185,8 @@ static void send_sections(struct event *ev, const struct result *r, const struct
                 send_output(ev, "Captured stdout", death->out_fd);
                 send_output(ev, "Captured stderr", death->err_fd);
         }
+        if (refusals != NULL)
+                send_refused_section(ev, refusals);
         event_close(ev, ']');
 }
 
@@ -254,6 +289,8 @@ int result_send(const struct result *r, const struct item *item, const struct pl
                 const struct death *death, struct counts *counts, int fd)
 {
         const char *outcome = death != NULL ? death->outcome : outcome_of(r), *reason = NULL;
+        const int did_fail = r->failed > 0 || death != NULL;
+        const struct refusals *refusals = did_fail && place->refusals->n > 0 ? place->refusals : NULL;
         double phases[3] = {0}, total = 0;
         yajl_val properties = NULL;
         struct event ev;
@@ -295,7 +332,9 @@ int result_send(const struct result *r, const struct item *item, const struct pl
         send_longrepr(&ev, r, outcome, death, note);
         send_crash(&ev, r);
         event_text(&ev, "reason", death != NULL ? death->reason : note != NULL ? note : reason);
-        send_sections(&ev, r, death);
+        send_sections(&ev, r, death, refusals);
+        if (refusals != NULL)
+                send_refused(&ev, refusals);
         send_errors(&ev, r, outcome);
         if (properties != NULL)
                 event_value(&ev, "user_properties", properties);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <yajl/yajl_tree.h>
 
+#include "runtime/engine/refusals.h"
 #include "runtime/engine/usage.h"
 #include "spec/base/error.h"
 
@@ -58,6 +59,7 @@ struct place {
         const char *cell;            /* "fresh" or "reused"; NULL: none */
         const struct usage *used;    /* of its cgroup leaf; NULL: nothing is known */
         const char *note;            /* what its limits did; NULL: nothing */
+        const struct refusals *refusals;
 };
 
 /* Says in DEATH's reason what limits had to do with it. USED: of the leaf behind LEAF_FD; NOTE: as in a

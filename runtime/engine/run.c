@@ -38,7 +38,7 @@
 #define MAX_KILLS         5    /* of a worker whose end the zygote does not tell */
 #define GRACE_SECONDS     2.0  /* for an interrupted worker without a cell */
 
-enum source { FROM_CONTROL = 1, FROM_KEEPER, FROM_SIGNALS, FROM_WORKER, FROM_CELL };
+enum source { FROM_CONTROL = 1, FROM_KEEPER, FROM_SIGNALS, FROM_WORKER, FROM_CELL, FROM_LISTENER };
 
 struct run {
         const struct plan *plan;
@@ -48,6 +48,8 @@ struct run {
         struct worker *workers;
         unsigned n_workers, busy, leaving;
         struct leaves leaves;
+        int listener;             /* of the zygote's filter; -1 */
+        struct refusals refusals; /* while it collected */
         struct pool pool;
         struct services services;
         struct stream stream;
@@ -298,7 +300,8 @@ static void end_test(struct run *run, struct worker *w, yajl_val usage, struct d
                                     .why = u->why,
                                     .cell = w->cell < 0    ? NULL
                                             : w->cell_used ? "reused"
-                                                           : "fresh"};
+                                                           : "fresh",
+                                    .refusals = &w->refusals};
 
         item->finished = 1;
         if (death != NULL)
@@ -307,6 +310,7 @@ static void end_test(struct run *run, struct worker *w, yajl_val usage, struct d
                 w->used_service |= report_services(run, w->cell, item->nodeid);
         check(run, result_send(&w->result, item, &place, usage, death, &run->stream.counts, run->stream.fd));
         result_finish(&w->result);
+        w->refusals = (struct refusals){0};
         w->current = -1;
         w->test_bytes = 0;
         if (max_fail > 0 && run->stream.counts.failed >= max_fail)
@@ -559,6 +563,48 @@ static void new_cell(struct run *run, int fds[KEEPER_FDS])
         dispatch(run);
 }
 
+/* The zygote runs. Without a listener of its filter, what that refuses is not told. */
+static void zygote_ready(struct run *run, int fds[KEEPER_FDS])
+{
+        struct error err = {0};
+
+        if (services_open(&run->services, SERVICES_OUTER, &err) < 0)
+                fail(run, &err);
+        if (run->listener < 0 && fds[1] >= 0 && refusals_is_listener(fds[1]) &&
+            watch(run, fds[1], FROM_LISTENER, 0) == 0)
+                run->listener = TAKE_FD(fds[1]);
+}
+
+static struct worker *worker_of(struct run *run, pid_t pid)
+{
+        ino_t ns = refusals_pid_namespace(pid);
+
+        for (unsigned i = 0; ns != 0 && i < run->n_workers; i++)
+                if (run->workers[i].stage != WORKER_FREE && worker_pid_namespace(&run->workers[i]) == ns)
+                        return &run->workers[i];
+        return NULL;
+}
+
+/* One at a time: a test that makes refused calls without end must not keep the others waiting. */
+static void from_listener(struct run *run, uint32_t events)
+{
+        const struct filters *f = &run->plan->filters;
+        struct refused_call call;
+        int r = (events & EPOLLIN) != 0 ? refusals_receive(run->listener, &call) : -EPIPE;
+
+        if (r == 1) {
+                struct worker *w = worker_of(run, call.pid);
+                int errnum = filters_refusal(f, w != NULL, call.nr, call.args);
+
+                refusals_add(w != NULL ? &w->refusals : &run->refusals, &call, errnum);
+                refusals_answer(run->listener, &call, errnum);
+        } else if (r < 0) {
+                (void)epoll_ctl(run->epoll_fd, EPOLL_CTL_DEL, run->listener, NULL);
+                (void)close(run->listener);
+                run->listener = -1;
+        }
+}
+
 static void from_keeper(struct run *run)
 {
         struct keeper_message m;
@@ -577,8 +623,8 @@ static void from_keeper(struct run *run)
                         new_cell(run, fds);
                 else if (m.op == KEEPER_SERVICE)
                         services_receive(&run->services, m.status, TAKE_FD(fds[0]));
-                else if (m.op == KEEPER_READY && services_open(&run->services, SERVICES_OUTER, &err) < 0)
-                        fail(run, &err);
+                else if (m.op == KEEPER_READY)
+                        zygote_ready(run, fds);
                 for (size_t i = 0; i < KEEPER_FDS; i++)
                         if (fds[i] >= 0)
                                 (void)close(fds[i]);
@@ -772,6 +818,9 @@ static void loop(struct run *run)
                                 else
                                         ask_cells(run);
                                 break;
+                        case FROM_LISTENER:
+                                from_listener(run, events[i].events);
+                                break;
                         case FROM_WORKER:
                                 if (run->workers[slot].stage != WORKER_FREE) {
                                         drain(run, &run->workers[slot]);
@@ -847,6 +896,7 @@ int run_tests(const struct plan *plan, int out_fd)
                           .epoll_fd = -1,
                           .signal_fd = -1,
                           .leaves = {.tree_fd = -1},
+                          .listener = -1,
                           .exit_requested = -1,
                           .zygote = {.control = -1, .log = -1, .pid = -1, .keeper = {-1, -1, -1}},
                           .begin = now()};
@@ -880,6 +930,8 @@ int run_tests(const struct plan *plan, int out_fd)
         }
         pool_finish(&run.pool);
         leaves_finish(&run.leaves);
+        if (run.listener >= 0)
+                (void)close(run.listener);
         if (run.epoll_fd >= 0)
                 (void)close(run.epoll_fd);
         if (run.signal_fd >= 0)

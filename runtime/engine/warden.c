@@ -48,13 +48,13 @@ static void make_cell(int socket, const struct cell_plan *plan)
 }
 
 static pid_t start(const struct cell_plan *plan, const struct launch *zygote, int *ret_pidfd,
-                   struct error *err)
+                   int *ret_listener, struct error *err)
 {
         int r = limit_cells(plan->most, err);
 
         if (r == 0)
                 r = mnt_proc(plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err);
-        return r < 0 ? r : launch_start(zygote, -1, ret_pidfd, err);
+        return r < 0 ? r : launch_start(zygote, -1, ret_pidfd, ret_listener, err);
 }
 
 void warden_main(int socket, int map_fd, const struct cell_plan *plan, const struct launch *zygote)
@@ -62,7 +62,7 @@ void warden_main(int socket, int map_fd, const struct cell_plan *plan, const str
         struct keeper_message m = {.op = KEEPER_READY};
         pid_t zygote_pid;
         sigset_t chld;
-        int signals, pidfd = -1;
+        int signals, fds[KEEPER_FDS] = {-1, -1};
         char c;
 
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -74,12 +74,14 @@ void warden_main(int socket, int map_fd, const struct cell_plan *plan, const str
         sigaddset(&chld, SIGCHLD);
         sigprocmask(SIG_SETMASK, &chld, NULL);
         signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
-        zygote_pid = start(plan, zygote, &pidfd, &m.err);
+        zygote_pid = start(plan, zygote, &fds[0], &fds[1], &m.err);
         if (zygote_pid > 0)
                 m.err = (struct error){0};
-        if (keeper_send(socket, &m, (const int[KEEPER_FDS]){pidfd, -1}) < 0 || zygote_pid < 0)
+        if (keeper_send(socket, &m, fds) < 0 || zygote_pid < 0)
                 _exit(1);
-        (void)close(pidfd);
+        for (size_t i = 0; i < KEEPER_FDS; i++)
+                if (fds[i] >= 0)
+                        (void)close(fds[i]);
         for (;;) {
                 struct pollfd polls[2] = {{.fd = socket, .events = POLLIN},
                                           {.fd = signals, .events = POLLIN}};

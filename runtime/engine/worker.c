@@ -3,7 +3,6 @@
 #include "runtime/engine/worker.h"
 
 #include <errno.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,34 +116,48 @@ void worker_kill(struct worker *w)
         }
 }
 
-/* The name of the system call that the worker said it would die of, or NULL; free(). */
-static char *blocked_call(int err_fd)
+ino_t worker_pid_namespace(struct worker *w)
+{
+        if (w->pid_namespace == 0 && w->cell_fd >= 0)
+                w->pid_namespace = refusals_pid_namespace(pid_of(w->cell_fd));
+        return w->pid_namespace;
+}
+
+/* The system call that the worker said it would die of: 0, or -ENOENT. */
+static int blocked_call(int err_fd, char *out, size_t size)
 {
         static const char prefix[] = BLOCKED_CALL_PREFIX;
+        unsigned long long v[7];
         char tail[4096 + 1];
+        uint64_t args[6];
         struct stat st;
         ssize_t n;
         char *at;
 
         if (fstat(err_fd, &st) < 0)
-                return NULL;
+                return -ENOENT;
         n = pread(err_fd, tail, sizeof tail - 1, st.st_size > 4096 ? st.st_size - 4096 : 0);
-        if (n <= 0)
-                return NULL;
-        at = memmem(tail, (size_t)n, prefix, sizeof prefix - 1);
+        at = n > 0 ? memmem(tail, (size_t)n, prefix, sizeof prefix - 1) : NULL;
+        if (at == NULL)
+                return -ENOENT;
         tail[n] = '\0';
-        return at != NULL ? seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, atoi(at + sizeof prefix - 1))
-                          : NULL;
+        if (sscanf(at + sizeof prefix - 1, "%llx %llx %llx %llx %llx %llx %llx", &v[0], &v[1], &v[2], &v[3],
+                   &v[4], &v[5], &v[6]) != 7)
+                return -ENOENT;
+        for (size_t i = 0; i < 6; i++)
+                args[i] = v[i + 1];
+        (void)refusals_call(out, size, (int)v[0], args);
+        return 0;
 }
 
 /* SIGSYS is the filter's work: which call, where that is known. */
 static void blocked_reason(int err_fd, char *reason, size_t size)
 {
-        char *name = blocked_call(err_fd);
+        char call[160];
+        int named = blocked_call(err_fd, call, sizeof call) == 0;
 
         (void)snprintf(reason, size, "killed by SIGSYS (Bad system call): the filter blocks %s",
-                       name != NULL ? name : "a system call that it made");
-        free(name);
+                       named ? call : "a system call that it made");
 }
 
 void worker_death(const struct worker *w, int status, double timeout, double now, struct death *ret)

@@ -8,6 +8,7 @@
 #include <yajl/yajl_tree.h>
 
 #include "runtime/engine/leaves.h"
+#include "runtime/engine/refusals.h"
 #include "runtime/engine/result.h"
 #include "runtime/engine/suite.h"
 #include "runtime/engine/usage.h"
@@ -29,6 +30,8 @@ struct worker {
         int cell;                      /* index in the pool; -1: not isolated */
         int cell_fd;                   /* the cell's pidfd, the pool's; -1 */
         int cell_used;                 /* a test was in the cell before */
+        ino_t pid_namespace;           /* of the cell; 0: not asked for yet */
+        struct refusals refusals;      /* of the test that runs */
         int pidfd;                     /* the worker's; -1 until it started */
         struct leaf leaf;              /* the leaves' */
         struct usage before;           /* of the leaf, when the test began */
@@ -63,6 +66,9 @@ int worker_read(struct worker *w);
 /* Takes the next whole line from the buffer: 1 with its kind and object (yajl_tree_free), or 0. A line is
  * checked against what the worker may say: only about the test that it runs, in its unit's order. */
 int worker_line(struct worker *w, const struct suite *suite, enum worker_line *ret_kind, yajl_val *ret);
+
+/* The inode of the pid namespace of W's cell, or 0. */
+ino_t worker_pid_namespace(struct worker *w);
 
 /* Ends the worker with everything in its cell (or its process group where there is none). */
 void worker_kill(struct worker *w);

@@ -51,7 +51,7 @@ static int configuration(const struct plan *p, struct buf *out)
         event_bool(&ev, "isolated", p->isolated);
         event_int(&ev, "workers", p->workers);
         event_seconds(&ev, "timeout", s->tach.timeout);
-        event_int(&ev, "seccompFd", p->seccomp_fd);
+        event_int(&ev, "seccompFd", p->filters.worker_fd);
         event_open(&ev, "rlimits", '[');
         for (int i = 0; i < p->n_limits; i++) {
                 event_open(&ev, NULL, '[');
@@ -75,16 +75,17 @@ static int start_process(struct zygote *z, const struct plan *plan, int theirs, 
         size_t n = 0;
         CLEANUP_CLOSE int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
         CLEANUP_FREE char **env = NULL;
-        const int pass[2] = {theirs, plan->seccomp_fd};
+        const int pass[2] = {theirs, plan->filters.worker_fd};
         struct launch l = {.argv = argv,
                            .cwd = plan->cwd,
                            .stdin_fd = null,
                            .stdout_fd = z->log,
                            .stderr_fd = z->log,
                            .pass = pass,
-                           .n_pass = plan->seccomp_fd >= 0 ? 2 : 1,
+                           .n_pass = plan->filters.worker_fd >= 0 ? 2 : 1,
                            .cgroup_fd = -1,
-                           .seccomp_fd = plan->zygote_seccomp_fd,
+                           .seccomp_fd = plan->filters.zygote_fd,
+                           .seccomp_plain_fd = plan->filters.zygote_plain_fd,
                            .bare = !plan->isolated};
 
         if (null < 0)

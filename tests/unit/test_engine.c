@@ -132,14 +132,16 @@ static void outcome_is(const char *const *reports, size_t n, const char *outcome
         struct item item = {.nodeid = nodeid, .file = file, .line = 1};
         struct result r = {0};
         struct counts counts = {0};
+        const struct refusals none = {0};
         int fd = memfd_create("events", 0);
         ssize_t got;
         yajl_val event;
 
         for (size_t i = 0; i < n; i++)
                 assert_int_equal(result_add(&r, parse(reports[i])), 0);
-        assert_int_equal(result_send(&r, &item, &(struct place){.isolation = "test", .cell = "fresh"}, NULL,
-                                     NULL, &counts, fd),
+        assert_int_equal(result_send(&r, &item,
+                                     &(struct place){.isolation = "test", .cell = "fresh", .refusals = &none},
+                                     NULL, NULL, &counts, fd),
                          0);
         got = pread(fd, text, sizeof text - 1, 0);
         assert_true(got > 0);
