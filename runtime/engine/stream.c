@@ -88,6 +88,8 @@ static void send_isolation(const struct plan *p, struct event *ev)
                              "tach.network is \"host\": tests reach what this machine reaches");
         if (p->missing[0] != '\0')
                 not_enforced(ev, "resource limits", p->missing);
+        else if (!p->isolated && cgroup_has_limits(&p->spec->linux_.resources))
+                not_enforced(ev, "resource limits", "isolation is switched off");
         event_close(ev, ']');
         event_close(ev, '}');
 }

@@ -551,3 +551,20 @@ def test_installed_programs(suite, tmp_path):
     installed = tmp_path / "opt" / "tach"
     done = subprocess.run([installed / "bin" / "tach"], cwd=suite.path, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_limits_without_isolation_are_reported(suite):
+    suite.write(text="def test_it(): pass\n")
+    result = suite.json("--no-isolation", "--memory=64M")
+    missing = {one["what"]: one["why"] for one in result.event("start")["isolation"]["not_enforced"]}
+    assert result.code == 0 and missing["resource limits"] == "isolation is switched off"
+
+
+def test_limits_of_the_settings_reach_the_spec(suite):
+    suite.write("pyproject.toml", '[tool.tach]\nmemory = "1G"\npids = 20\ncpu = 0.5\n')
+    spec = json.loads(suite.tach("spec", "--pids=7", env={"TACH_MEMORY": "64MiB"}).out)
+    assert spec["linux"]["resources"] == {
+        "memory": {"limit": 64 << 20}, "pids": {"limit": 7}, "cpu": {"quota": 50000, "period": 100000}
+    }  # fmt: skip
+    wrong = suite.tach("spec", "--memory=lots")
+    assert wrong.code == 4 and '--memory: expected bytes such as 500000000, "64M" or "2G", found "lots"' in wrong.err
