@@ -114,9 +114,15 @@ FUZZ_SECONDS ?= 600
 $(BUILD)/fuzz_spec: tests/fuzz/fuzz_spec.c $(call src,spec/base spec)
 	@mkdir -p $(@D)
 	clang -std=gnu17 -D_GNU_SOURCE -I. -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $^ -o $@ $(shell pkg-config --cflags --libs yajl)
-fuzz: bootstrap $(BUILD)/fuzz_spec
+# the profile's reader and what it becomes
+$(BUILD)/fuzz_seccomp: tests/fuzz/fuzz_seccomp.c sandbox/policy.c sandbox/bpf.c $(call src,spec/base spec) spec/seccomp.json
+	@mkdir -p $(@D)
+	clang -std=gnu17 -D_GNU_SOURCE -I. -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(filter %.c,$^) -o $@ $(shell pkg-config --cflags --libs yajl libseccomp)
+fuzz: bootstrap $(BUILD)/fuzz_spec $(BUILD)/fuzz_seccomp
 	@mkdir -p $(BUILD)/corpus
 	$(BUILD)/fuzz_spec -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 $(addprefix -dict=,$(wildcard tests/fuzz/spec.dict)) $(BUILD)/corpus $(wildcard tests/spec/valid tests/spec/invalid)
+	@mkdir -p $(BUILD)/corpus_seccomp && cp spec/seccomp.json $(BUILD)/corpus_seccomp
+	$(BUILD)/fuzz_seccomp -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 $(addprefix -dict=,$(wildcard tests/fuzz/spec.dict)) $(BUILD)/corpus_seccomp
 fuzz-short:
 	$(MAKE) fuzz FUZZ_SECONDS=30
 
@@ -155,6 +161,7 @@ demo: bootstrap
 install: programs
 	install -D -m 755 $(BUILD)/tach $(DESTDIR)$(PREFIX)/bin/tach
 	install -D -m 755 $(BUILD)/tach-run $(DESTDIR)$(PREFIX)/bin/tach-run
+	install -D -m 644 spec/seccomp.json $(DESTDIR)$(PREFIX)/share/tach/seccomp.json
 	install -d $(DESTDIR)$(PREFIX)/lib/tach/harness/tach_harness
 	install -m 644 $(BUILD)/harness/tach_harness/*.py $(DESTDIR)$(PREFIX)/lib/tach/harness/tach_harness
 	install -m 755 $(EXTENSION) $(DESTDIR)$(PREFIX)/lib/tach/harness/tach_harness

@@ -5,23 +5,11 @@
 #include "sandbox/bpf.h"
 
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__)
-#define NATIVE_ABI AUDIT_ARCH_X86_64
-#define X32_BIT    0x40000000u
-#elif defined(__aarch64__)
-#define NATIVE_ABI AUDIT_ARCH_AARCH64
-#elif defined(__riscv) && __riscv_xlen == 64
-#define NATIVE_ABI AUDIT_ARCH_RISCV64
-#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define NATIVE_ABI AUDIT_ARCH_PPC64LE
-#elif defined(__s390x__)
-#define NATIVE_ABI AUDIT_ARCH_S390X
-#endif
+#include "sandbox/abi.h"
 
 #define RETURN_ENOSYS (SECCOMP_RET_ERRNO | ENOSYS)
 
@@ -217,7 +205,7 @@ static int emit_start(struct bpf *b)
         int r = emit_load(b, offsetof(struct seccomp_data, arch));
 
         if (r == 0)
-                r = emit(b, BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ABI, 1, 0);
+                r = emit(b, BPF_JMP | BPF_JEQ | BPF_K, ABI_AUDIT, 1, 0);
         if (r == 0)
                 r = emit_return(b, SECCOMP_RET_KILL_PROCESS);
         if (r == 0)
@@ -227,9 +215,9 @@ static int emit_start(struct bpf *b)
                 r = emit(b, BPF_JMP | BPF_JGE | BPF_K, 0x80000000u, 0, 1);
         if (r == 0)
                 r = emit_return(b, RETURN_ENOSYS);
-#ifdef X32_BIT
+#ifdef ABI_X32_BIT
         if (r == 0)
-                r = emit(b, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
+                r = emit(b, BPF_JMP | BPF_JGE | BPF_K, ABI_X32_BIT, 0, 1);
         if (r == 0)
                 r = emit_return(b, SECCOMP_RET_KILL_PROCESS);
 #endif

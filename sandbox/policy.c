@@ -10,24 +10,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#if defined(__x86_64__)
-#define NATIVE  "SCMP_ARCH_X86_64"
-#define MACHINE "amd64"
-#elif defined(__aarch64__)
-#define NATIVE  "SCMP_ARCH_AARCH64"
-#define MACHINE "arm64"
-#elif defined(__riscv) && __riscv_xlen == 64
-#define NATIVE  "SCMP_ARCH_RISCV64"
-#define MACHINE "riscv64"
-#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define NATIVE  "SCMP_ARCH_PPC64LE"
-#define MACHINE "ppc64le"
-#elif defined(__s390x__)
-#define NATIVE  "SCMP_ARCH_S390X"
-#define MACHINE "s390x"
-#else
-#error "no system call filter for this architecture"
-#endif
+#include "sandbox/abi.h"
 
 static const struct {
         const char *name;
@@ -118,10 +101,10 @@ static bool applies(const struct spec_seccomp_rule *rl, const struct policy_host
 {
         const struct spec_seccomp_when *in = &rl->includes, *out = &rl->excludes;
 
-        if (in->caps.n > 0 || (in->arches.n > 0 && !has(&in->arches, MACHINE)) ||
+        if (in->caps.n > 0 || (in->arches.n > 0 && !has(&in->arches, ABI_MACHINE)) ||
             (in->has_min_kernel && !is_since(host, in->min_kernel)))
                 return false;
-        return !has(&out->arches, MACHINE) && !(out->has_min_kernel && is_since(host, out->min_kernel));
+        return !has(&out->arches, ABI_MACHINE) && !(out->has_min_kernel && is_since(host, out->min_kernel));
 }
 
 static int read_tests(struct policy_clause *c, const struct spec_seccomp_rule *rl, struct error *err)
@@ -212,16 +195,16 @@ static int check_architectures(const struct spec_seccomp *s, struct error *err)
         int r = 0;
 
         for (size_t i = 0; i < s->n_arch_map; i++)
-                mapped |= strcmp(s->arch_map[i].architecture, NATIVE) == 0;
+                mapped |= strcmp(s->arch_map[i].architecture, ABI_NAME) == 0;
         if (!mapped)
-                r = error_set(err, "seccomp", ENOTSUP, "archMap: no entry for %s", NATIVE);
+                r = error_set(err, "seccomp", ENOTSUP, "archMap: no entry for %s", ABI_NAME);
         for (size_t i = 0; r == 0 && i < s->architectures.n; i++)
-                if (strcmp(s->architectures.v[i], NATIVE) != 0)
+                if (strcmp(s->architectures.v[i], ABI_NAME) != 0)
                         r = error_set(err, "seccomp", ENOTSUP,
                                       "architectures: %.64s is not this machine's own",
                                       s->architectures.v[i]);
         if (r < 0)
-                error_hint(err, "only %s is filtered; calls of any other ABI kill", NATIVE);
+                error_hint(err, "only %s is filtered; calls of any other ABI kill", ABI_NAME);
         return r;
 }
 
@@ -271,22 +254,21 @@ void policy_finish(struct policy *p)
 
 int policy_copy(struct policy *ret, const struct policy *p, struct error *err)
 {
-        CLEANUP_POLICY struct policy copy = {.default_action = p->default_action, .newest = p->newest};
-
+        *ret = (struct policy){.default_action = p->default_action, .newest = p->newest};
         for (int nr = 0; nr < POLICY_MAX_CALLS; nr++) {
-                struct policy_clause **at = &copy.calls[nr];
+                struct policy_clause **at = &ret->calls[nr];
 
                 for (const struct policy_clause *c = p->calls[nr]; c != NULL; c = c->next) {
                         *at = malloc(sizeof **at);
-                        if (*at == NULL)
+                        if (*at == NULL) {
+                                policy_finish(ret);
                                 return no_memory(err);
+                        }
                         **at = *c;
                         (*at)->next = NULL;
                         at = &(*at)->next;
                 }
         }
-        *ret = copy;
-        copy = (struct policy){0};
         return 0;
 }
 

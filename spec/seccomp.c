@@ -237,18 +237,22 @@ int spec_seccomp_read(struct spec_seccomp *ret, const char *json, size_t len, co
 }
 
 /* The file's bytes, as the assembler includes them. */
-extern const char seccomp_json[], seccomp_json_end[];
+extern const char seccomp_json[];
+extern const uint64_t seccomp_json_length;
 __asm__(".pushsection .rodata\n"
         ".global seccomp_json\n"
-        ".global seccomp_json_end\n"
+        ".global seccomp_json_length\n"
         "seccomp_json:\n"
         ".incbin \"spec/seccomp.json\"\n"
-        "seccomp_json_end:\n"
+        "1:\n"
         ".byte 0\n"
+        ".balign 8\n"
+        "seccomp_json_length:\n"
+        ".quad 1b - seccomp_json\n"
         ".popsection\n");
 
 const char *spec_seccomp_default(size_t *ret_len)
 {
-        *ret_len = (size_t)(seccomp_json_end - seccomp_json);
+        *ret_len = (size_t)seccomp_json_length;
         return seccomp_json;
 }

@@ -200,3 +200,17 @@ char *refusals_line(char *out, size_t size, const struct refusal *r)
                 (void)snprintf(out + at, size - at, " (%lu times)", r->times);
         return out;
 }
+
+int refusals_text(const struct refusals *r, struct buf *out)
+{
+        int e = 0;
+
+        for (size_t i = 0; e == 0 && i < r->n; i++) {
+                char line[256];
+
+                e = buf_addf(out, "%s\n", refusals_line(line, sizeof line, &r->v[i]));
+        }
+        if (e == 0 && r->others > 0)
+                e = buf_addf(out, "and %lu more\n", r->others);
+        return e;
+}

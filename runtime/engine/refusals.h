@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "spec/base/buf.h"
+
 #define REFUSALS_MAX 16 /* different calls of one test that are kept */
 
 struct refusal {
@@ -51,5 +53,7 @@ void refusals_add(struct refusals *r, const struct refused_call *call, int errnu
 char *refusals_call(char *out, size_t size, int nr, const uint64_t args[6]);
 /* The same with what it got: " = EPERM (3 times)". */
 char *refusals_line(char *out, size_t size, const struct refusal *r);
+/* Appends a line for each: 0 or -ENOMEM. */
+int refusals_text(const struct refusals *r, struct buf *out);
 
 #endif

@@ -138,16 +138,8 @@ static void send_output(struct event *ev, const char *name, int fd)
 static void send_refused_section(struct event *ev, const struct refusals *refusals)
 {
         CLEANUP_BUF struct buf text = {0};
-        int r = 0;
 
-        for (size_t i = 0; r == 0 && i < refusals->n; i++) {
-                char line[256];
-
-                r = buf_addf(&text, "%s\n", refusals_line(line, sizeof line, &refusals->v[i]));
-        }
-        if (r == 0 && refusals->others > 0)
-                r = buf_addf(&text, "and %lu more\n", refusals->others);
-        if (r < 0)
+        if (refusals_text(refusals, &text) < 0)
                 return;
         event_open(ev, NULL, '[');
         event_text(ev, NULL, "System calls that the sandbox refused");

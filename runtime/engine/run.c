@@ -501,7 +501,7 @@ static void collected(struct run *run)
 {
         run->collected = 1;
         stream_start(&run->stream, run->plan, &run->suite);
-        stream_collected(&run->stream, &run->suite);
+        stream_collected(&run->stream, &run->suite, &run->refusals);
         if (run->plan->isolated)
                 (void)report_services(run, SERVICES_OUTER, NULL);
         if (run->suite.exit != 0)
@@ -573,6 +573,7 @@ static void zygote_ready(struct run *run, int fds[KEEPER_FDS])
         if (run->listener < 0 && fds[1] >= 0 && refusals_is_listener(fds[1]) &&
             watch(run, fds[1], FROM_LISTENER, 0) == 0)
                 run->listener = TAKE_FD(fds[1]);
+        run->stream.unheard = run->listener < 0;
 }
 
 static struct worker *worker_of(struct run *run, pid_t pid)

@@ -6,6 +6,7 @@
 
 #include "runtime/base/json.h"
 #include "runtime/engine/event.h"
+#include "spec/base/buf.h"
 #include "spec/names.h"
 
 #ifndef TACH_VERSION
@@ -53,7 +54,7 @@ static void not_enforced(struct event *ev, const char *what, const char *why)
         event_close(ev, '}');
 }
 
-static void send_isolation(const struct plan *p, struct event *ev)
+static void send_isolation(const struct plan *p, int unheard, struct event *ev)
 {
         static const char *const enforced[] = {"user",         "mount",       "pid",     "ipc",
                                                "uts",          "cgroup",      "seccomp", "rlimits",
@@ -86,6 +87,9 @@ static void send_isolation(const struct plan *p, struct event *ev)
         if (p->isolated && p->cell.network == SPEC_NETWORK_HOST)
                 not_enforced(ev, "network",
                              "tach.network is \"host\": tests reach what this machine reaches");
+        if (unheard)
+                not_enforced(ev, "names of refused system calls",
+                             "another supervisor listens to this process's system call filters");
         if (p->missing[0] != '\0')
                 not_enforced(ev, "resource limits", p->missing);
         else if (!p->isolated && cgroup_has_limits(&p->spec->linux_.resources))
@@ -105,7 +109,7 @@ void stream_start(struct stream *s, const struct plan *plan, const struct suite 
         event_int(&ev, "workers", plan->workers);
         event_text(&ev, "python", suite->python);
         event_text(&ev, "pytest", suite->pytest);
-        send_isolation(plan, &ev);
+        send_isolation(plan, s->unheard, &ev);
         emit(s, &ev);
 }
 
@@ -137,7 +141,19 @@ void stream_warning(struct stream *s, yajl_val v)
         counts_add(&s->counts, "warnings", 1);
 }
 
-void stream_collected(struct stream *s, const struct suite *suite)
+/* LONGREPR, and what the sandbox refused meanwhile. */
+static void send_collect_longrepr(struct event *ev, const char *longrepr, const struct refusals *refusals)
+{
+        CLEANUP_BUF struct buf text = {0};
+
+        if (buf_addf(&text, "%s\n\nSystem calls that the sandbox refused:\n", longrepr) == 0 &&
+            refusals_text(refusals, &text) == 0)
+                event_text(ev, "longrepr", text.data);
+        else
+                event_text(ev, "longrepr", longrepr);
+}
+
+void stream_collected(struct stream *s, const struct suite *suite, const struct refusals *refusals)
 {
         struct event ev;
 
@@ -154,7 +170,10 @@ void stream_collected(struct stream *s, const struct suite *suite)
                 event_open(&ev, NULL, '{');
                 event_value(&ev, "nodeid", json_field(report, "nodeid"));
                 event_value(&ev, "outcome", json_field(report, "outcome"));
-                event_value(&ev, "longrepr", json_field(report, "longrepr"));
+                if (failed && refusals->n > 0 && json_text(report, "longrepr") != NULL)
+                        send_collect_longrepr(&ev, json_text(report, "longrepr"), refusals);
+                else
+                        event_value(&ev, "longrepr", json_field(report, "longrepr"));
                 event_close(&ev, '}');
                 counts_add(&s->counts, failed ? "error" : "skipped", 1);
                 s->errors += failed;

@@ -16,6 +16,7 @@
 struct stream {
         int fd;
         int started;
+        int unheard; /* nobody tells which system calls the filter refuses */
         int lost;    /* -errno of the first write that failed: nobody reads us */
         long errors; /* of collection */
         struct counts counts;
@@ -23,7 +24,8 @@ struct stream {
 
 /* Once; later calls do nothing. SUITE gives the versions as far as they are known. */
 void stream_start(struct stream *s, const struct plan *plan, const struct suite *suite);
-void stream_collected(struct stream *s, const struct suite *suite);
+/* REFUSALS: while it was collected. */
+void stream_collected(struct stream *s, const struct suite *suite, const struct refusals *refusals);
 /* What the test NODEID (NULL: the suite itself, while it was collected or as it ended) used of the service
  * NAME. */
 void stream_service(struct stream *s, const char *nodeid, const char *name, const struct service_use *use);

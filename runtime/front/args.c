@@ -13,6 +13,7 @@ const char args_help[] =
     "usage: tach [OPTIONS] [PATH[::NODE]...] [-- PYTEST_OPTIONS]\n"
     "       tach list [PATH[::NODE]...]     node ids, one a line, found without starting Python\n"
     "       tach spec [OPTIONS] [PATH...]   the run.json that such a run would use\n"
+    "       tach seccomp                    the profile of system calls that applies without --seccomp\n"
     "       tach check [--format json]      what isolation this machine allows, and how to mend the rest\n"
     "\n"
     "Runs a pytest suite, every test in a sandbox of its own.\n"
@@ -29,6 +30,7 @@ const char args_help[] =
     "  --enforce required|best-effort\n"
     "                                what cannot be enforced ends the run, or is reported (default "
     "required)\n"
+    "  --seccomp FILE                system calls that tests may make (see tach seccomp)\n"
     "  --reuse cell|never            whether a test may get the cell of another that left it provably clean\n"
     "  --network private|host|none   a loopback interface of its own for each test (the default), the "
     "host's\n"
@@ -52,7 +54,8 @@ const char args_help[] =
     "\n"
     "Settings may also stand in pyproject.toml ([tool.tach]: workers, timeout, max-fail, isolation, "
     "enforce,\n"
-    "reuse, network, services, memory, pids, cpu, python, format, junit-xml, color, durations, pytest-args) "
+    "reuse, network, services, memory, pids, cpu, seccomp, python, format, junit-xml, color, durations, "
+    "pytest-args) "
     "and in the "
     "environment (TACH_WORKERS, "
     "...); a "
@@ -68,6 +71,7 @@ enum {
         OPT_NO_ISOLATION,
         OPT_ENFORCE,
         OPT_REUSE,
+        OPT_SECCOMP,
         OPT_NETWORK,
         OPT_SERVICE,
         OPT_MEMORY,
@@ -91,6 +95,7 @@ static const struct option options[] = {
     {"no-isolation", no_argument, NULL, OPT_NO_ISOLATION},
     {"enforce", required_argument, NULL, OPT_ENFORCE},
     {"reuse", required_argument, NULL, OPT_REUSE},
+    {"seccomp", required_argument, NULL, OPT_SECCOMP},
     {"network", required_argument, NULL, OPT_NETWORK},
     {"service", required_argument, NULL, OPT_SERVICE},
     {"memory", required_argument, NULL, OPT_MEMORY},
@@ -190,6 +195,8 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
                 return give(s, SETTING_MAX_FAIL, optarg, "--maxfail", err);
         case OPT_NO_ISOLATION:
                 return give(s, SETTING_ISOLATION, "none", "--no-isolation", err);
+        case OPT_SECCOMP:
+                return give(s, SETTING_SECCOMP, optarg, "--seccomp", err);
         case OPT_REUSE:
                 return give(s, SETTING_REUSE, optarg, "--reuse", err);
         case OPT_NETWORK:
@@ -261,8 +268,11 @@ int args_parse(struct args *ret, struct settings *s, int argc, char **argv, stru
         static const struct {
                 const char *word;
                 enum command command;
-        } commands[] = {
-            {"list", COMMAND_LIST}, {"spec", COMMAND_SPEC}, {"check", COMMAND_CHECK}, {"run", COMMAND_RUN}};
+        } commands[] = {{"list", COMMAND_LIST},
+                        {"spec", COMMAND_SPEC},
+                        {"check", COMMAND_CHECK},
+                        {"seccomp", COMMAND_SECCOMP},
+                        {"run", COMMAND_RUN}};
         struct args a = {0};
         int first = 1, r = 0, c, index = 0;
 
@@ -291,8 +301,8 @@ int args_parse(struct args *ret, struct settings *s, int argc, char **argv, stru
                 r = spec_strv_add(&s->pytest_args, argv[i]) < 0
                         ? error_set(err, "usage", ENOMEM, "%s", argv[i])
                         : 0;
-        if (r == 0 && a.command == COMMAND_CHECK && a.paths.n > 0)
-                r = error_set(err, "usage", 0, "check: unexpected %.200s", a.paths.v[0]);
+        if (r == 0 && (a.command == COMMAND_CHECK || a.command == COMMAND_SECCOMP) && a.paths.n > 0)
+                r = error_set(err, "usage", 0, "%s: unexpected %.200s", argv[1], a.paths.v[0]);
         if (r < 0) {
                 args_finish(&a);
                 return r;

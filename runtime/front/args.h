@@ -8,7 +8,15 @@
 #include "spec/base/error.h"
 #include "spec/spec.h"
 
-enum command { COMMAND_RUN, COMMAND_LIST, COMMAND_SPEC, COMMAND_CHECK, COMMAND_VERSION, COMMAND_HELP };
+enum command {
+        COMMAND_RUN,
+        COMMAND_LIST,
+        COMMAND_SPEC,
+        COMMAND_CHECK,
+        COMMAND_SECCOMP,
+        COMMAND_VERSION,
+        COMMAND_HELP
+};
 
 struct args {
         enum command command;

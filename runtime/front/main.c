@@ -50,6 +50,16 @@ static int run(const struct spec *spec, const struct choices *choices, int verbo
         return code;
 }
 
+static int print_profile(struct error *err)
+{
+        size_t len;
+        const char *text = spec_seccomp_default(&len);
+
+        return fwrite(text, 1, len, stdout) == len && fflush(stdout) == 0
+                   ? 0
+                   : error_set(err, "seccomp", errno, "write to standard output");
+}
+
 static int print_spec(const struct spec *spec, struct error *err)
 {
         CLEANUP_BUF struct buf text = {0};
@@ -104,6 +114,8 @@ int main(int argc, char **argv)
         }
         if (args.command == COMMAND_HELP)
                 (void)fputs(args_help, stdout);
+        else if (args.command == COMMAND_SECCOMP)
+                r = print_profile(&err);
         else if (args.command == COMMAND_VERSION)
                 (void)printf("tach %s\n", TACH_VERSION);
         else

@@ -214,6 +214,33 @@ static const char *tree_of(const char *root, const char *cwd)
         return root;
 }
 
+/* The profile that --seccomp or the project names: a relative path of the file's is relative to its folder.
+ */
+static int read_profile(const struct settings *settings, const char *root, const char *cwd,
+                        struct spec_seccomp *ret, struct error *err)
+{
+        const char *given = settings->v[SETTING_SECCOMP].text;
+        const char *base = settings->v[SETTING_SECCOMP].rank == RANK_FILE ? root : cwd;
+        CLEANUP_BUF struct buf text = {0};
+        char path[PATH_MAX];
+        int r;
+
+        if (given == NULL)
+                return 0;
+        if (snprintf(path, sizeof path, "%s%s%s", given[0] == '/' ? "" : base, given[0] == '/' ? "" : "/",
+                     given) >= (int)sizeof path)
+                return error_set(err, "seccomp", ENAMETOOLONG, "%.200s", given);
+        CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+        r = fd < 0 ? -errno : buf_read_fd(&text, fd, SPEC_MAX_BYTES + 1);
+        if (r < 0) {
+                r = error_set(err, "seccomp", r, "%.100s: read %.500s", settings->v[SETTING_SECCOMP].origin,
+                              path);
+                error_hint(err, "tach seccomp prints a profile to start from");
+                return r;
+        }
+        return spec_seccomp_read(ret, text.data != NULL ? text.data : "", text.len, path, err);
+}
+
 static int replace(char **at, const char *text)
 {
         free(*at);
@@ -230,6 +257,8 @@ int project_spec(const struct args *args, const struct settings *settings, const
 
         if (r == 0)
                 r = project_python(choices->python, root, cwd, python, err);
+        if (r == 0)
+                r = read_profile(settings, root, cwd, &spec.linux_.seccomp, err);
         if (r < 0)
                 return r;
         if (args->rootdir != NULL) {

@@ -10,9 +10,9 @@
 #include "spec/names.h"
 #include "spec/service.h"
 
-static const char *const names[] = {"workers", "timeout", "max-fail",  "isolation", "enforce",
-                                    "python",  "format",  "junit-xml", "color",     "durations",
-                                    "reuse",   "network", "memory",    "pids",      "cpu"};
+static const char *const names[] = {"workers", "timeout",   "max-fail", "isolation", "enforce", "python",
+                                    "format",  "junit-xml", "color",    "durations", "reuse",   "network",
+                                    "memory",  "pids",      "cpu",      "seccomp"};
 
 const char *settings_name(enum setting which)
 {

@@ -26,6 +26,7 @@ enum setting {
         SETTING_MEMORY,
         SETTING_PIDS,
         SETTING_CPU,
+        SETTING_SECCOMP,
         SETTING_COUNT
 };
 

@@ -23,19 +23,12 @@
 
 #include "runtime/engine/filters.h"
 #include "runtime/engine/refusals.h"
+#include "sandbox/abi.h"
 #include "sandbox/bpf.h"
 #include "sandbox/policy.h"
 #include "sandbox/seccomp.h"
 #include "spec/base/cleanup.h"
 #include "tests/unit/bpf_sim.h"
-
-#if defined(__x86_64__)
-#define NATIVE_ABI AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE_ABI AUDIT_ARCH_AARCH64
-#else
-#error "name the native ABI here"
-#endif
 
 #define ERRNO(e) (SECCOMP_RET_ERRNO | (uint32_t)(e))
 
@@ -87,7 +80,7 @@ static uint32_t decide(const struct policy *p, const char *name, uint64_t a0, ui
 
 static uint32_t simulate(const struct bpf *b, int nr, const uint64_t args[6])
 {
-        struct seccomp_data call = {.nr = nr, .arch = NATIVE_ABI};
+        struct seccomp_data call = {.nr = nr, .arch = ABI_AUDIT};
 
         for (size_t i = 0; i < 6; i++)
                 call.args[i] = args[i];
@@ -252,7 +245,7 @@ static void other_abis_are_killed(void **state)
         make_built_in(&p);
         assert_int_equal(bpf_compile(&b, &p, &err), 0);
         assert_true(bpf_sim(b.v, b.n, &call) == SECCOMP_RET_KILL_PROCESS);
-        call.arch = NATIVE_ABI;
+        call.arch = ABI_AUDIT;
         call.nr = -1;
         assert_int_equal(bpf_sim(b.v, b.n, &call), ERRNO(ENOSYS));
 #if defined(__x86_64__)
@@ -425,7 +418,7 @@ static void libseccomp_decides_alike(void **state)
         assert_int_equal(pread(fd, theirs, (size_t)st.st_size, 0), st.st_size);
         assert_int_equal(bpf_compile(&b, &p, &err), 0);
         for (int round = 0; round < 200000; round++) {
-                struct seccomp_data call = {.nr = (int)(random() % 310), .arch = NATIVE_ABI};
+                struct seccomp_data call = {.nr = (int)(random() % 310), .arch = ABI_AUDIT};
 
                 for (size_t i = 0; i < 2; i++)
                         call.args[i] = (uint64_t)random() % 4 << 32 | (uint64_t)random() % 4;
