@@ -1,3 +1,3 @@
-"""The suites in suites/ are run by test_parity.py, under pytest and under tach."""
+"""The suites in suites/ are run by test_compare.py, under pytest and under tach."""
 
 collect_ignore = ["suites"]
