@@ -1,5 +1,5 @@
 /* _tach: the zygote's C part. serve() clones a worker for each RUN message that the engine sends and
- * returns in the worker; in the zygote it returns None when the engine asks it to quit.
+ * returns in the worker; in the zygote it returns when the engine asks it to quit.
  *
  * A RUN packet is struct run_head and n_items uint32 indices, with 3 to 5 descriptors attached: result,
  * out, err, then the cell's pidfd (flag 1), then the cgroup leaf (flag 2). What the zygote answers is JSON
@@ -236,9 +236,11 @@ static PyObject *serve(PyObject *self, PyObject *arg)
                 got = recvmsg((int)control, &msg, MSG_CMSG_CLOEXEC);
                 if (got < 0 && errno == EINTR)
                         continue;
-                if (got <= 0 || (size_t)got < sizeof *head || head->op == RUN_QUIT)
-                        Py_RETURN_NONE;
+                if (got <= 0 || (size_t)got < sizeof *head)
+                        return PyLong_FromLong(-1);
                 n_fds = take_fds(&msg, fds);
+                if (head->op == RUN_QUIT)
+                        return PyLong_FromLong(fds[0]);
                 expected = 3u + ((head->flags & RUN_CELL) != 0) + ((head->flags & RUN_CGROUP) != 0);
                 if (head->op != RUN_ITEMS || n_fds != expected || head->n_items > RUN_MAX_ITEMS ||
                     (size_t)got != sizeof *head + head->n_items * sizeof(uint32_t) ||
@@ -357,7 +359,8 @@ static PyMethodDef methods[] = {
     {"keep_fds", keep_fds, METH_O, "keep_fds([fd, ...]) -> None: what workers keep besides 0, 1 and 2"},
     {"tell_blocked_calls", tell_blocked_calls, METH_O,
      "tell_blocked_calls(fd) -> None: a system call that the filter traps is told there before it kills"},
-    {"serve", serve, METH_O, "serve(control_fd) -> None, or in a worker (slot, indices, result, out, err)"},
+    {"serve", serve, METH_O,
+     "serve(control_fd) -> the journal's descriptor or -1, or in a worker (slot, indices, result, out, err)"},
     {NULL, NULL, 0, NULL},
 };
 

@@ -13,7 +13,7 @@
 
 enum run_op {
         RUN_ITEMS = 1,
-        RUN_QUIT = 2,
+        RUN_QUIT = 2, /* the journal is attached, unless the run failed */
 };
 
 enum run_flag {

@@ -431,6 +431,7 @@ static int take_tach(struct reader *rd, const struct node *n, void *at)
             {"reuse", take_reuse, offsetof(struct spec, tach.reuse)},
             {"network", take_network, offsetof(struct spec, tach.network)},
             {"services", take_services, offsetof(struct spec, tach.services)},
+            {"cache", take_bool, offsetof(struct spec, tach.cache)},
             {"harness", take_path, offsetof(struct spec, tach.harness)},
         };
 

@@ -190,6 +190,7 @@ struct spec {
                 enum spec_reuse reuse;     /* default cell */
                 enum spec_network network; /* default private */
                 struct spec_strv services; /* sockets of the host (service_parse); all different */
+                bool cache;                /* pytest's cache folder is written back; default false */
                 char *harness;             /* folder that holds tach_harness; NULL: beside the program */
         } tach;
 };

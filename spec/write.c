@@ -297,6 +297,7 @@ static void write_tach(yajl_gen g, const struct spec *s)
         put_text(g, "reuse", names_reuse[s->tach.reuse]);
         put_text(g, "network", names_network[s->tach.network]);
         put_strv(g, "services", &s->tach.services);
+        put_bool(g, "cache", s->tach.cache);
         put_text(g, "harness", s->tach.harness);
         (void)yajl_gen_map_close(g);
 }

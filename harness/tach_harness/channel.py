@@ -5,6 +5,7 @@ Everything that is needed to write is bound here, at import, so that a test whic
 """
 
 import os
+import socket
 from json.encoder import JSONEncoder
 
 #: Bytes of UTF-8 of one text (a section, a longrepr) that are sent at most.
@@ -58,8 +59,14 @@ class Control:
     def __init__(self, fd):
         self.fd = fd
 
-    def send(self, kind, **fields):
-        _write(self.fd, _encode({"t": kind, **fields}).encode("utf-8", "backslashreplace"))
+    def send(self, kind, attach=None, **fields):
+        """ATTACH: a descriptor that goes with it."""
+        packet = _encode({"t": kind, **fields}).encode("utf-8", "backslashreplace")
+        if attach is None:
+            _write(self.fd, packet)
+            return
+        with socket.socket(fileno=os.dup(self.fd)) as sender:
+            socket.send_fds(sender, [packet], [attach])
 
 
 class Results:

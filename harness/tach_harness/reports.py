@@ -10,6 +10,7 @@ from _pytest._io import TerminalWriter
 from _pytest._io.saferepr import saferepr
 from _pytest._io.terminalwriter import get_terminal_width
 
+from tach_harness import wire
 from tach_harness.channel import clip
 
 #: Columns of pytest's terminal; asked for once, as pytest's own writer does.
@@ -124,6 +125,7 @@ def fields(config, report):
         "wasxfail": clip(report.wasxfail) if hasattr(report, "wasxfail") else None,
         "subtest": type(report).__name__ == "SubTestReport" or hasattr(report, "context"),
         "user_properties": [[clip(str(name)), _plain(value)] for name, value in report.user_properties],
+        "data": wire.pack(config, report),
     }
 
 

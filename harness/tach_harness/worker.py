@@ -8,6 +8,7 @@ import os
 import random
 import resource
 import signal
+import sys
 from traceback import format_exc
 
 import pytest
@@ -31,14 +32,16 @@ class Reporter:
     Registered in the zygote already, since registering costs time; silent until a worker gives it a channel.
     """
 
-    def __init__(self, config):
+    def __init__(self, config, workers):
         self.config = config
+        self.workers = workers
         self.results = None
         self.index = -1
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report):
-        self.results.send("report", i=self.index, **reports.fields(self.config, report))
+        if self.results is not None:
+            self.results.send("report", i=self.index, **reports.fields(self.config, report))
 
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
         if self.results is not None:
@@ -107,7 +110,21 @@ def _end_session(session, results, reason, returncode):
     results.send("exit", reason=clip(reason), returncode=returncode)
 
 
-def run(session, reporter, state, indices, result_fd, out_fd, err_fd):
+def _tell_cache(config, results):
+    """Lets the session keep what a test puts into pytest's cache, whose folder is the cell's own."""
+    cache = getattr(config, "cache", None)
+    if cache is None:
+        return
+    own = cache.set
+
+    def set_and_tell(key, value):
+        own(key, value)
+        results.send("cache", key=key, value=value)
+
+    cache.set = set_and_tell
+
+
+def run(session, reporter, state, slot, indices, result_fd, out_fd, err_fd):
     """Runs ``session.items[i]`` for each of INDICES and ends the process. STATE: the zygote's, to be restored."""
     config = session.config
     results = Results(result_fd)
@@ -117,6 +134,9 @@ def run(session, reporter, state, indices, result_fd, out_fd, err_fd):
         log = output.redirect(config, out_fd, err_fd)
         state.restore()
         _prepare_temporary_folder(config)
+        _tell_cache(config, results)
+        # as in a process of pytest-xdist: what plugins do once for the session, they leave to the zygote
+        config.workerinput = {"workerid": f"gw{slot}", "workercount": reporter.workers, "mainargv": sys.argv}
         reporter.results = results
         try:
             _run(session, indices, reporter)

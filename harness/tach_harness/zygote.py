@@ -5,10 +5,12 @@ import json
 import os
 import socket
 import sys
+import traceback
+from contextlib import suppress
 
 import pytest
 
-from tach_harness import _tach, output, reports, units, worker
+from tach_harness import _tach, cachedir, finale, output, reports, units, worker
 from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
 
 #: Bytes of the configuration packet at most.
@@ -41,13 +43,18 @@ class Collector:
         self.settings = config
         self.deselected = 0
         self.errors = 0
+        self.plugins = []
         self.answered = False
         self.max_fail = 0
-        self.cloned = False  # this is a worker, whose own plugin speaks
+        self.silent = False  # in a worker, whose own plugin speaks; and when the workers' warnings are repeated
+        self.header = []
+        self.cache = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config):
         option = config.option
+        if self.settings["isolated"]:
+            self.cache = cachedir.CacheFolder(config)
         for name, value in _NEUTRAL.items():
             if hasattr(option, name):
                 setattr(option, name, value)
@@ -67,11 +74,21 @@ class Collector:
         self.config = config
 
     def pytest_sessionstart(self, session):
-        plugins = {dist.project_name for _, dist in session.config.pluginmanager.list_plugin_distinfo()}
-        _send_header(self.control, rootdir=clip(str(session.config.rootpath), 4000), plugins=sorted(plugins))
+        plugins = {f"{dist.project_name}-{dist.version}" for _, dist in session.config.pluginmanager.list_plugin_distinfo()}
+        self.plugins = sorted(plugins)
+        _send_header(self.control, rootdir=clip(str(session.config.rootpath), 4000))
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_report_header(self):
+        """Keeps what plugins say; pytest's own lines, which begin with the rootdir, are the engine's."""
+        done = yield
+        for lines in reversed(done.get_result()):
+            lines = [lines] if isinstance(lines, str) else list(lines)
+            if not lines or not lines[0].startswith("rootdir: "):
+                self.header += [clip(str(line), 500) for line in lines]
 
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
-        if not self.cloned:
+        if not self.silent:
             self.control.send("warning", **reports.warning_fields(warning_message, nodeid))
 
     def answer(self, code, number=0, text=""):
@@ -85,6 +102,8 @@ class Collector:
             exit=code,
             text=clip(text, MAX_PACKET_TEXT // 2),
             maxfail=self.max_fail,
+            plugins=self.plugins[:100],
+            header=self.header[:20],
         )
 
     @pytest.hookimpl(tryfirst=True)
@@ -122,27 +141,29 @@ class Collector:
                 line=(line or 0) + 1,
             )
         config = session.config
-        output.silence_terminal(config)
         if not self.settings["isolated"] and getattr(config, "_tmp_path_factory", None) is not None:
-            config._tmp_path_factory.getbasetemp()  # one for all workers, as under pytest
+            with suppress(OSError):  # the tests that need it will say so themselves
+                config._tmp_path_factory.getbasetemp()  # one for all workers, as under pytest
+        output.silence_terminal(config)
         reports.prepare(config)
         inherited = _open_descriptors(self.control.fd)
         output.prepare(config, inherited)
         _tach.keep_fds(inherited)
         state = worker.State()
-        reporter = worker.Reporter(config)
+        reporter = worker.Reporter(config, self.settings["workers"])
         config.pluginmanager.register(reporter, "tach-worker")
         gc.freeze()
         self.answer(0, number=len(session.items))
         born = _tach.serve(self.control.fd)
-        if born is not None:
-            self.cloned = True
-            _, indices, result_fd, out_fd, err_fd = born
-            worker.run(session, reporter, state, indices, result_fd, out_fd, err_fd)
-        # What the session's end would write of outcomes is not known here: the workers had them.
-        for name in ("lfplugin", "nfplugin", "stepwiseplugin"):
-            if config.pluginmanager.hasplugin(name):
-                config.pluginmanager.unregister(name=name)
+        self.silent = True
+        if isinstance(born, tuple):
+            worker.run(session, reporter, state, *born)
+        config.pluginmanager.unregister(reporter)
+        try:
+            if born >= 0:
+                finale.replay(session, born)
+        finally:
+            self.silent = False
 
 
 def _send_header(control, **fields):
@@ -180,7 +201,7 @@ def main(control_fd):
     os.set_inheritable(control_fd, False)
     with socket.socket(fileno=os.dup(control_fd)) as receiver:
         settings = json.loads(receiver.recv(_PACKET))
-    control = Control(control_fd)
+    control, own = Control(control_fd), os.getpid()
     os.chdir(settings["cwd"])
     # as `python -m pytest` would have it
     sys.path.insert(0, os.getcwd())
@@ -188,11 +209,28 @@ def main(control_fd):
     sys.argv = [os.path.join(os.path.dirname(pytest.__file__), "__main__.py"), *settings["args"]]
     _tach.configure(settings["seccompFd"], settings["cwd"], [tuple(limit) for limit in settings["rlimits"]])
     _send_header(control)
-    collector = Collector(control, settings)
-    code = int(pytest.main(settings["args"], plugins=[collector]))
+    collector, terminal = Collector(control, settings), finale.Terminal()
+    try:
+        code = int(pytest.main(settings["args"], plugins=[collector, terminal]))
+    except BaseException:
+        if not collector.answered:
+            raise
+        traceback.print_exc()
+        code = 1
     if not collector.answered:
         text = _log_text()
         if code in (0, 1):
             code, text = 4, text + "\npytest ended without running tests: an option asks for something else\n"
         collector.answer(code, text=text)
+    elif os.getpid() == own:
+        _finish(control, code, terminal.before, collector.cache)
     return 0
+
+
+def _finish(control, code, before, cache):
+    """The last packet. Hooks of the session's end may have changed the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()
+    changes = cache.changes() if cache is not None else None
+    control.send("finished", exit=code, changed=before is not None and code != before, attach=changes)

@@ -266,7 +266,6 @@ static void count(const struct result *r, const struct death *death, struct coun
         }
 }
 
-/* The phase that had not reported yet. */
 static size_t phase_of_death(const struct result *r)
 {
         size_t k = 0;
@@ -275,6 +274,11 @@ static size_t phase_of_death(const struct result *r)
                 if (!json_true(r->reports[i], "subtest"))
                         k = same(when(r->reports[i]), "setup") ? 1 : 2;
         return k;
+}
+
+const char *result_phase_of_death(const struct result *r)
+{
+        return phase_names[phase_of_death(r)];
 }
 
 int result_send(const struct result *r, const struct item *item, const struct place *place, yajl_val usage,

@@ -72,6 +72,9 @@ void death_by_limit(struct death *death, const struct usage *used, int leaf_fd, 
 int result_send(const struct result *r, const struct item *item, const struct place *place, yajl_val usage,
                 const struct death *death, struct counts *counts, int fd);
 
+/* The phase that had not reported yet: "setup", "call" or "teardown". */
+const char *result_phase_of_death(const struct result *r);
+
 void result_finish(struct result *r);
 
 #endif

@@ -21,6 +21,8 @@
 
 #include "harness/run_message.h"
 #include "runtime/base/json.h"
+#include "runtime/engine/cachedir.h"
+#include "runtime/engine/journal.h"
 #include "runtime/engine/leaves.h"
 #include "runtime/engine/pool.h"
 #include "runtime/engine/services.h"
@@ -31,12 +33,12 @@
 #include "sandbox/probe.h"
 #include "spec/base/cleanup.h"
 
-#define START_SECONDS     10.0 /* at least this long may a worker take to its first test */
-#define ABORT_SECONDS     0.5  /* from SIGABRT, which writes the Python stack, to SIGKILL */
-#define QUIT_SECONDS      10.0 /* for the session's end */
-#define UNSTARTED_SECONDS 15.0 /* a worker that the zygote was asked for must be there */
-#define MAX_KILLS         5    /* of a worker whose end the zygote does not tell */
-#define GRACE_SECONDS     2.0  /* for an interrupted worker without a cell */
+#define START_SECONDS     10.0  /* at least this long may a worker take to its first test */
+#define ABORT_SECONDS     0.5   /* from SIGABRT, which writes the Python stack, to SIGKILL */
+#define QUIT_SECONDS      120.0 /* for the session's end: plugins write their reports there */
+#define UNSTARTED_SECONDS 15.0  /* a worker that the zygote was asked for must be there */
+#define MAX_KILLS         5     /* of a worker whose end the zygote does not tell */
+#define GRACE_SECONDS     2.0   /* for an interrupted worker without a cell */
 
 enum source { FROM_CONTROL = 1, FROM_KEEPER, FROM_SIGNALS, FROM_WORKER, FROM_CELL, FROM_LISTENER };
 
@@ -53,8 +55,12 @@ struct run {
         struct pool pool;
         struct services services;
         struct stream stream;
+        struct journal journal;
         int collected, quitting, zygote_gone, stopping, interrupted, fatal, signals;
         int exit_requested; /* by pytest.exit(): its code, else -1 */
+        int exit_changed;   /* by a hook of the session's end: the code, else -1 */
+        char exit_reason[400];
+        int stopped; /* by --maxfail */
         double begin, quit_deadline;
 };
 
@@ -92,6 +98,8 @@ static int exit_code(const struct run *run)
 {
         if (run->fatal)
                 return 3;
+        if (run->exit_changed >= 0)
+                return run->exit_changed;
         if (run->exit_requested >= 0)
                 return run->exit_requested;
         if (run->interrupted)
@@ -309,12 +317,17 @@ static void end_test(struct run *run, struct worker *w, yajl_val usage, struct d
         if (w->cell >= 0)
                 w->used_service |= report_services(run, w->cell, item->nodeid);
         check(run, result_send(&w->result, item, &place, usage, death, &run->stream.counts, run->stream.fd));
+        journal_test(&run->journal, (uint32_t)w->current, &w->result, death);
         result_finish(&w->result);
         w->refusals = (struct refusals){0};
         w->current = -1;
         w->test_bytes = 0;
-        if (max_fail > 0 && run->stream.counts.failed >= max_fail)
+        if (max_fail > 0 && run->stream.counts.failed >= max_fail) {
+                run->stopped = 1;
+                (void)snprintf(run->exit_reason, sizeof run->exit_reason, "stopping after %lld failures",
+                               max_fail);
                 stop(run);
+        }
 }
 
 static void begin_test(struct run *run, struct worker *w)
@@ -333,10 +346,14 @@ static void pytest_exit(struct run *run, yajl_val v)
         const char *reason = json_text(v, "reason");
 
         run->exit_requested = (int)json_int(v, "returncode", 2);
+        (void)snprintf(run->exit_reason, sizeof run->exit_reason, "%s", reason != NULL ? reason : "");
         stream_error(&run->stream, "exit",
                      reason != NULL && reason[0] != '\0' ? reason : "a test ended the session", NULL);
         stop(run);
 }
+
+static const char *const warning_keys[] = {"message", "category", "file", "line", "nodeid", NULL};
+static const char *const cache_keys[] = {"key", "value", NULL};
 
 static void take_line(struct run *run, struct worker *w, enum worker_line kind, yajl_val v)
 {
@@ -352,6 +369,10 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                 return; /* v is the result's */
         case WORKER_WARNING:
                 stream_warning(&run->stream, v);
+                journal_line(&run->journal, "warning", v, warning_keys);
+                break;
+        case WORKER_CACHE:
+                journal_line(&run->journal, "cache", v, cache_keys);
                 break;
         case WORKER_END:
                 end_test(run, w, json_field(v, "usage"), NULL);
@@ -666,6 +687,18 @@ static void control_closed(struct run *run)
                 zygote_lost(run, "closed its control socket");
 }
 
+/* The session is at its end. FD: what changed in pytest's cache, or -1. */
+static void session_finished(struct run *run, yajl_val v, int fd)
+{
+        struct error err = {0};
+
+        if (json_true(v, "changed"))
+                run->exit_changed = (int)json_int(v, "exit", 3);
+        if (fd >= 0 && run->plan->isolated && run->plan->project != NULL && run->plan->spec->tach.cache &&
+            cachedir_write(run->plan->project, fd, &err) < 0)
+                stream_cache(&run->stream, &err);
+}
+
 static void from_control(struct run *run)
 {
         for (;;) {
@@ -683,6 +716,8 @@ static void from_control(struct run *run)
                 t = json_text(v, "t");
                 if (strcmp(t, "warning") == 0)
                         stream_warning(&run->stream, v);
+                else if (strcmp(t, "finished") == 0 && run->collected)
+                        session_finished(run, v, fd);
                 else if (strcmp(t, "started") == 0 || strcmp(t, "exited") == 0 ||
                          strcmp(t, "clone_failed") == 0)
                         about_worker(run, t, v, &fd);
@@ -787,10 +822,25 @@ static int is_over(struct run *run)
         if (!run->quitting) {
                 run->quitting = 1;
                 run->quit_deadline = t + QUIT_SECONDS;
-                if (zygote_quit(&run->zygote) < 0)
+                journal_end(&run->journal, exit_code(run), run->stopped, run->exit_reason);
+                if (zygote_quit(&run->zygote, run->journal.failed < 0 ? -1 : run->journal.fd) < 0)
                         return 1;
         }
+        if (t >= run->quit_deadline)
+                stream_error(&run->stream, "zygote", "the session's end took too long: it was not waited for",
+                             "look at the pytest_sessionfinish hooks and the session's fixtures");
         return t >= run->quit_deadline;
+}
+
+/* What came before the interpreter ended and was not read yet. */
+static void end_session(struct run *run)
+{
+        CLEANUP_BUF struct buf text = {0};
+
+        if (run->zygote.control >= 0 && run->collected && !run->fatal)
+                from_control(run);
+        if (run->collected && !run->fatal && zygote_last_words(&run->zygote, &text) == 0 && text.len > 0)
+                stream_session(&run->stream, text.data);
 }
 
 static void loop(struct run *run)
@@ -899,11 +949,15 @@ int run_tests(const struct plan *plan, int out_fd)
                           .leaves = {.tree_fd = -1},
                           .listener = -1,
                           .exit_requested = -1,
+                          .exit_changed = -1,
+                          .journal = {.fd = -1},
                           .zygote = {.control = -1, .log = -1, .pid = -1, .keeper = {-1, -1, -1}},
                           .begin = now()};
         struct error err = {0};
         int r = prepare(&run, &err), code;
 
+        if (r == 0)
+                r = journal_open(&run.journal, &err);
         if (r == 0)
                 r = services_start(&run.services, &plan->cell.listen, &err);
         if (r == 0)
@@ -915,10 +969,11 @@ int run_tests(const struct plan *plan, int out_fd)
                 fail(&run, &err);
         else
                 loop(&run);
+        stream_start(&run.stream, plan, &run.suite);
+        end_session(&run);
         zygote_stop(&run.zygote);
         if (!plan->isolated)
                 end_orphans();
-        stream_start(&run.stream, plan, &run.suite);
         if (plan->isolated)
                 (void)report_services(&run, SERVICES_OUTER, NULL);
         services_stop(&run.services);
@@ -931,6 +986,7 @@ int run_tests(const struct plan *plan, int out_fd)
         }
         pool_finish(&run.pool);
         leaves_finish(&run.leaves);
+        journal_finish(&run.journal);
         if (run.listener >= 0)
                 (void)close(run.listener);
         if (run.epoll_fd >= 0)

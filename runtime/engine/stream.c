@@ -141,6 +141,42 @@ void stream_warning(struct stream *s, yajl_val v)
         counts_add(&s->counts, "warnings", 1);
 }
 
+void stream_cache(struct stream *s, const struct error *err)
+{
+        struct event ev;
+        char text[1400];
+
+        if (event_begin(&ev, "warning") < 0)
+                return;
+        event_text(&ev, "message", error_format(err, "tach-run", text, sizeof text));
+        event_text(&ev, "category", "PytestCacheWarning");
+        event_text(&ev, "file", "");
+        event_int(&ev, "line", 0);
+        event_text(&ev, "nodeid", "");
+        emit(s, &ev);
+        counts_add(&s->counts, "warnings", 1);
+}
+
+/* LIST comes from the zygote: only what is an array of texts is passed on. */
+static void send_texts(struct event *ev, const char *key, yajl_val list)
+{
+        event_open(ev, key, '[');
+        for (size_t i = 0; YAJL_IS_ARRAY(list) && i < list->u.array.len; i++)
+                if (YAJL_IS_STRING(list->u.array.values[i]))
+                        event_text(ev, NULL, YAJL_GET_STRING(list->u.array.values[i]));
+        event_close(ev, ']');
+}
+
+void stream_session(struct stream *s, const char *text)
+{
+        struct event ev;
+
+        if (event_begin(&ev, "session") < 0)
+                return;
+        event_text(&ev, "text", text);
+        emit(s, &ev);
+}
+
 /* LONGREPR, and what the sandbox refused meanwhile. */
 static void send_collect_longrepr(struct event *ev, const char *longrepr, const struct refusals *refusals)
 {
@@ -179,6 +215,8 @@ void stream_collected(struct stream *s, const struct suite *suite, const struct 
                 s->errors += failed;
         }
         event_close(&ev, ']');
+        send_texts(&ev, "plugins", json_field(suite->last, "plugins"));
+        send_texts(&ev, "header", json_field(suite->last, "header"));
         emit(s, &ev);
         if (suite->deselected > 0)
                 counts_add(&s->counts, "deselected", suite->deselected);

@@ -35,6 +35,12 @@ void stream_warning(struct stream *s, yajl_val v);
 void stream_error(struct stream *s, const char *phase, const char *what, const char *hint);
 void stream_fail(struct stream *s, const struct error *err);
 /* POOL: the cells, or NULL. */
+/* pytest's cache could not be written, for which pytest gives a warning. */
+void stream_cache(struct stream *s, const struct error *err);
+
+/* What the interpreter printed at the session's end: its plugins' summaries. */
+void stream_session(struct stream *s, const char *text);
+
 void stream_finish(struct stream *s, int exit_code, double wall, int interrupted, const struct pool *pool);
 
 /* How many tests and modules the counts speak of. */

@@ -100,6 +100,8 @@ int suite_packet(struct suite *s, yajl_val packet, int *ret_kept)
                 s->exit = (int)json_int(packet, "exit", 3);
                 free(s->text);
                 s->text = copy_text(packet, "text");
+                s->last = packet;
+                *ret_kept = 1;
                 return s->exit == 0 && json_int(packet, "n", -1) != (long long)s->n_items ? -EPROTO : 1;
         }
         return -EPROTO;
@@ -151,5 +153,6 @@ void suite_finish(struct suite *s)
         free(s->pytest);
         free(s->python);
         free(s->text);
+        yajl_tree_free(s->last);
         *s = (struct suite){0};
 }

@@ -48,6 +48,8 @@ static enum worker_line classify(const struct worker *w, const struct suite *sui
                 return w->current >= 0 && i == w->current ? WORKER_END : WORKER_BROKEN;
         if (strcmp(t, "warning") == 0)
                 return WORKER_WARNING;
+        if (strcmp(t, "cache") == 0)
+                return w->current >= 0 ? WORKER_CACHE : WORKER_BROKEN;
         if (strcmp(t, "done") == 0)
                 return w->current < 0 && w->next == u->n ? WORKER_DONE : WORKER_BROKEN;
         if (strcmp(t, "exit") == 0)

@@ -52,6 +52,7 @@ enum worker_line {
         WORKER_BEGIN,
         WORKER_REPORT,
         WORKER_WARNING,
+        WORKER_CACHE, /* a value for pytest's cache: "key", "value" */
         WORKER_END,
         WORKER_DONE,
         WORKER_EXIT,     /* pytest.exit() or an interrupt: "reason", "returncode" */

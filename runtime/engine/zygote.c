@@ -24,6 +24,7 @@
 
 #define PACKET_MAX   (256 * 1024)
 #define LOG_TAIL     (16 * 1024)
+#define MAX_WORDS    (1 << 20)
 #define SOCKET_BYTES (1 << 20)
 
 static int configuration(const struct plan *p, struct buf *out)
@@ -202,11 +203,13 @@ int zygote_run(struct zygote *z, uint32_t slot, uint32_t flags, const uint32_t *
         }
 }
 
-int zygote_quit(struct zygote *z)
+int zygote_quit(struct zygote *z, int journal_fd)
 {
         const struct run_head head = {.op = RUN_QUIT};
+        struct stat st;
 
-        return send(z->control, &head, sizeof head, MSG_NOSIGNAL) < 0 ? -errno : 0;
+        z->printed = fstat(z->log, &st) == 0 ? st.st_size : 0;
+        return fds_send(z->control, &head, sizeof head, &journal_fd, journal_fd >= 0);
 }
 
 int zygote_log(const struct zygote *z, struct buf *text)
@@ -219,6 +222,22 @@ int zygote_log(const struct zygote *z, struct buf *text)
                 return -EBADF;
         n = pread(z->log, tail, sizeof tail, st.st_size > LOG_TAIL ? st.st_size - LOG_TAIL : 0);
         return n < 0 ? -errno : utf8_mend(text, tail, (size_t)n);
+}
+
+int zygote_last_words(const struct zygote *z, struct buf *text)
+{
+        struct stat st;
+        CLEANUP_FREE char *words = NULL;
+        ssize_t n;
+
+        if (z->log < 0 || fstat(z->log, &st) < 0)
+                return -EBADF;
+        n = st.st_size - z->printed < MAX_WORDS ? st.st_size - z->printed : MAX_WORDS;
+        words = n > 0 ? malloc((size_t)n) : NULL;
+        if (words == NULL)
+                return n > 0 ? -ENOMEM : 0;
+        n = pread(z->log, words, (size_t)n, z->printed);
+        return n < 0 ? -errno : utf8_mend(text, words, (size_t)n);
 }
 
 void zygote_stop(struct zygote *z)

@@ -4,7 +4,7 @@
  *
  * Engine to zygote: one JSON packet with its configuration, then RUN packets (harness/run_message.h).
  * Zygote to engine: JSON packets, "t" says which: header, unit, item, collect_report, warning, collected;
- * then for each worker started (with a pidfd), exited or clone_failed.
+ * then for each worker started (with a pidfd), exited or clone_failed; last finished.
  */
 #ifndef TACH_ENGINE_ZYGOTE_H
 #define TACH_ENGINE_ZYGOTE_H
@@ -18,9 +18,10 @@
 #include "spec/base/error.h"
 
 struct zygote {
-        int control; /* SOCK_SEQPACKET, ours, non-blocking */
-        int log;     /* memfd with what the interpreter printed before any test ran */
-        pid_t pid;   /* only where there is no keeper; else -1 */
+        int control;   /* SOCK_SEQPACKET, ours, non-blocking */
+        int log;       /* memfd with what the interpreter printed before any test ran */
+        off_t printed; /* bytes of the log before the session's end */
+        pid_t pid;     /* only where there is no keeper; else -1 */
         struct keeper keeper;
 };
 
@@ -35,11 +36,15 @@ int zygote_receive(struct zygote *z, yajl_val *ret, int *ret_fd);
 int zygote_run(struct zygote *z, uint32_t slot, uint32_t flags, const uint32_t *items, uint32_t n_items,
                const int *fds, size_t n_fds, struct error *err);
 
-/* Asks it to end its session. It closes the control socket when it has. */
-int zygote_quit(struct zygote *z);
+/* Asks it to end its session, telling what is in JOURNAL_FD (-1: nothing). It answers "finished" and closes
+ * the control socket when it has. */
+int zygote_quit(struct zygote *z, int journal_fd);
 
-/* What the interpreter printed, the last 16 KiB of it, in TEXT (mended). */
+/* What the interpreter printed before it was asked to end, the last 16 KiB of it, in TEXT (mended). */
 int zygote_log(const struct zygote *z, struct buf *text);
+
+/* What it printed since, at most 1 MiB. */
+int zygote_last_words(const struct zygote *z, struct buf *text);
 
 /* Kills what is left and frees. */
 void zygote_stop(struct zygote *z);

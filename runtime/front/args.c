@@ -41,7 +41,8 @@ const char args_help[] =
     "  --python PATH                 the interpreter (default: TACH_PYTHON, the active virtual environment,\n"
     "                                .venv of the project, /usr/bin/python3)\n"
     "  --rootdir PATH, -c FILE, -o NAME=VALUE, -p PLUGIN, -W FILTER, --import-mode MODE, --lf, --ff,\n"
-    "  --strict-markers, --strict-config, --runxfail, --doctest-modules, --continue-on-collection-errors\n"
+    "  --nf, --sw, --sw-skip, --lfnf all|none, --cache-clear, --strict-markers, --strict-config, --runxfail, "
+    "--doctest-modules, --continue-on-collection-errors\n"
     "                                as pytest\n"
     "report\n"
     "  -v, --verbose; -q, --quiet    more, less\n"
@@ -124,6 +125,15 @@ static const struct option options[] = {
     {"last-failed", no_argument, NULL, OPT_PYTEST},
     {"ff", no_argument, NULL, OPT_PYTEST},
     {"failed-first", no_argument, NULL, OPT_PYTEST},
+    {"nf", no_argument, NULL, OPT_PYTEST},
+    {"new-first", no_argument, NULL, OPT_PYTEST},
+    {"lfnf", required_argument, NULL, OPT_PYTEST},
+    {"last-failed-no-failures", required_argument, NULL, OPT_PYTEST},
+    {"sw", no_argument, NULL, OPT_PYTEST},
+    {"stepwise", no_argument, NULL, OPT_PYTEST},
+    {"sw-skip", no_argument, NULL, OPT_PYTEST},
+    {"stepwise-skip", no_argument, NULL, OPT_PYTEST},
+    {"cache-clear", no_argument, NULL, OPT_PYTEST},
     {"strict-markers", no_argument, NULL, OPT_PYTEST},
     {"strict-config", no_argument, NULL, OPT_PYTEST},
     {"runxfail", no_argument, NULL, OPT_PYTEST},

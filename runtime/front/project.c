@@ -292,6 +292,7 @@ int project_spec(const struct args *args, const struct settings *settings, const
         if (r < 0)
                 return error_set(err, "project", ENOMEM, "make the spec");
         spec.tach.has_tests = true;
+        spec.tach.cache = true;
         spec.tach.workers = choices->workers;
         spec.tach.timeout = choices->timeout;
         spec.tach.max_fail = choices->max_fail;

@@ -92,6 +92,8 @@ static bool store(struct report *r, const char *event, yajl_val v)
                 slot = &r->start;
         else if (strcmp(event, "collected") == 0)
                 slot = &r->collected;
+        else if (strcmp(event, "session") == 0)
+                slot = &r->session;
         else if (strcmp(event, "finish") == 0)
                 slot = &r->finish;
         if (slot == NULL || *slot != NULL)
@@ -174,7 +176,7 @@ int report_end(struct report *r, int code, struct error *err)
 
 void report_finish(struct report *r)
 {
-        const yajl_val single[] = {r->start, r->collected, r->finish};
+        const yajl_val single[] = {r->start, r->collected, r->session, r->finish};
 
         for (size_t i = 0; i < r->n_kept; i++)
                 yajl_tree_free(r->kept[i]);
@@ -182,7 +184,7 @@ void report_finish(struct report *r)
                 yajl_tree_free(r->warnings[i]);
         for (size_t i = 0; i < r->n_unreachable; i++)
                 yajl_tree_free(r->unreachable[i]);
-        for (size_t i = 0; i < 3; i++)
+        for (size_t i = 0; i < sizeof single / sizeof *single; i++)
                 if (single[i] != NULL)
                         yajl_tree_free(single[i]);
         free(r->kept);

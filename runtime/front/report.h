@@ -32,7 +32,7 @@ struct report {
         size_t n_warnings, warnings_capacity;
         yajl_val unreachable[SERVICES_MAX]; /* service events, the first that failed of each service */
         size_t n_unreachable;
-        yajl_val start, collected, finish; /* NULL until they came */
+        yajl_val start, collected, session, finish; /* NULL until they came */
 };
 
 void report_begin(struct report *r, const struct choices *choices, int verbosity, FILE *out);

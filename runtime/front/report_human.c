@@ -90,12 +90,26 @@ static void on_start(struct report *r, yajl_val v)
                               json_text(YAJL_GET_ARRAY(missing)->values[i], "why"));
 }
 
+/* LIST in one line, after TITLE; nothing where it is empty. */
+static void print_list(struct report *r, const char *title, const char *between, yajl_val list)
+{
+        const size_t n = YAJL_IS_ARRAY(list) ? list->u.array.len : 0;
+
+        for (size_t i = 0; i < n; i++)
+                (void)fprintf(r->out, "%s%s", i == 0 ? title : between,
+                              YAJL_GET_STRING(list->u.array.values[i]));
+        if (n > 0)
+                (void)fputc('\n', r->out);
+}
+
 static void on_collected(struct report *r, yajl_val v)
 {
         long long deselected = json_int(v, "deselected", 0);
 
         if (r->verbosity < 0)
                 return;
+        print_list(r, "plugins: ", ", ", json_field(v, "plugins"));
+        print_list(r, "", "\n", json_field(v, "header"));
         (void)fprintf(r->out, "collected %lld item%s", json_int(v, "number", 0) + deselected,
                       json_int(v, "number", 0) + deselected == 1 ? "" : "s");
         if (deselected > 0)
@@ -514,6 +528,7 @@ void human_end(struct report *r)
         if (r->choices->durations > 0)
                 print_durations(r);
         print_unreachable(r);
+        print_text(r, json_text(r->session, "text"));
         print_short_summary(r);
         if (YAJL_IS_TRUE(json_field(r->finish, "interrupted")))
                 banner(r, '!', RED, "interrupted: the tests that had not ended are not reported");

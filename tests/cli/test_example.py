@@ -37,7 +37,7 @@ def fingerprint(tree):
 def run_and_check(folder, user, traces):
     before = fingerprint(folder)
     token = f"tach-example-{os.getpid()}-{user}"
-    result = Suite(folder).json("-n", "2", user=user, env={"EXAMPLE_TOKEN": token})
+    result = Suite(folder).json("-n", "2", "-p", "no:cacheprovider", user=user, env={"EXAMPLE_TOKEN": token})
     outcomes = {nodeid: test["outcome"] for nodeid, test in result.tests().items()}
     assert outcomes == announced("EXPECT")
     for nodeid, reason in announced("EXPECT_REASON").items():

@@ -41,7 +41,7 @@ def serve(control_fd):
                 packet, fds, _, _ = socket.recv_fds(control, _HEAD.size + 4 * _MAX_ITEMS, 5)
                 op, slot, flags, n = _HEAD.unpack_from(packet) if packet else (0, 0, 0, 0)
                 if op != _RUN_ITEMS:
-                    return None
+                    return fds[0] if packet and fds else -1
                 assert flags == 0 and len(fds) == 3
                 pid = os.fork()
                 if pid == 0:

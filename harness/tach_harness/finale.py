@@ -1,0 +1,87 @@
+"""The session's end in the zygote: what the workers reported is told to its plugins, which then finish as under pytest.
+
+The engine's journal has one JSON line for each test that ended, each warning, each value that a test put into
+pytest's cache, and last how the run ended. Plugins find what pytest-xdist's controller would tell them.
+"""
+
+import builtins
+import json
+import os
+import sys
+import warnings
+
+import pytest
+from _pytest.outcomes import Exit
+
+from tach_harness import wire
+
+
+class Terminal:
+    """The plugin that lets through what other plugins have to say at the session's end; pytest's own part is ours."""
+
+    def __init__(self):
+        self.before = None  # the exit code that the hooks of the session's end were told
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, exitstatus):
+        self.before = int(exitstatus)
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_terminal_summary(self, terminalreporter):
+        writer = terminalreporter._tw
+        silent, writer._file = writer._file, sys.stdout
+        yield
+        sys.stdout.flush()
+        writer._file = silent
+
+
+def _category(name):
+    found = getattr(builtins, name, None) or getattr(pytest, name, None)
+    return found if isinstance(found, type) and issubclass(found, Warning) else UserWarning
+
+
+def _warn(session, line):
+    category = _category(line["category"])
+    message = warnings.WarningMessage(category(line["message"]), category, line["file"], line["line"])
+    session.config.hook.pytest_warning_recorded.call_historic(
+        kwargs={"warning_message": message, "nodeid": line["nodeid"], "when": "runtest", "location": None}
+    )
+
+
+def _tell_test(session, line):
+    item = session.items[line["i"]]
+    hook = item.ihook
+    hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in line["reports"]:
+        hook.pytest_runtest_logreport(report=wire.unpack(session.config, report, item))
+    if line["died"] is not None:
+        hook.pytest_runtest_logreport(report=wire.of_death(line["died"], item))
+    hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def _end(session, line):
+    """Ends the run loop as it ended under the engine."""
+    code = line["code"]
+    if code == 2:
+        raise KeyboardInterrupt(line["reason"])
+    if code not in (0, 1):
+        raise Exit(line["reason"], code)
+    if line["stopped"]:
+        raise session.Failed(line["reason"])
+
+
+def replay(session, journal_fd):
+    """Tells SESSION's plugins what the journal has, and takes the descriptor. Raises as pytest's run loop would."""
+    with open(journal_fd, encoding="utf-8") as journal:
+        os.lseek(journal_fd, 0, os.SEEK_SET)
+        for text in journal:
+            line = json.loads(text)
+            kind = line["event"]
+            if kind == "test":
+                _tell_test(session, line)
+            elif kind == "warning":
+                _warn(session, line)
+            elif kind == "cache" and getattr(session.config, "cache", None) is not None:
+                session.config.cache.set(line["key"], line["value"])
+            elif kind == "end":
+                _end(session, line)
