@@ -74,8 +74,9 @@ $(BUILD)/harness/%.py: harness/%.py
 
 $(BUILD)/libbase.a: $(BASE_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
-# every shared library costs the start of a run some 60 us: Debian has archives of all but libmount
-ENGINE_LIBS := -Wl,-Bstatic -lyajl_s -lseccomp -lcap -lnl-route-3 -lnl-3 -Wl,-Bdynamic -lmount -lpthread -lm
+# every shared library costs the start of a run some 60 us: Debian has archives of all but libmount, which is
+# loaded when it is needed
+ENGINE_LIBS := -Wl,-Bstatic -lyajl_s -lseccomp -lcap -lnl-route-3 -lnl-3 -Wl,-Bdynamic -lpthread -lm
 $(BUILD)/tach-run: $(ENGINE_OBJ) $(BUILD)/libbase.a $(BUILD)/libsandbox.a $(BUILD)/libspec.a
 	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(ENGINE_LIBS)
 $(BUILD)/tach: $(FRONT_OBJ) $(DISCOVER_OBJ) $(BUILD)/libbase.a $(GRAMMAR_OBJ) $(BUILD)/libspec.a

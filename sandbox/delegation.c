@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libmount.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "sandbox/group.h"
+#include "sandbox/mountinfo.h"
 #include "spec/base/cleanup.h"
 
 #define STARTERS   "tach-starters"
@@ -41,30 +41,27 @@ static void group_of(const char *pid, char *ret, size_t size)
 /* Where the group OWN is mounted: its folder in RET, and how long the mount's own part of that is. */
 static int folder_of(const char *own, char *ret, size_t size, size_t *ret_mount)
 {
-        struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
-        struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
-        struct libmnt_fs *fs = NULL;
+        CLEANUP_MOUNTINFO struct mountinfo mounts;
+        struct mountinfo_entry m;
+        struct error err = {0};
         int found = 0;
 
-        while (table != NULL && iter != NULL && own[0] != '\0' && !found &&
-               mnt_table_next_fs(table, iter, &fs) == 0) {
-                const char *type = mnt_fs_get_fstype(fs), *root = mnt_fs_get_root(fs);
-                size_t n = root != NULL ? strlen(root) : 0;
+        if (mountinfo_open(&mounts, &err) < 0)
+                return 0;
+        while (own[0] != '\0' && !found && mountinfo_next(&mounts, &m)) {
+                size_t n = m.root != NULL ? strlen(m.root) : 0;
 
-                if (type == NULL || strcmp(type, "cgroup2") != 0 || n == 0)
+                if (m.type == NULL || strcmp(m.type, "cgroup2") != 0 || n == 0)
                         continue;
-                if (strcmp(root, "/") == 0)
+                if (strcmp(m.root, "/") == 0)
                         n = 0;
-                if (strncmp(own, root, n) != 0 || (own[n] != '/' && own[n] != '\0'))
+                if (strncmp(own, m.root, n) != 0 || (own[n] != '/' && own[n] != '\0'))
                         continue;
-                const char *target = mnt_fs_get_target(fs);
-                int length = snprintf(ret, size, "%s%s", target, strcmp(own + n, "/") == 0 ? "" : own + n);
+                int length = snprintf(ret, size, "%s%s", m.target, strcmp(own + n, "/") == 0 ? "" : own + n);
 
                 found = length > 0 && (size_t)length < size;
-                *ret_mount = strlen(target);
+                *ret_mount = strlen(m.target);
         }
-        mnt_free_iter(iter);
-        mnt_unref_table(table);
         return found;
 }
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libmount/libmount.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sandbox/mountinfo.h"
 #include "sandbox/sys.h"
 #include "spec/base/cleanup.h"
 
@@ -164,31 +164,25 @@ int mnt_mask(const char *const *masked, size_t n_masked, const char *const *read
 
 int mnt_find_submounts(const char *path, char ***ret, size_t *ret_n, struct error *err)
 {
-        struct libmnt_table *table = mnt_new_table();
-        struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
-        struct libmnt_fs *fs = NULL;
+        CLEANUP_MOUNTINFO struct mountinfo mounts;
+        struct mountinfo_entry m;
         size_t len = strlen(path), n = 0;
         char **found = NULL;
-        int r = 0;
+        int r = mountinfo_open(&mounts, err);
 
-        if (table == NULL || iter == NULL || mnt_table_parse_mtab(table, "/proc/self/mountinfo") < 0)
-                r = error_set(err, "mount", EIO, "read /proc/self/mountinfo");
-        while (r == 0 && mnt_table_next_fs(table, iter, &fs) == 0) {
-                const char *target = mnt_fs_get_target(fs);
+        while (r == 0 && mountinfo_next(&mounts, &m)) {
                 char **more;
 
-                if (target == NULL || strncmp(target, path, len) != 0 || target[len] != '/')
+                if (m.target == NULL || strncmp(m.target, path, len) != 0 || m.target[len] != '/')
                         continue;
                 more = reallocarray(found, n + 1, sizeof *found);
                 if (more != NULL) {
                         found = more;
-                        found[n] = strdup(target);
+                        found[n] = strdup(m.target);
                 }
                 if (more == NULL || found[n++] == NULL)
                         r = error_set(err, "mount", ENOMEM, "read /proc/self/mountinfo");
         }
-        mnt_free_iter(iter);
-        mnt_unref_table(table);
         *ret = found;
         *ret_n = n;
         return r;

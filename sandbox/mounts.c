@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libmount.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "sandbox/mnt.h"
+#include "sandbox/mountinfo.h"
 #include "spec/base/cleanup.h"
 
 enum kind { STANDARD, BIND, TMPFS, UNKNOWN };
@@ -86,7 +86,7 @@ int mounts_check(const struct spec_mounts *mounts, struct error *err)
                 if (r < 0)
                         return r;
         }
-        return 0;
+        return mounts->n > 0 ? mountinfo_prepare(err) : 0;
 }
 
 int mounts_clone(const struct spec_mounts *mounts, int *trees, struct error *err)
@@ -142,11 +142,11 @@ int mounts_tmpfs(int root_fd, const struct spec_mounts *mounts, struct error *er
                         continue;
                 for (size_t k = 0; k < m->options.n; k++)
                         for (size_t j = 0; j < sizeof known / sizeof *known; j++) {
-                                char *value;
+                                const char *value;
                                 size_t n;
 
-                                if (mnt_optstr_get_option(m->options.v[k], known[j], &value, &n) == 0 &&
-                                    value != NULL && used + n + 16 < sizeof options)
+                                if (mountinfo_option(m->options.v[k], known[j], &value, &n) &&
+                                    used + n + 16 < sizeof options)
                                         used += (size_t)snprintf(options + used, sizeof options - used,
                                                                  ",%s=%.*s", known[j], (int)n, value);
                         }

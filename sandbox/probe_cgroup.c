@@ -2,7 +2,6 @@
  * clones a process into a leaf and kills it there. */
 #include <errno.h>
 #include <fcntl.h>
-#include <libmount.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "sandbox/advice.h"
 #include "sandbox/cgroup.h"
+#include "sandbox/mountinfo.h"
 #include "sandbox/probe.h"
 #include "sandbox/sys.h"
 #include "spec/base/cleanup.h"
@@ -38,17 +38,16 @@ static void read_text(const char *path, char *text, size_t size)
 
 static void place(struct probe_report *r, const char *own)
 {
-        struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
-        struct libmnt_fs *fs = NULL;
-        struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+        CLEANUP_MOUNTINFO struct mountinfo mounts;
+        struct mountinfo_entry m = {0};
+        struct error err = {0};
+        int found = 0;
         char *line = strstr(own, "0::"), group[600] = "";
 
-        while (fs == NULL && table != NULL && iter != NULL && mnt_table_next_fs(table, iter, &fs) == 0)
-                if (mnt_fs_get_fstype(fs) == NULL || strcmp(mnt_fs_get_fstype(fs), "cgroup2") != 0)
-                        fs = NULL;
-        probe_fact_text(r, "mount", fs != NULL ? mnt_fs_get_target(fs) : NULL);
-        mnt_free_iter(iter);
-        mnt_unref_table(table);
+        if (mountinfo_open(&mounts, &err) == 0)
+                while (!found && mountinfo_next(&mounts, &m))
+                        found = m.type != NULL && strcmp(m.type, "cgroup2") == 0;
+        probe_fact_text(r, "mount", found ? m.target : NULL);
         if (line != NULL)
                 (void)snprintf(group, sizeof group, "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
         probe_fact_text(r, "group", line != NULL ? group : NULL);

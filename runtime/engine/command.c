@@ -8,9 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -116,6 +114,20 @@ static void say_limits(const struct plan *plan, int code)
                 (void)fprintf(stderr, "tach-run: command: %s\n", text);
 }
 
+/* Compiled here while the keeper makes the sandbox on another processor. */
+static int send_filter(struct keeper *k, const struct plan *plan, struct error *err)
+{
+        const struct keeper_message m = {.op = KEEPER_FILTER};
+        struct filters filters = FILTERS_NONE;
+        int r = filters_make(&filters, &plan->spec->linux_.seccomp, 0, err);
+
+        /* a keeper that died says why in wait_for_end() */
+        if (r == 0)
+                (void)keeper_send(k->socket, &m, (const int[KEEPER_FDS]){filters.worker_fd, -1});
+        filters_finish(&filters);
+        return r;
+}
+
 int command_run(const struct plan *plan, struct error *err)
 {
         struct enter_plan enter = {
@@ -134,8 +146,7 @@ int command_run(const struct plan *plan, struct error *err)
                            .bare = !plan->isolated,
                            .enter = plan->isolated ? &enter : NULL};
         struct services services;
-        struct keeper keeper;
-        struct stat st;
+        struct keeper keeper = {.pid = -1, .pidfd = -1, .socket = -1};
         sigset_t set;
         int r;
 
@@ -153,20 +164,16 @@ int command_run(const struct plan *plan, struct error *err)
         if (!plan->isolated) {
                 r = run_bare(&l, signals, err);
         } else {
-                if (fstat(plan->filters.worker_fd, &st) < 0)
-                        return error_set(err, "command", errno, "stat the filter");
-                enter.bpf_bytes = (size_t)st.st_size;
-                enter.bpf = mmap(NULL, enter.bpf_bytes, PROT_READ, MAP_PRIVATE, plan->filters.worker_fd, 0);
-                if (enter.bpf == MAP_FAILED)
-                        return error_set(err, "command", errno, "map the filter");
                 r = services_start(&services, &plan->cell.listen, err);
                 if (r == 0)
                         r = keeper_start(&keeper, &plan->cell, &l, err);
+                if (r == 0)
+                        r = send_filter(&keeper, plan, err);
                 if (r == 0) {
                         r = wait_for_end(&keeper, &services, signals, err);
                         say_limits(plan, r);
-                        keeper_stop(&keeper);
                 }
+                keeper_stop(&keeper);
                 services_stop(&services);
         }
         (void)cap_free(enter.empty);

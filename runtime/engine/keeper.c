@@ -5,11 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,19 +94,48 @@ static int send_cgroups(int socket, const char *path, struct error *err)
         return 0;
 }
 
+static int receive_filter(int socket, struct enter_plan *enter, struct error *err)
+{
+        int fds[FDS_MAX_SENT];
+        struct keeper_message m;
+        struct stat st;
+        size_t n_fds;
+        ssize_t n;
+
+        do {
+                struct pollfd p = {.fd = socket, .events = POLLIN};
+
+                (void)poll(&p, 1, -1);
+                n = fds_receive(socket, &m, sizeof m, fds, &n_fds);
+        } while (n == -EINTR || n == -EAGAIN);
+        if (n != (ssize_t)sizeof m || m.op != KEEPER_FILTER || n_fds != 1)
+                return error_set(err, "keeper", EPROTO, "no filter for the command came");
+        CLEANUP_CLOSE int fd = fds[0];
+        if (fstat(fd, &st) < 0)
+                return error_set(err, "keeper", errno, "stat the filter");
+        enter->bpf_bytes = (size_t)st.st_size;
+        enter->bpf = mmap(NULL, enter->bpf_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+        return enter->bpf != MAP_FAILED ? 0 : error_set(err, "keeper", errno, "map the filter");
+}
+
 /* A single command needs no warden: this process is pid 1 of the one sandbox that there is. */
 static void __attribute__((noreturn))
 keep_command(int socket, const struct cell_plan *plan, const struct launch *command)
 {
         struct keeper_message m = {.op = KEEPER_READY};
+        struct enter_plan enter = *command->enter;
         struct launch l = *command;
         int fds[KEEPER_FDS] = {-1, -1}, status;
         pid_t pid = 0, ended;
+
+        l.enter = &enter;
 
         if (plan->cgroup != NULL)
                 pid = l.cgroup_fd = cgroup_leaf(plan->cgroup, -1, 0, plan->resources, &m.err);
         if (pid >= 0)
                 pid = solo_enter(plan, &m.err);
+        if (pid == 0)
+                pid = receive_filter(socket, &enter, &m.err);
         if (pid == 0)
                 pid = launch_start(&l, -1, &fds[0], NULL, &m.err);
         if (pid > 0)

@@ -21,6 +21,7 @@ enum keeper_op {
         KEEPER_SERVICE, /* before KEEPER_READY and KEEPER_CELL: the sandbox's socket for service number status
                          */
         KEEPER_MAKE,    /* request */
+        KEEPER_FILTER,  /* to the keeper of a single command: the command's filter is attached */
 };
 
 struct keeper_message {
