@@ -35,11 +35,13 @@ def crun(folder):
     if os.geteuid() != 0 or shutil.which("crun") is None:
         print("skipped: crun: it is not installed, or this is not root")
         return None
-    root = folder / "root"
+    # in this namespace alone, and nowhere below a folder that is removed in the end: what is mounted is the host's /
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=True)
+    root = pathlib.Path("/mnt/root")
     root.mkdir()
     if not pathlib.Path("/sys/fs/cgroup/cgroup.controllers").exists():
         subprocess.run(["mount", "--bind", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"], check=True)
-    subprocess.run(["mount", "--bind", "/", root], check=True)
+    subprocess.run(["mount", "--bind", "-o", "ro", "/", root], check=True)
     subprocess.run(["crun", "spec"], cwd=folder, check=True)
     config = json.loads((folder / "config.json").read_text())
     config["process"].update(terminal=False, args=["/bin/true"])
@@ -80,8 +82,6 @@ def main():
         for name, some in times.items():
             median = statistics.median(some)
             print(f"  {name:20} {median * 1e3:6.2f} ms  {min(some) * 1e3:.2f}..{max(some) * 1e3:.2f}  {median / base:5.2f}")
-        if bundle is not None:
-            subprocess.run(["umount", folder / "root"], check=True)
 
 
 if __name__ == "__main__":
