@@ -20,6 +20,7 @@
 #include "sandbox/mnt.h"
 #include "sandbox/mounts.h"
 #include "sandbox/net.h"
+#include "sandbox/proc.h"
 #include "sandbox/project.h"
 #include "sandbox/sys.h"
 #include "sandbox/user.h"
@@ -141,7 +142,12 @@ static int cell_filesystem(const struct cell_plan *plan, int *ret_upper, struct 
                 r = error_set(err, "mount", errno, "devpts");
         if (r == 0 && plan->mounts != NULL)
                 r = mounts_tmpfs(root, plan->mounts, err);
-        return r == 0 ? mnt_proc(plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err) : r;
+        CLEANUP_CLOSE int proc = r == 0 ? mnt_new_proc(err) : r;
+        if (proc < 0)
+                return proc;
+        r = user_forbid_namespaces(proc, err);
+        return r == 0 ? mnt_proc(proc, plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err)
+                      : r;
 }
 
 static int network(const struct cell_plan *plan, struct nl_sock **ret_link, struct error *err)
@@ -272,7 +278,11 @@ int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, int 
 
 static int outer_dev(int root_fd, struct error *err)
 {
-        static const char *const nodes[] = {"null", "zero", "full", "random", "urandom", "tty"};
+        static const struct {
+                const char *path;
+                unsigned major, minor;
+        } nodes[] = {{"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
+                     {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0}};
         static const char *const links[][2] = {{"/proc/self/fd", "fd"},
                                                {"/proc/self/fd/0", "stdin"},
                                                {"/proc/self/fd/1", "stdout"},
@@ -281,15 +291,17 @@ static int outer_dev(int root_fd, struct error *err)
         int trees[sizeof nodes / sizeof *nodes];
         int r = 0;
 
-        for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) {
-                char path[32];
+        /* in the new root they are no devices any more (nodev) */
+        CLEANUP_CLOSE int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (host < 0)
+                return error_set(err, "mount", errno, "open /");
 
-                (void)snprintf(path, sizeof path, "/dev/%s", nodes[i]);
-                trees[i] = mnt_clone(AT_FDCWD, path, err);
+        for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) {
+                trees[i] = mnt_clone_device(host, nodes[i].path, nodes[i].major, nodes[i].minor, err);
                 if (trees[i] < 0)
                         return trees[i];
         }
-        CLEANUP_CLOSE int under = mnt_resolve(root_fd, "/dev", 0, 0, err);
+        CLEANUP_CLOSE int under = mnt_resolve_folder(root_fd, "/dev", err);
         if (under < 0)
                 return under;
         r = mnt_tmpfs(under, "size=64k,mode=755", 0, err);
@@ -297,10 +309,7 @@ static int outer_dev(int root_fd, struct error *err)
         if (dev < 0)
                 return dev;
         for (size_t i = 0; r == 0 && i < sizeof nodes / sizeof *nodes; i++) {
-                char path[32];
-
-                (void)snprintf(path, sizeof path, "/dev/%s", nodes[i]);
-                CLEANUP_CLOSE int at = mnt_resolve(root_fd, path, 1, 1, err);
+                CLEANUP_CLOSE int at = mnt_resolve(root_fd, nodes[i].path, 1, 1, err);
                 CLEANUP_CLOSE int tree = trees[i];
                 r = at < 0 ? at : mnt_attach(tree, at, 0, err);
         }
@@ -361,10 +370,16 @@ static int solo_seal(const struct cell_plan *plan, struct error *err)
         CLEANUP_CLOSE int cover = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
         int r = root < 0 || cover < 0 ? error_set(err, "mount", errno, "open " LAYERS) : 0;
 
+        if (r < 0)
+                return r;
+        CLEANUP_CLOSE int proc = proc_open(err);
+        r = proc < 0 ? proc : 0;
         if (r == 0)
                 r = mnt_tmpfs(cover, "size=4k,nr_inodes=2,mode=000", MOUNT_ATTR_RDONLY, err);
         if (r == 0 && plan->mounts != NULL)
                 r = mounts_tmpfs(root, plan->mounts, err);
+        if (r == 0)
+                r = user_forbid_namespaces(proc, err);
         return r == 0 ? mnt_mask(plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err) : r;
 }
 
@@ -409,7 +424,7 @@ static int enter_tree(const struct cell_plan *plan, int solo, struct error *err)
                 if (r < 0)
                         return r;
         }
-        CLEANUP_CLOSE int procdir = mnt_resolve(root, "/proc", 0, 0, err);
+        CLEANUP_CLOSE int procdir = mnt_resolve_folder(root, "/proc", err);
         if (procdir < 0)
                 return procdir;
         {

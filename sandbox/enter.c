@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -37,6 +38,19 @@ pid_t enter_clone(int cell_pidfd, int cgroup_fd, int *ret_pidfd, struct error *e
         return pid < 0 ? -(err != NULL ? err->errnum : EAGAIN) : pid;
 }
 
+/* A folder that the root does not reach has no path (getcwd(2)): through a descriptor or a link in /proc the
+ * way may have led out of the cell. */
+static int enter_folder(const char *path, struct error *err)
+{
+        char now[PATH_MAX];
+
+        if (chdir(path) < 0)
+                return error_set(err, "enter", errno, "chdir %s", path);
+        if (syscall(SYS_getcwd, now, sizeof now) < 0 || now[0] != '/')
+                return error_set(err, "enter", EXDEV, "chdir %s: it leads out of the sandbox", path);
+        return 0;
+}
+
 int enter_child(const struct enter_plan *plan, int cell_pidfd, struct error *err)
 {
         int r;
@@ -48,10 +62,11 @@ int enter_child(const struct enter_plan *plan, int cell_pidfd, struct error *err
                 return error_set(err, "enter", errno, "set the parent death signal");
         if (setsid() < 0)
                 return error_set(err, "enter", errno, "setsid");
-        if (chdir(plan->cwd) < 0)
-                return error_set(err, "enter", errno, "chdir %s", plan->cwd);
-        fds_close_others(plan->keep_fds, plan->n_keep_fds);
-        r = rlimit_apply(plan->limits, plan->n_limits, err);
+        r = fds_close_others(plan->keep_fds, plan->n_keep_fds, err);
+        if (r == 0)
+                r = enter_folder(plan->cwd, err);
+        if (r == 0)
+                r = rlimit_apply(plan->limits, plan->n_limits, err);
         if (r == 0 && (cell_pidfd >= 0 || plan->inside))
                 r = caps_drop_all(plan->empty, err);
         if (r == 0 && plan->bpf != NULL)

@@ -19,8 +19,9 @@ static int is_refusal(int errnum)
 /* The phases of the errors of making a sandbox and of entering it. */
 static int is_isolation(const char *phase)
 {
-        static const char *const phases[] = {"caps",  "cell",    "enter", "keeper", "launch", "mount", "net",
-                                             "proof", "seccomp", "user",  "uts",    "warden", "worker"};
+        static const char *const phases[] = {"caps",  "cell", "enter",  "keeper", "launch",
+                                             "mount", "net",  "proc",   "proof",  "seccomp",
+                                             "user",  "uts",  "warden", "worker"};
 
         for (size_t i = 0; i < sizeof phases / sizeof *phases; i++)
                 if (strcmp(phase, phases[i]) == 0)

@@ -9,18 +9,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-void fds_close_others(const int *keep, size_t n)
+int fds_close_others(const int *keep, size_t n, struct error *err)
 {
         unsigned from = 3;
+        int r = 0;
 
         for (size_t i = 0; i < n; i++) {
                 if (keep[i] < (int)from)
                         continue;
-                if ((unsigned)keep[i] > from)
-                        (void)close_range(from, (unsigned)keep[i] - 1, 0);
+                if (r == 0 && (unsigned)keep[i] > from)
+                        r = close_range(from, (unsigned)keep[i] - 1, 0);
                 from = (unsigned)keep[i] + 1;
         }
-        (void)close_range(from, ~0u, 0);
+        if (r == 0)
+                r = close_range(from, ~0u, 0);
+        return r < 0 ? error_set(err, "fds", errno, "close_range") : 0;
 }
 
 static int ascending(const void *a, const void *b)
@@ -50,8 +53,7 @@ int fds_keep_only(int *keep, size_t n, struct error *err)
                 if (!kept && null != fd && dup2(null, fd) < 0)
                         return error_set(err, "fds", errno, "dup2");
         }
-        fds_close_others(keep, n);
-        return 0;
+        return fds_close_others(keep, n, err);
 }
 
 int fds_send(int socket, const void *bytes, size_t size, const int *attach, size_t n_attach)

@@ -9,7 +9,7 @@
 
 /* Closes every descriptor from 3 on but the N of KEEP (ascending; those below 3 are passed over). Closed, not
  * marked close-on-exec: what clones workers never execs. */
-void fds_close_others(const int *keep, size_t n);
+int fds_close_others(const int *keep, size_t n, struct error *err);
 
 /* The same for a helper process that needs no standard streams: those of 0, 1 and 2 that are not in KEEP
  * (any order; sorted here) become /dev/null. */

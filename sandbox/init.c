@@ -33,7 +33,8 @@ static void close_others(int socket, const struct proof *proof)
                 if (i == n)
                         (void)close(fd);
         }
-        fds_close_others(keep, n);
+        if (fds_close_others(keep, n, NULL) < 0)
+                _exit(1);
 }
 
 static void answer(int socket, const struct proof *proof)

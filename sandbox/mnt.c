@@ -9,15 +9,17 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "sandbox/mountinfo.h"
 #include "sandbox/sys.h"
 #include "spec/base/cleanup.h"
 
-static int resolve(int root_fd, const char *path)
+/* FLAGS: O_NOFOLLOW and O_DIRECTORY say what the last component may be. */
+static int resolve_as(int root_fd, const char *path, int flags)
 {
-        struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+        struct open_how how = {.flags = O_PATH | O_CLOEXEC | (unsigned)flags,
                                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
         int fd;
 
@@ -25,6 +27,11 @@ static int resolve(int root_fd, const char *path)
                 fd = sys_openat2(root_fd, path, &how);
         while (fd < 0 && errno == EAGAIN);
         return fd < 0 ? -errno : fd;
+}
+
+static int resolve(int root_fd, const char *path)
+{
+        return resolve_as(root_fd, path, 0);
 }
 
 static int make_one(int root_fd, char *path, int file)
@@ -82,6 +89,27 @@ int mnt_look(int root_fd, const char *path, struct error *err)
         return fd < 0 && fd != -ENOENT ? error_set(err, "mount", fd, "open %s", path) : fd;
 }
 
+int mnt_resolve_folder(int root_fd, const char *path, struct error *err)
+{
+        int fd = resolve_as(root_fd, path, O_DIRECTORY | O_NOFOLLOW);
+
+        return fd < 0 ? error_set(err, "mount", fd, "open %s, which must be a folder and no link", path) : fd;
+}
+
+int mnt_clone_device(int root_fd, const char *path, unsigned major_number, unsigned minor_number,
+                     struct error *err)
+{
+        struct stat st;
+
+        CLEANUP_CLOSE int fd = resolve_as(root_fd, path, O_NOFOLLOW);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return error_set(err, "mount", fd < 0 ? fd : errno, "open %s", path);
+        if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(major_number, minor_number))
+                return error_set(err, "mount", ENODEV, "%s is not the character device %u:%u", path,
+                                 major_number, minor_number);
+        return mnt_clone(fd, "", err);
+}
+
 int mnt_clone(int dirfd, const char *path, struct error *err)
 {
         int fd = open_tree(dirfd, path,
@@ -119,20 +147,21 @@ int mnt_tmpfs(int target_fd, const char *options, unsigned long long flags, stru
         return 0;
 }
 
-static int mask(const char *path, int readonly, struct error *err)
+static int mask(int root_fd, const char *path, int readonly, struct error *err)
 {
         struct stat st;
         int r = 0;
 
-        CLEANUP_CLOSE int target = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        CLEANUP_CLOSE int target = resolve_as(root_fd, path, O_NOFOLLOW);
+        if (target == -ENOENT || target == -EACCES)
+                return 0;
         if (target < 0 || fstat(target, &st) < 0)
-                return errno == ENOENT || errno == EACCES ? 0
-                                                          : error_set(err, "mount", errno, "mask %s", path);
+                return error_set(err, "mount", target < 0 ? target : errno, "mask %s", path);
         if (S_ISLNK(st.st_mode))
                 return error_set(err, "mount", ELOOP, "mask %s: it is a symbolic link", path);
         if (readonly || !S_ISDIR(st.st_mode)) {
                 CLEANUP_CLOSE int tree =
-                    readonly ? mnt_clone(target, "", err) : mnt_clone(AT_FDCWD, "/dev/null", err);
+                    readonly ? mnt_clone(target, "", err) : mnt_clone_device(root_fd, "/dev/null", 1, 3, err);
 
                 r = tree < 0 ? tree : mnt_attach(tree, target, readonly ? MOUNT_ATTR_RDONLY : 0, err);
         } else
@@ -142,23 +171,37 @@ static int mask(const char *path, int readonly, struct error *err)
         return r;
 }
 
-int mnt_proc(const char *const *masked, size_t n_masked, const char *const *readonly, size_t n_readonly,
-             struct error *err)
+int mnt_new_proc(struct error *err)
 {
-        if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
-                return error_set(err, "mount", errno, "a fresh /proc");
-        return mnt_mask(masked, n_masked, readonly, n_readonly, err);
+        CLEANUP_CLOSE int context = fsopen("proc", FSOPEN_CLOEXEC);
+        int fd = -1;
+
+        if (context >= 0 && fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+                fd = fsmount(context, FSMOUNT_CLOEXEC,
+                             MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        return fd < 0 ? error_set(err, "mount", errno, "a fresh /proc") : fd;
+}
+
+int mnt_proc(int proc_fd, const char *const *masked, size_t n_masked, const char *const *readonly,
+             size_t n_readonly, struct error *err)
+{
+        CLEANUP_CLOSE int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        CLEANUP_CLOSE int at = mnt_resolve_folder(root, "/proc", err);
+        int r = at < 0 ? at : mnt_attach(proc_fd, at, 0, err);
+
+        return r < 0 ? r : mnt_mask(masked, n_masked, readonly, n_readonly, err);
 }
 
 int mnt_mask(const char *const *masked, size_t n_masked, const char *const *readonly, size_t n_readonly,
              struct error *err)
 {
-        int r = 0;
+        CLEANUP_CLOSE int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int r = root < 0 ? error_set(err, "mount", errno, "open /") : 0;
 
         for (size_t i = 0; r == 0 && i < n_masked; i++)
-                r = mask(masked[i], 0, err);
+                r = mask(root, masked[i], 0, err);
         for (size_t i = 0; r == 0 && i < n_readonly; i++)
-                r = mask(readonly[i], 1, err);
+                r = mask(root, readonly[i], 1, err);
         return r;
 }
 

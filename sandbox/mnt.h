@@ -16,6 +16,13 @@ int mnt_resolve(int root_fd, const char *path, int create, int file, struct erro
 /* The same for what may be missing: -ENOENT is no error, and ERR is left alone. */
 int mnt_look(int root_fd, const char *path, struct error *err);
 
+/* The same where the last component must be a folder itself: a link there is refused (ELOOP, ENOTDIR). */
+int mnt_resolve_folder(int root_fd, const char *path, struct error *err);
+
+/* A detached clone of the character device PATH inside ROOT_FD, which must be no link (ELOOP, ENODEV). */
+int mnt_clone_device(int root_fd, const char *path, unsigned major_number, unsigned minor_number,
+                     struct error *err);
+
 /* A detached clone of the mount at PATH with everything below it (open_tree): fd or -errno. */
 int mnt_clone(int dirfd, const char *path, struct error *err);
 
@@ -25,9 +32,12 @@ int mnt_attach(int tree_fd, int target_fd, unsigned long long flags, struct erro
 /* A tmpfs on TARGET_FD. OPTIONS as in "size=64m,mode=1777"; nosuid and nodev are always set. */
 int mnt_tmpfs(int target_fd, const char *options, unsigned long long flags, struct error *err);
 
-/* A new procfs of the caller's pid namespace on /proc, with OCI's masked and read-only paths. */
-int mnt_proc(const char *const *masked, size_t n_masked, const char *const *readonly, size_t n_readonly,
-             struct error *err);
+/* A detached procfs of the caller's pid namespace: fd or -errno. */
+int mnt_new_proc(struct error *err);
+
+/* Attaches PROC_FD on /proc, which must be a folder, with OCI's masked and read-only paths. */
+int mnt_proc(int proc_fd, const char *const *masked, size_t n_masked, const char *const *readonly,
+             size_t n_readonly, struct error *err);
 
 /* Those paths alone, of the /proc that is there. */
 int mnt_mask(const char *const *masked, size_t n_masked, const char *const *readonly, size_t n_readonly,

@@ -25,10 +25,10 @@
 const struct probe probes[] = {
     {"kernel", 1, probe_kernel},
     {"clone3", 1, probe_clone3},
+    {"openat2", 1, probe_openat2},
     {"user_namespaces", 1, probe_user_namespaces},
     {"namespaces", 1, probe_namespaces},
     {"mount", 1, probe_mount},
-    {"openat2", 1, probe_openat2},
     {"mount_api", 1, probe_mount_api},
     {"proc", 1, probe_proc},
     {"overlay", 1, probe_overlay},

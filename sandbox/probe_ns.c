@@ -41,8 +41,15 @@ void probe_user_namespaces(struct probe_report *r)
         sysctl_fact(r, "unprivileged_userns_clone", "/proc/sys/kernel/unprivileged_userns_clone");
         sysctl_fact(r, "apparmor_restrict_unprivileged_userns",
                     "/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
-        if (probe_inside(0, nothing, r) < 0)
-                advice_user_namespaces(r);
+        if (probe_inside(0, nothing, r) < 0) {
+                struct probe_report maps = {0}; /* are written with it */
+
+                probe_openat2(&maps);
+                if (maps.step[0] != '\0')
+                        probe_needs(r, "openat2");
+                else
+                        advice_user_namespaces(r);
+        }
 }
 
 static void explain_kind(struct probe_report *r, const char *name)

@@ -2,39 +2,37 @@
  * setgroups must be denied before gid_map can be written without CAP_SETGID. */
 #include "sandbox/user.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "sandbox/proc.h"
 #include "spec/base/cleanup.h"
 
-static int proc_write(pid_t pid, const char *name, const char *text, struct error *err)
+static int write_map(int proc_fd, pid_t pid, const char *name, const char *text, struct error *err)
 {
         char path[64];
-        int r = 0;
 
-        (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-        CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-        if (fd < 0 || write(fd, text, strlen(text)) < 0)
-                r = error_set(err, "user", errno, "write \"%s\" to %s", text, path);
-        return r;
+        (void)snprintf(path, sizeof path, "%d/%s", (int)pid, name);
+        return proc_write(proc_fd, path, text, err);
 }
 
 int user_map(pid_t pid, uid_t inside_uid, uid_t outside_uid, gid_t inside_gid, gid_t outside_gid,
              struct error *err)
 {
         char map[64];
-        int r = proc_write(pid, "setgroups", "deny", err);
+        CLEANUP_CLOSE int proc = proc_open(err);
+        int r = proc < 0 ? proc : write_map(proc, pid, "setgroups", "deny", err);
 
         if (r < 0)
                 return r;
         (void)snprintf(map, sizeof map, "%u %u 1\n", (unsigned)inside_uid, (unsigned)outside_uid);
-        r = proc_write(pid, "uid_map", map, err);
+        r = write_map(proc, pid, "uid_map", map, err);
         if (r < 0)
                 return r;
         (void)snprintf(map, sizeof map, "%u %u 1\n", (unsigned)inside_gid, (unsigned)outside_gid);
-        return proc_write(pid, "gid_map", map, err);
+        return write_map(proc, pid, "gid_map", map, err);
+}
+
+int user_forbid_namespaces(int proc_fd, struct error *err)
+{
+        return proc_write(proc_fd, "sys/user/max_user_namespaces", "0", err);
 }

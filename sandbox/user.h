@@ -11,4 +11,7 @@
 int user_map(pid_t pid, uid_t inside_uid, uid_t outside_uid, gid_t inside_gid, gid_t outside_gid,
              struct error *err);
 
+/* Lets nobody make a user namespace below the caller's own, whatever its filter. PROC_FD: a procfs's root. */
+int user_forbid_namespaces(int proc_fd, struct error *err);
+
 #endif

@@ -121,9 +121,13 @@ static int send_filter(struct keeper *k, const struct plan *plan, struct error *
         struct filters filters = FILTERS_NONE;
         int r = filters_make(&filters, &plan->spec->linux_.seccomp, 0, err);
 
-        /* a keeper that died says why in wait_for_end() */
-        if (r == 0)
-                (void)keeper_send(k->socket, &m, (const int[KEEPER_FDS]){filters.worker_fd, -1});
+        if (r == 0) {
+                r = keeper_send(k->socket, &m, (const int[KEEPER_FDS]){filters.worker_fd, -1});
+                if (r == -EPIPE || r == -ECONNRESET)
+                        r = 0; /* the keeper died: wait_for_end() reads why */
+                else if (r < 0)
+                        r = error_set(err, "command", r, "hand over the filter");
+        }
         filters_finish(&filters);
         return r;
 }

@@ -13,16 +13,18 @@
 
 #include "sandbox/caps.h"
 #include "sandbox/fds.h"
+#include "sandbox/keys.h"
 #include "sandbox/seccomp.h"
 
-/* What joining the cells needs; ambient, because an ordinary uid loses its capabilities on exec. */
+/* What joining the cells needs; ambient, because an ordinary uid loses its capabilities on exec. Less than
+ * the warden has, or the zygote could trace it; over the cells it has every one, as whose user made them. */
 static int hand_over_capabilities(struct error *err)
 {
-        static const cap_value_t joining[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE};
-        int r = caps_bound(joining, 2, err);
+        static const cap_value_t joining[] = {CAP_SYS_ADMIN};
+        int r = caps_bound(joining, 1, err);
 
         if (r == 0)
-                r = caps_make_ambient(joining, 2, err);
+                r = caps_make_ambient(joining, 1, err);
 
         if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 r = error_set(err, "launch", errno, "set no_new_privs");
@@ -40,6 +42,11 @@ static int become(const struct launch *l, int cell_pidfd, int report_fd, struct 
         for (int i = 0; i < 3; i++)
                 if (stdio[i] != i && dup2(stdio[i], i) < 0)
                         return error_set(err, "launch", errno, "dup2");
+        if (!l->bare) {
+                r = keys_leave_session(err);
+                if (r < 0)
+                        return r;
+        }
         if (l->enter != NULL) {
                 struct enter_plan plan = *l->enter;
 

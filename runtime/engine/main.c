@@ -72,6 +72,15 @@ static void raise_descriptor_limit(void)
         }
 }
 
+/* The engine needs nothing of its environment, and the processes of the sandbox are its clones: what the spec
+ * does not hand on must not lie in their memory, where /proc/PID/environ is the least way to it. */
+static void forget_environment(void)
+{
+        for (char **e = environ; e != NULL && *e != NULL; e++)
+                explicit_bzero(*e, strlen(*e));
+        (void)clearenv();
+}
+
 static void block_signals(void)
 {
         sigset_t set;
@@ -125,6 +134,7 @@ int main(int argc, char **argv)
                 (void)fputs(usage, stderr);
                 return 4;
         }
+        forget_environment();
         block_signals();
         raise_descriptor_limit();
         if (read_spec(path, &spec, &err) < 0)

@@ -2,7 +2,6 @@
 #include "runtime/engine/warden.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,18 +13,19 @@
 
 #include "runtime/engine/keeper.h"
 #include "sandbox/mnt.h"
+#include "sandbox/proc.h"
 #include "spec/base/cleanup.h"
 
 #define TEARDOWN_MS 5000 /* that the kernel may lag behind in taking namespaces down */
 
 /* Network namespaces are taken down in the background, more slowly than they are made. Under this limit
  * making one fails with ENOSPC until there is room again. */
-static int limit_cells(unsigned most, struct error *err)
+static int limit_cells(int proc_fd, unsigned most, struct error *err)
 {
-        static const char path[] = "/proc/sys/user/max_net_namespaces";
-        CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+        char text[16];
 
-        return fd < 0 || dprintf(fd, "%u", most) < 0 ? error_set(err, "warden", errno, "write %s", path) : 0;
+        (void)snprintf(text, sizeof text, "%u", most);
+        return proc_write(proc_fd, "sys/user/max_net_namespaces", text, err);
 }
 
 static void make_cell(int socket, const struct cell_plan *plan)
@@ -50,10 +50,11 @@ static void make_cell(int socket, const struct cell_plan *plan)
 static pid_t start(const struct cell_plan *plan, const struct launch *zygote, int *ret_pidfd,
                    int *ret_listener, struct error *err)
 {
-        int r = limit_cells(plan->most, err);
+        CLEANUP_CLOSE int proc = mnt_new_proc(err);
+        int r = proc < 0 ? proc : limit_cells(proc, plan->most, err);
 
         if (r == 0)
-                r = mnt_proc(plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err);
+                r = mnt_proc(proc, plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err);
         return r < 0 ? r : launch_start(zygote, -1, ret_pidfd, ret_listener, err);
 }
 

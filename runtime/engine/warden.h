@@ -3,8 +3,8 @@
  * reaps.
  *
  * Its user namespace lies below the keeper's: nothing in it, whatever its capabilities, can undo a mount of
- * the outer sandbox. It holds no descriptor but its socket and what the zygote gets, because the zygote may
- * trace it.
+ * the outer sandbox. The zygote may not trace it, having fewer capabilities; all the same it holds no
+ * descriptor but its socket and what the zygote gets.
  */
 #ifndef TACH_ENGINE_WARDEN_H
 #define TACH_ENGINE_WARDEN_H

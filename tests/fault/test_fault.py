@@ -161,7 +161,7 @@ def faults(kind, project, call, every, traces, comm="tach"):
         step = max(1, min(EVERY or every, number))
         for nth in range(1 + position % step, number + 1, step):
             seen[fault.check(call, error, nth)] += 1
-    assert sorted(path.name for path in folder.iterdir()) == ["test_it.py"]
+    assert {path.name for path in folder.iterdir()} - {".pytest_cache"} == {"test_it.py"}
     assert traces.left(fault.token) == []
     print(call, number, "calls:", seen)
 
