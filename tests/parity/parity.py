@@ -21,7 +21,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 TACH = os.environ.get("TACH", str(HERE.parents[1] / "build" / "tach"))
-_CHANGING = re.compile(r"0x[0-9a-f]+|/pytest-\d+|\d+ frames hidden")
+_CHANGING = re.compile(r"0x[0-9a-f]+|/pytest-\d+|\d+ frames hidden|\bname=\d+")
 _RUNNER = re.compile(
     r'^  File "(?:<frozen runpy>|[^"]*__main__\.py)".*?(?=^(?:> )?  File "[^"]*/_pytest/runner\.py")', re.DOTALL | re.MULTILINE
 )
