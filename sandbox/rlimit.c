@@ -1,4 +1,5 @@
-/* How it works: one table of names; no core files by default, since a crash is reported by other means. */
+/* How it works: one table of names; no core files by default, since a crash is reported by other means; the
+ * number of descriptors stays the caller's, whatever the engine allows itself. */
 #include "sandbox/rlimit.h"
 
 #include <errno.h>
@@ -37,12 +38,14 @@ int rlimit_by_name(const char *name)
 
 int rlimit_plan(const struct spec_rlimits *limits, struct rlimit_entry out[16], struct error *err)
 {
-        int n = 0;
+        int n = 0, nofile = 0;
+        struct rlimit own;
 
         out[n++] = (struct rlimit_entry){RLIMIT_CORE, 0, 0};
         for (size_t i = 0; i < limits->n; i++) {
                 int resource = rlimit_by_name(limits->v[i].type);
 
+                nofile |= resource == RLIMIT_NOFILE;
                 if (resource < 0)
                         return error_set(err, "rlimit", EINVAL, "unknown limit %s", limits->v[i].type);
                 if (resource == RLIMIT_CORE)
@@ -50,6 +53,8 @@ int rlimit_plan(const struct spec_rlimits *limits, struct rlimit_entry out[16], 
                 else if (n < 16)
                         out[n++] = (struct rlimit_entry){resource, limits->v[i].soft, limits->v[i].hard};
         }
+        if (!nofile && n < 16 && getrlimit(RLIMIT_NOFILE, &own) == 0)
+                out[n++] = (struct rlimit_entry){RLIMIT_NOFILE, own.rlim_cur, own.rlim_max};
         return n;
 }
 

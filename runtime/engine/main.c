@@ -136,7 +136,6 @@ int main(int argc, char **argv)
         }
         forget_environment();
         block_signals();
-        raise_descriptor_limit();
         if (read_spec(path, &spec, &err) < 0)
                 return complain(&err, 4);
         if (!spec.tach.has_tests && spec.process.args.n == 0) {
@@ -148,6 +147,7 @@ int main(int argc, char **argv)
                 probe_explain(&err, spec.tach.project);
                 return complain(&err, 4);
         }
+        raise_descriptor_limit(); /* after the plan, which gives tests the limit as it was */
         if (rounds > 0)
                 r = bench_clone(&plan, (unsigned)rounds, &err);
         else if (spec.tach.has_tests)

@@ -49,9 +49,11 @@ class Test:
         self.outcome = None
         self.reason = None
         self.sections = []
+        self.properties = []  # [name, value] as they were recorded
         self.phases = []  # (when, what was set up and torn down)
 
     def take_properties(self, properties):
+        self.properties = properties or []
         self.phases = [json.loads(value) for name, value in properties or () if name == "parity"]
 
     def traced(self, narrow):
