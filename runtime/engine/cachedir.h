@@ -7,10 +7,10 @@
 
 #include "spec/base/error.h"
 
-/* Does what the JSON object in the memory file FD says: {"folder": absolute, below PROJECT; "files": {path below
- * it: text, or null: remove}}. The folder is made if it is missing; one that is there must bear pytest's
- * CACHEDIR.TAG. Only that, README.md, .gitignore and files below v/ are written, each at once or not at all; no
- * link is followed. Errors: phase "cache"; what was done before stays. */
+/* Does what the JSON object in the memory file FD says: {"folder": absolute, below PROJECT; "files": {path
+ * below it: text, or null: remove}}. The folder is made if it is missing; one that is there must bear
+ * pytest's CACHEDIR.TAG. Only that, README.md, .gitignore and files below v/ are written, each at once or not
+ * at all; no link is followed. Errors: phase "cache"; what was done before stays. */
 int cachedir_write(const char *project, int fd, struct error *err);
 
 #endif

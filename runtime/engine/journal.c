@@ -30,8 +30,8 @@ static void send(struct journal *j, struct event *ev)
 
 void journal_test(struct journal *j, uint32_t index, const struct result *r, const struct death *death)
 {
-        static const char *const keys[] = {"nodeid",   "when",            "outcome",  "duration",
-                                           "sections", "user_properties", "longrepr", "data"};
+        static const char *const keys[] = {"nodeid",          "when",     "outcome", "duration", "sections",
+                                           "user_properties", "longrepr", "data"};
         struct event ev;
 
         if (begin(j, &ev, "test") < 0)

@@ -64,7 +64,7 @@ def test_tcp(suite, echo, who):
         "    while data := s.recv(65536): got += data\n"
         "    assert got == text\n"
     )
-    result = suite.json("--service", echo.name, user=who)
+    result = suite.json("--service", echo.name, "-p", "no:cacheprovider", user=who)
     assert result.event("finish")["counts"] == {"passed": 4}, result.out
     assert uses(result) == {(f"test_it.py::test_{n}", echo.name): (c, 0) for n, c in {"short": 1, "many": 20, "long": 1}.items()}
     assert result.event("start")["isolation"]["services"] == [echo.name]
@@ -73,7 +73,7 @@ def test_tcp(suite, echo, who):
 def test_unix(suite, unix_echo, who):
     path = unix_echo.name.removeprefix("unix:")
     suite.write(text=f"{TALK}def test_it(): talk({path!r}, b'x' * 20000)\ndef test_peer():\n    s = socket.socket(socket.AF_UNIX); s.connect({path!r}); assert s.getpeername() == {path!r}\n")
-    result = suite.json("--service", unix_echo.name, user=who)
+    result = suite.json("--service", unix_echo.name, "-p", "no:cacheprovider", user=who)
     assert result.event("finish")["counts"] == {"passed": 2}, result.out
     assert len(uses(result)) == 2
 
@@ -241,7 +241,7 @@ def test_as_many_as_there_may_be(suite, echo, who):
         text=f"{TALK}import pytest\n@pytest.mark.parametrize('port', range(1, 32))\ndef test_it(port):\n"
         f"    talk(('127.0.0.1', {echo.port}))\n    socket.create_connection(('127.0.0.1', port)).close()\n"
     )
-    result = suite.json("-n4", *names, "--service", echo.name, user=who)
+    result = suite.json("-n4", *names, "--service", echo.name, "-p", "no:cacheprovider", user=who)
     assert result.event("finish")["counts"] == {"passed": 31}, result.out
     assert len(uses(result)) == 62
     assert suite.json(*names, "--service", echo.name, "--service", "127.0.0.1:99").code == 4
@@ -299,7 +299,7 @@ def test_no_network(suite, unix_echo, who):
     )
     suite.write("conftest.py", text + "check()\n")
     suite.write(text="from conftest import check\ndef test_it(): check()\n")
-    result = suite.json("--network=none", "--service", unix_echo.name, user=who)
+    result = suite.json("--network=none", "--service", unix_echo.name, "-p", "no:cacheprovider", user=who)
     assert result.event("finish")["counts"] == {"passed": 1}, result.out
     assert result.event("start")["isolation"]["network"] == "none"
 
@@ -318,14 +318,14 @@ def test_host_network(suite, echo, unix_echo, who):
         )
         suite.write("conftest.py", text + "check()\n")
         suite.write(text="from conftest import check\ndef test_it(): check()\ndef test_again(): check()\n")
-        result = suite.json("--network=host", "--service", echo.name, "--service", unix_echo.name, user=who)
+        result = suite.json("--network=host", "--service", echo.name, "--service", unix_echo.name, "-p", "no:cacheprovider", user=who)
     assert result.event("finish")["counts"] == {"passed": 2}, result.out
     isolation = result.event("start")["isolation"]
     assert isolation["network"] == "host" and "network" not in isolation["enforced"]
     assert [one["what"] for one in isolation["not_enforced"] if one["what"] == "network"] == ["network"]
     assert {service for _, service in uses(result)} == {unix_echo.name}
     assert {test["cell"] for test in result.tests().values()} == {"fresh"}
-    assert 'not enforced: network (tach.network is "host"' in suite.tach("--network=host", user=who).out
+    assert 'not enforced: network (tach.network is "host"' in suite.tach("--network=host", "-p", "no:cacheprovider", user=who).out
 
 
 POSTGRES = """\
@@ -354,7 +354,7 @@ def test_postgresql(suite, postgres, who):
     port, folder = postgres
     names = [f"127.0.0.1:{port}", f"unix:{folder}/.s.PGSQL.{port}"]
     suite.write(text=POSTGRES.format(how=[{"host": "127.0.0.1", "port": port}, {"host": str(folder), "port": port}]))
-    result = suite.json("--service", names[0], "--service", names[1], user=who)
+    result = suite.json("--service", names[0], "--service", names[1], "-p", "no:cacheprovider", user=who)
     assert result.event("finish")["counts"] == {"passed": 10}, result.out
     assert all(failed == 0 for _, failed in uses(result).values()) and len(uses(result)) == 11
 
@@ -392,7 +392,7 @@ def test_many_clients():
 def test_redis(suite, redis, who):
     port, sock = redis
     suite.write(text=REDIS.format(port=port, path=str(sock)))
-    result = suite.json("--service", f"127.0.0.1:{port}", "--service", f"unix:{sock}", user=who)
+    result = suite.json("--service", f"127.0.0.1:{port}", "--service", f"unix:{sock}", "-p", "no:cacheprovider", user=who)
     assert result.event("finish")["counts"] == {"passed": 4}, result.out
 
 
