@@ -71,8 +71,11 @@ class Suite:
         return file
 
     def tach(self, *args, user=None, env=None, timeout=60):
+        more = dict(env or {})
+        if user is not None and self.path.stat().st_uid != user:  # pytest warns of a cache that it cannot write
+            more.setdefault("PYTEST_ADDOPTS", "-p no:cacheprovider")
         done = subprocess.run(
-            [*as_user(user), TACH, *args], cwd=self.path, env=environment(**(env or {})), capture_output=True,
+            [*as_user(user), TACH, *args], cwd=self.path, env=environment(**more), capture_output=True,
             encoding="utf-8", timeout=timeout, check=False,
         )  # fmt: skip
         return Result(done)
