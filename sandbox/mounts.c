@@ -145,10 +145,12 @@ int mounts_tmpfs(int root_fd, const struct spec_mounts *mounts, struct error *er
                                 const char *value;
                                 size_t n;
 
-                                if (mountinfo_option(m->options.v[k], known[j], &value, &n) &&
-                                    used + n + 16 < sizeof options)
-                                        used += (size_t)snprintf(options + used, sizeof options - used,
-                                                                 ",%s=%.*s", known[j], (int)n, value);
+                                if (!mountinfo_option(m->options.v[k], known[j], &value, &n))
+                                        continue;
+                                if (used + n + 16 >= sizeof options)
+                                        return error_set(err, "mount", E2BIG, "mounts[%zu]: options", i);
+                                used += (size_t)snprintf(options + used, sizeof options - used, ",%s=%.*s",
+                                                         known[j], (int)n, value);
                         }
                 CLEANUP_CLOSE int at = mnt_resolve(root_fd, m->destination, 0, 0, err);
                 r = at < 0 ? at : mnt_tmpfs(at, options, has_option(m, "ro") ? MOUNT_ATTR_RDONLY : 0u, err);
