@@ -244,6 +244,8 @@ int keeper_receive(struct keeper *k, struct keeper_message *ret, int *ret_fds)
         size_t n_fds;
         ssize_t n = fds_receive(k->socket, ret, sizeof *ret, fds, &n_fds);
 
+        if (n == -ECONNRESET) /* it died with a message of ours unread: what it said before is still there */
+                n = fds_receive(k->socket, ret, sizeof *ret, fds, &n_fds);
         for (size_t i = 0; i < KEEPER_FDS; i++)
                 ret_fds[i] = i < n_fds ? fds[i] : -1;
         for (size_t i = KEEPER_FDS; i < n_fds; i++)
