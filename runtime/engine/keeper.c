@@ -226,6 +226,14 @@ int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct la
         (void)close(map[1]);
         k->socket = sockets[0];
         (void)fcntl(k->socket, F_SETFL, O_NONBLOCK);
+        if (r < 0 && k->pid > 0) {
+                struct keeper_message m;
+                int fds[KEEPER_FDS];
+
+                /* it may have ended before, and said why; nothing is attached to that */
+                if (keeper_receive(k, &m, fds) == 1 && m.err.phase[0] != '\0')
+                        *err = m.err;
+        }
         if (r < 0)
                 keeper_stop(k);
         return r;
