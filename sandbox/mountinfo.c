@@ -18,7 +18,7 @@
         F(mnt_optstr_get_option)
 
 static struct {
-#define MEMBER(name) __typeof__(name) *name;
+#define MEMBER(name) __typeof__(name)(*(name));
         FUNCTIONS(MEMBER)
 #undef MEMBER
 } libmount;
