@@ -74,7 +74,7 @@ static int has_tag(int folder)
 /* A descriptor or -errno; -EEXIST: there is such a folder, and it is no cache. */
 static int open_folder(int project, const char *path, int *ret_fresh)
 {
-        const char *name;
+        const char *name = "";
         CLEANUP_CLOSE int parent = open_parent(project, path, 0, &name);
         CLEANUP_CLOSE int folder = -1;
 
@@ -101,7 +101,7 @@ static int is_about(const char *path)
 static int write_file(int folder, const char *path, const char *text)
 {
         char beside[NAME_MAX + 1];
-        const char *name;
+        const char *name = "";
         CLEANUP_CLOSE int parent = open_parent(folder, path, text != NULL, &name);
         int r = 0;
 
