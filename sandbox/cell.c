@@ -19,6 +19,7 @@
 #include "sandbox/init.h"
 #include "sandbox/mnt.h"
 #include "sandbox/mounts.h"
+#include "sandbox/nest.h"
 #include "sandbox/net.h"
 #include "sandbox/proc.h"
 #include "sandbox/project.h"
@@ -26,7 +27,8 @@
 #include "sandbox/user.h"
 #include "spec/base/cleanup.h"
 
-#define LAYERS "/dev/.tach"
+#define LAYERS CELL_LAYERS
+#define TEARDOWN_MS 5000 /* that the kernel may lag behind in taking namespaces down */
 /* what the machine has: seen, not to be written, run with others' rights or reached as a device */
 #define OUTSIDE (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
@@ -104,27 +106,40 @@ static int hide(int root_fd, const struct cell_plan *plan, int keep, struct erro
 /* LAYERS_FD: the outer sandbox's, under this cell's own tmpfs, which is covered in the end. */
 static int cell_project(const struct cell_plan *plan, int layers_fd, int *ret_upper, struct error *err)
 {
+        char scratch[64], upper[80];
         const struct project_layers layers = {.project = plan->project,
                                               .parts = plan->parts,
                                               .layers_fd = layers_fd,
-                                              .outer = 1,
-                                              .scratch = LAYERS,
+                                              .levels = plan->levels,
+                                              .scratch = scratch,
                                               .tmpfs_options = plan->tmpfs_options};
-        int r = project_mount(&layers, err);
+        int r;
 
+        if (plan->levels > PROJECT_MAX_LEVELS)
+                return error_set(err, "cell", E2BIG, "cells within cells, %u deep", plan->levels);
+        (void)snprintf(scratch, sizeof scratch, LAYERS "/written/%u", plan->levels);
+        if (mkdir(LAYERS "/written", 0700) < 0 || mkdir(scratch, 0700) < 0)
+                return error_set(err, "mount", errno, "make %s", scratch);
+        r = project_mount(&layers, err);
         if (r == 0 && ret_upper != NULL) {
-                *ret_upper = open(LAYERS "/0/up", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                (void)snprintf(upper, sizeof upper, "%s/0/up", scratch);
+                *ret_upper = open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
                 if (*ret_upper < 0)
                         r = error_set(err, "mount", errno, "open the upper layer");
         }
-        if (r < 0)
-                return r;
+        return r;
+}
+
+static int cover_layers(struct error *err)
+{
         CLEANUP_CLOSE int cover = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
         return mnt_tmpfs(cover, "size=4k,nr_inodes=2,mode=000", MOUNT_ATTR_RDONLY, err);
 }
 
-/* With RET_UPPER, *RET_UPPER is the folder where the overlay keeps what a test writes to the project. */
-static int cell_filesystem(const struct cell_plan *plan, int *ret_upper, struct error *err)
+/* *RET_LAYERS: the folder that the project's layers were taken from. With RET_UPPER, *RET_UPPER is the folder
+ * where the overlay keeps what a test writes to the project. */
+static int cell_filesystem(const struct cell_plan *plan, int *ret_layers, int *ret_upper, struct error *err)
 {
         CLEANUP_CLOSE int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         CLEANUP_CLOSE int layers = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -137,6 +152,10 @@ static int cell_filesystem(const struct cell_plan *plan, int *ret_upper, struct 
                 r = mnt_tmpfs(layers, plan->tmpfs_options, 0, err);
         if (r == 0 && plan->project != NULL)
                 r = cell_project(plan, layers, ret_upper, err);
+        if (r == 0)
+                r = cover_layers(err);
+        if (r == 0)
+                *ret_layers = TAKE_FD(layers);
         if (r == 0 && mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
                             "newinstance,ptmxmode=0666,mode=0620") < 0)
                 r = error_set(err, "mount", errno, "devpts");
@@ -162,9 +181,9 @@ static int network(const struct cell_plan *plan, struct nl_sock **ret_link, stru
 }
 
 /* PROOF: NULL where none will be asked for. */
-static int cell_setup(const struct cell_plan *plan, struct proof *proof, struct error *err)
+static int cell_setup(const struct cell_plan *plan, int *ret_layers, struct proof *proof, struct error *err)
 {
-        int r = cell_filesystem(plan, proof != NULL ? &proof->upper_fd : NULL, err);
+        int r = cell_filesystem(plan, ret_layers, proof != NULL ? &proof->upper_fd : NULL, err);
 
         if (r == 0)
                 r = network(plan, proof != NULL ? &proof->link : NULL, err);
@@ -196,6 +215,8 @@ static void __attribute__((noreturn))
 cell_main(const struct cell_plan *plan, int go_fd, int done_fd, int socket)
 {
         static struct proof proof = {.upper_fd = -1};
+        struct nest nest = {.plan = *plan, .socket = socket, .layers_fd = -1};
+        struct proof *wanted = plan->reuse ? &proof : NULL;
         struct error err = {0};
         int r;
         char c;
@@ -203,16 +224,16 @@ cell_main(const struct cell_plan *plan, int go_fd, int done_fd, int socket)
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (read(go_fd, &c, 1) != 1)
                 _exit(1);
-        r = cell_setup(plan, socket >= 0 ? &proof : NULL, &err);
-        if (r == 0 && socket >= 0)
+        r = cell_setup(plan, &nest.layers_fd, wanted, &err);
+        if (r == 0 && wanted != NULL)
                 r = cell_proof(plan, &proof, &err);
         if (write(done_fd, &err, sizeof err) != (ssize_t)sizeof err || r < 0)
                 _exit(1);
-        init_loop(socket, &proof);
+        init_loop(socket, wanted, &nest);
 }
 
-int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, int *ret_socket,
-              struct error *err)
+static int make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, int *ret_socket,
+                struct error *err)
 {
         int go[2], done[2], questions[2] = {-1, -1}, pidfd = -1, r = 0;
         struct error cell_err = {0};
@@ -226,7 +247,7 @@ int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, int 
                 (void)close(go[1]);
                 return error_set(err, "cell", errno, "pipe");
         }
-        if (ret_socket != NULL && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, questions) < 0) {
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, questions) < 0) {
                 r = error_set(err, "cell", errno, "socketpair");
                 for (int i = 0; i < 2; i++) {
                         (void)close(go[i]);
@@ -270,8 +291,22 @@ int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, int 
         if (r == 0) {
                 *ret_pid = pid;
                 *ret_pidfd = pidfd;
-                if (ret_socket != NULL)
-                        *ret_socket = questions[0];
+                *ret_socket = questions[0];
+        }
+        return r;
+}
+
+int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, int *ret_socket,
+              struct error *err)
+{
+        int r = -ENOSPC;
+
+        for (int waited = 0; r == -ENOSPC && waited < TEARDOWN_MS; waited += 2) {
+                if (waited > 0) {
+                        *err = (struct error){0};
+                        (void)usleep(2000);
+                }
+                r = make(plan, ret_pid, ret_pidfd, ret_socket, err);
         }
         return r;
 }
@@ -335,7 +370,7 @@ static int outer_proc(struct error *err)
         return mnt_tmpfs(cover, "size=4k,nr_inodes=2,mode=000", MOUNT_ATTR_RDONLY, err);
 }
 
-/* After the pivot: /dev/.tach/project is the project as it is, /dev/.tach/outer/N/up what the zygote
+/* After the pivot: /dev/.tach/project is the project as it is, /dev/.tach/written/0/N/up what the zygote
  * writes. */
 static int outer_project(const struct cell_plan *plan, int project_tree, int solo, struct error *err)
 {
@@ -344,7 +379,8 @@ static int outer_project(const struct cell_plan *plan, int project_tree, int sol
 
         if (r == 0)
                 r = mnt_tmpfs(layers, plan->tmpfs_options, 0, err);
-        if (r == 0 && (mkdir(LAYERS "/project", 0700) < 0 || mkdir(LAYERS "/outer", 0700) < 0))
+        if (r == 0 && (mkdir(LAYERS "/project", 0700) < 0 || mkdir(LAYERS "/written", 0700) < 0 ||
+                       mkdir(LAYERS "/written/0", 0700) < 0))
                 r = error_set(err, "mount", errno, "make the layers");
         if (r == 0 && !solo)
                 r = outer_proc(err);
@@ -358,7 +394,7 @@ static int outer_project(const struct cell_plan *plan, int project_tree, int sol
         const struct project_layers parts = {.project = plan->project,
                                              .parts = plan->parts,
                                              .layers_fd = own,
-                                             .scratch = LAYERS "/outer",
+                                             .scratch = LAYERS "/written/0",
                                              .tmpfs_options = plan->tmpfs_options};
         return project_mount(&parts, err);
 }

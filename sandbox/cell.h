@@ -35,6 +35,10 @@ struct cell_plan {
         const char *tmpfs_options;              /* "size=...,nr_inodes=..." of each private tmpfs */
         unsigned most; /* cells at a time, those that the kernel still takes down included */
         int reuse;     /* cells answer whether they are clean */
+        unsigned levels; /* of writers below a cell's project (project.h): 1 in the outer sandbox */
+        /* Tells the engine of a cell that was made inside another: ERR, or FDS[0] its pidfd and FDS[1] its
+         * socket, on SOCKET: 0 or -errno. */
+        int (*hand_over_cell)(int socket, const struct error *err, const int fds[2]);
         enum spec_network network;
         struct listen_plan listen; /* services of the host */
 };
@@ -46,9 +50,12 @@ int outer_enter(const struct cell_plan *plan, struct error *err);
 /* The same for a single command: outer sandbox and cell in one. */
 int solo_enter(const struct cell_plan *plan, struct error *err);
 
-/* Clones a cell from inside the outer sandbox: its pid-1 process and *RET_PIDFD (caller's). On failure
- * nothing is left. The caller reaps the process. Killing it ends everything in the cell. RET_SOCKET, where it
- * is not NULL, is for asking whether the cell is clean (init.h); the caller's. */
+/* Where a sandbox keeps what its cells' projects are made of, and a cell its own part of that. */
+#define CELL_LAYERS "/dev/.tach"
+
+/* Clones a cell from inside the outer sandbox, or from inside a cell: its pid-1 process and *RET_PIDFD
+ * (caller's). On failure nothing is left. The caller reaps the process. Killing it ends everything in the
+ * cell. *RET_SOCKET is for what init.h says; the caller's. Waits where the kernel still takes cells down. */
 int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, int *ret_socket,
               struct error *err);
 

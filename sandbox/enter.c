@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sandbox/caps.h"
@@ -49,6 +50,45 @@ static int enter_folder(const char *path, struct error *err)
         if (syscall(SYS_getcwd, now, sizeof now) < 0 || now[0] != '/')
                 return error_set(err, "enter", EXDEV, "chdir %s: it leads out of the sandbox", path);
         return 0;
+}
+
+/* A user namespace is entered as a whole and for good, and a process in the parent namespace with the owner's
+ * id may do it without a capability. So a helper that borrows this process's memory goes there and clones the
+ * child as this process's own. */
+pid_t enter_clone_below(int cell_pidfd, int cgroup_fd, enum spec_network network, int *ret_pidfd,
+                        struct error *err)
+{
+        const int spaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+                           (int)net_clone_flag(network);
+        volatile pid_t pid = 0;
+        volatile int why = 0, joined = 0;
+        pid_t helper;
+        int status;
+
+        helper = vfork();
+        if (helper == 0) {
+                if (setns(cell_pidfd, spaces) == 0) {
+                        joined = 1;
+                        pid = sys_clone3(CLONE_PARENT | CLONE_CLEAR_SIGHAND, NULL, cgroup_fd, 0);
+                        if (pid == 0)
+                                return 0; /* in memory of its own */
+                }
+                why = errno;
+                _exit(0);
+        }
+        if (helper < 0)
+                return error_set(err, "enter", errno, "start the helper that joins a cell");
+        while (waitpid(helper, &status, 0) < 0 && errno == EINTR)
+                continue;
+        /* the helper's new credentials made the memory that it borrowed undumpable */
+        if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+                return error_set(err, "enter", errno, "set dumpable");
+        if (pid <= 0)
+                return error_set(err, "enter", why, joined ? "clone a worker" : "join the cell's namespaces");
+        *ret_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+        if (*ret_pidfd < 0)
+                return error_set(err, "enter", errno, "pidfd_open");
+        return pid;
 }
 
 int enter_child(const struct enter_plan *plan, int cell_pidfd, struct error *err)

@@ -31,6 +31,11 @@ struct enter_plan {
  * Errors: -errno in the parent. */
 pid_t enter_clone(int cell_pidfd, int cgroup_fd, int *ret_pidfd, struct error *err);
 
+/* The same for a process without capabilities, into a cell inside its own (nest.h). The child is in the cell
+ * altogether: for enter_child it is INSIDE. *RET_PIDFD is close-on-exec. */
+pid_t enter_clone_below(int cell_pidfd, int cgroup_fd, enum spec_network network, int *ret_pidfd,
+                        struct error *err);
+
 /* In the child: enters the rest of the cell, closes all descriptors but PLAN's, starts a session, applies
  * limits, drops everything, installs the filter. CELL_PIDFD < 0: only what needs no namespace. */
 int enter_child(const struct enter_plan *plan, int cell_pidfd, struct error *err);

@@ -15,15 +15,16 @@ static void on_child(int sig)
         (void)sig;
 }
 
-static void close_others(int socket, const struct proof *proof)
+static void close_others(int socket, const struct proof *proof, const struct nest *nest)
 {
-        int keep[SCRATCH_MAX_ENTRIES + 9];
+        int keep[SCRATCH_MAX_ENTRIES + 10];
         size_t n = 0;
 
-        if (socket >= 0) {
+        if (proof != NULL)
                 n = proof_fds(proof, keep);
-                keep[n++] = socket;
-        }
+        if (nest->layers_fd >= 0)
+                keep[n++] = nest->layers_fd;
+        keep[n++] = socket;
         fds_sort(keep, n);
         for (int fd = 0; fd < 3; fd++) {
                 size_t i = 0;
@@ -37,7 +38,7 @@ static void close_others(int socket, const struct proof *proof)
                 _exit(1);
 }
 
-static void answer(int socket, const struct proof *proof)
+static void answer(int socket, const struct proof *proof, struct nest *nest)
 {
         char question, dirt;
         ssize_t n = read(socket, &question, 1);
@@ -46,12 +47,17 @@ static void answer(int socket, const struct proof *proof)
                 return;
         if (n <= 0)
                 _exit(0);
-        dirt = (char)proof_check(proof);
+        if (question == INIT_NEST) {
+                if (nest_make(nest) < 0)
+                        _exit(0);
+                return;
+        }
+        dirt = (char)(proof != NULL ? proof_check(proof) : DIRT_UNKNOWN);
         if (write(socket, &dirt, 1) != 1)
                 _exit(0);
 }
 
-void init_loop(int socket, const struct proof *proof)
+void init_loop(int socket, const struct proof *proof, struct nest *nest)
 {
         const struct sigaction act = {.sa_handler = on_child};
         sigset_t chld, none;
@@ -61,13 +67,13 @@ void init_loop(int socket, const struct proof *proof)
         sigemptyset(&chld);
         sigaddset(&chld, SIGCHLD);
         (void)sigprocmask(SIG_SETMASK, &chld, NULL);
-        close_others(socket, proof);
+        close_others(socket, proof, nest);
         for (;;) {
                 struct pollfd p = {.fd = socket, .events = POLLIN};
 
                 while (waitpid(-1, NULL, WNOHANG) > 0)
                         continue;
                 if (ppoll(&p, 1, NULL, &none) > 0)
-                        answer(socket, proof);
+                        answer(socket, proof, nest);
         }
 }

@@ -1,15 +1,18 @@
 /*
- * init: pid 1 of a cell. It reaps what is orphaned there and, where the cell may be used again, answers
- * whether it is clean.
+ * init: pid 1 of a cell. It reaps what is orphaned there, answers whether the cell is clean, where it may be
+ * used again, and makes cells inside it for the tests of a snapshot.
  */
 #ifndef TACH_SANDBOX_INIT_H
 #define TACH_SANDBOX_INIT_H
 
+#include "sandbox/nest.h"
 #include "sandbox/proof.h"
 
-/* Never returns; killing it ends everything in the cell. SOCKET < 0: no questions. Otherwise each byte that
- * arrives there is answered by a byte, enum dirt, and its closing ends the cell. All other descriptors are
- * closed. */
-void init_loop(int socket, const struct proof *proof) __attribute__((noreturn));
+#define INIT_CHECK '?' /* is the cell clean? The answer is a byte, enum dirt. */
+#define INIT_NEST  '+' /* make a cell inside this one; it is handed over as its plan says (cell.h) */
+
+/* Never returns; killing it ends everything in the cell. Each byte that arrives at SOCKET is a request as
+ * above, and its closing ends the cell. PROOF: NULL where nobody may ask. All other descriptors are closed. */
+void init_loop(int socket, const struct proof *proof, struct nest *nest) __attribute__((noreturn));
 
 #endif

@@ -175,26 +175,11 @@ static int scratch_dirs(const char *scratch, size_t index, int lower_fd, struct 
         return 0;
 }
 
-static int mount_overlay(const struct project_layers *l, size_t index, int lower_fd, int target_fd,
-                         const char *name, struct error *err)
+static int overlay(const char *options, int target_fd, const char *name, struct error *err)
 {
-        char options[512], middle[40] = "", at[48];
-        int r = scratch_dirs(l->scratch, index, lower_fd, err);
+        char at[48];
+        int r;
 
-        if (r < 0)
-                return r;
-        (void)snprintf(at, sizeof at, "outer/%zu/up", index);
-        CLEANUP_CLOSE int written =
-            l->outer ? openat(l->layers_fd, at, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
-        if (l->outer && written < 0)
-                return error_set(err, "mount", errno, "open the outer layer of %s", name);
-        if (l->outer)
-                (void)snprintf(middle, sizeof middle, "/proc/self/fd/%d:", written);
-        (void)snprintf(
-            options, sizeof options,
-            "lowerdir=%s/proc/self/fd/%d,upperdir=%s/%zu/up,workdir=%s/%zu/work,userxattr,volatile,"
-            "xino=on",
-            middle, lower_fd, l->scratch, index, l->scratch, index);
         (void)snprintf(at, sizeof at, "/proc/self/fd/%d", target_fd);
         if (mount("overlay", at, "overlay", MS_NOSUID | MS_NODEV, options) == 0)
                 return 0;
@@ -202,6 +187,35 @@ static int mount_overlay(const struct project_layers *l, size_t index, int lower
         if (err != NULL && err->errnum == EINVAL)
                 error_hint(err,
                            "the project may lie on nested overlays, or the kernel may be older than 5.11");
+        return r;
+}
+
+static int mount_overlay(const struct project_layers *l, size_t index, int lower_fd, int target_fd,
+                         const char *name, struct error *err)
+{
+        char options[1536], at[48];
+        int written[PROJECT_MAX_LEVELS], n, r = scratch_dirs(l->scratch, index, lower_fd, err);
+        unsigned opened = 0;
+
+        if (r < 0)
+                return r;
+        for (; r == 0 && opened < l->levels; opened++) {
+                (void)snprintf(at, sizeof at, "written/%u/%zu/up", opened, index);
+                written[opened] = openat(l->layers_fd, at, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                if (written[opened] < 0)
+                        r = error_set(err, "mount", errno, "open layer %u of %s", opened, name);
+        }
+        n = snprintf(options, sizeof options, "lowerdir=");
+        for (unsigned i = opened; r == 0 && i > 0; i--) /* the newest is on top */
+                n += snprintf(options + n, sizeof options - (size_t)n, "/proc/self/fd/%d:", written[i - 1]);
+        (void)snprintf(options + n, sizeof options - (size_t)n,
+                       "/proc/self/fd/%d,upperdir=%s/%zu/up,workdir=%s/%zu/work,userxattr,volatile,xino=on",
+                       lower_fd, l->scratch, index, l->scratch, index);
+        if (r == 0)
+                r = overlay(options, target_fd, name, err);
+        while (opened > 0)
+                if (written[--opened] >= 0)
+                        (void)close(written[opened]);
         return r;
 }
 
@@ -254,7 +268,7 @@ static int mount_part(const struct project_layers *l, size_t index, int source_f
 int project_mount(const struct project_layers *l, struct error *err)
 {
         /* what a folder's files are copied from: the outer sandbox's, or the original */
-        CLEANUP_CLOSE int source = l->outer
+        CLEANUP_CLOSE int source = l->levels > 0
                                        ? open(l->project, O_PATH | O_DIRECTORY | O_CLOEXEC)
                                        : openat(l->layers_fd, "project", O_PATH | O_DIRECTORY | O_CLOEXEC);
 

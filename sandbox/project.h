@@ -35,14 +35,16 @@ struct project_parts {
 int project_scan(const char *project, struct project_parts *ret, struct error *err);
 void project_finish(struct project_parts *parts);
 
-/* Mounts the parts on PROJECT. LAYERS_FD: the folder that has the original below "project", and below "outer"
- * what the outer sandbox wrote, where OUTER. SCRATCH: the folder for what is written now. OPTIONS: of a
- * tmpfs. */
+#define PROJECT_MAX_LEVELS 24
+
+/* Mounts the parts on PROJECT. LAYERS_FD: the folder that has the original below "project", and below
+ * "written/0" to "written/LEVELS - 1" what those wrote that the caller comes from: the outer sandbox, then
+ * the cells around this one. SCRATCH: the folder for what is written now. OPTIONS: of a tmpfs. */
 struct project_layers {
         const char *project;
         const struct project_parts *parts;
         int layers_fd;
-        int outer;
+        unsigned levels;
         const char *scratch;
         const char *tmpfs_options;
 };

@@ -64,6 +64,14 @@ static int hand_over_listener(int socket, size_t index, int fd)
         return keeper_send(socket, &m, (const int[KEEPER_FDS]){fd, -1});
 }
 
+/* A cell inside a cell, on the socket of that one. */
+static int hand_over_cell(int socket, const struct error *err, const int fds[2])
+{
+        const struct keeper_message m = {.op = KEEPER_CELL, .err = *err};
+
+        return keeper_send(socket, &m, fds);
+}
+
 /* The engine's descriptors end here: what the zygote could trace out of a process must not hold them. */
 static int keep_descriptors(int socket, int map_fd, const struct launch *zygote, struct error *err)
 {
@@ -209,6 +217,7 @@ int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct la
         }
         own.listen.socket = sockets[1];
         own.listen.hand_over = hand_over_listener;
+        own.hand_over_cell = hand_over_cell;
         k->pid = sys_clone3(cell_clone_flags(plan) | CLONE_CLEAR_SIGHAND, &k->pidfd,
                             plan->cgroup != NULL ? plan->cgroup->base_fd : -1, SIGCHLD);
         if (k->pid == 0) {

@@ -295,7 +295,8 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         p.cell.tmpfs_options = TMPFS_OPTIONS;
         if (r == 0 && p.isolated && p.project != NULL)
                 r = project_scan(p.project, &p.parts, err);
-        p.cell.most = p.workers * 4 + 8;
+        p.cell.most = p.workers * 8 + 24;
+        p.cell.levels = 1;
         p.cell.reuse = is_provable(spec, &p.filters) && p.parts.n == 1 && p.parts.v[0].path[0] == '\0';
         p.cell.masked =
             spec->linux_.has_masked ? (const char *const *)spec->linux_.masked_paths.v : default_masked;

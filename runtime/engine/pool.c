@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sandbox/init.h"
+
 #define ANSWER_SECONDS 2.0
 
 int pool_init(struct pool *p, struct keeper *keeper, struct services *services, unsigned workers,
@@ -94,7 +96,7 @@ void pool_give_back(struct pool *p, int index, double now)
 {
         struct pool_cell *c = &p->v[index];
 
-        if (c->socket < 0 || send(c->socket, "?", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1) {
+        if (c->socket < 0 || send(c->socket, (const char[]){INIT_CHECK}, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1) {
                 end(p, index, DIRT_NONE);
                 return;
         }

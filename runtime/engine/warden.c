@@ -16,8 +16,6 @@
 #include "sandbox/proc.h"
 #include "spec/base/cleanup.h"
 
-#define TEARDOWN_MS 5000 /* that the kernel may lag behind in taking namespaces down */
-
 /* Network namespaces are taken down in the background, more slowly than they are made. Under this limit
  * making one fails with ENOSPC until there is room again. */
 static int limit_cells(int proc_fd, unsigned most, struct error *err)
@@ -34,12 +32,7 @@ static void make_cell(int socket, const struct cell_plan *plan)
         int fds[KEEPER_FDS] = {-1, -1};
         pid_t pid;
 
-        for (int waited = 0; waited < TEARDOWN_MS; waited += 2) {
-                m.err = (struct error){0};
-                if (cell_make(plan, &pid, &fds[0], plan->reuse ? &fds[1] : NULL, &m.err) != -ENOSPC)
-                        break;
-                (void)usleep(2000);
-        }
+        (void)cell_make(plan, &pid, &fds[0], &fds[1], &m.err);
         if (keeper_send(socket, &m, fds) < 0)
                 _exit(1);
         for (size_t i = 0; i < KEEPER_FDS; i++)
