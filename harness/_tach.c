@@ -1,9 +1,9 @@
-/* _tach: the zygote's C part. serve() clones a worker for each RUN message that the engine sends and
- * returns in the worker; in the zygote it returns when the engine asks it to quit.
+/* _tach: the C part of the zygote and of snapshots. serve() clones a worker or a snapshot for each RUN message
+ * that the engine sends and returns in it; in its caller it returns when the engine asks for something else.
  *
- * A RUN packet is struct run_head and n_items uint32 indices, with 3 to 5 descriptors attached: result,
- * out, err, then the cell's pidfd (flag 1), then the cgroup leaf (flag 2). What the zygote answers is JSON
- * (see runtime/engine/zygote.h). Limited API: one build serves every CPython from 3.10. */
+ * A RUN packet is struct run_head and n_items uint32 indices, with 3 to 6 descriptors attached: result,
+ * out, err, a snapshot's control socket, then the cell's pidfd (flag 1), then the cgroup leaf (flag 2). What is
+ * answered is JSON (see runtime/engine/zygote.h). Limited API: one build serves every CPython from 3.10. */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030a0000
 #include <Python.h>
@@ -28,9 +28,11 @@
 #include "harness/run_message.h"
 #include "sandbox/enter.h"
 #include "sandbox/fds.h"
+#include "sandbox/seccomp.h"
 
 #define MAX_WORKERS 1024
 #define MAX_KEPT    1024 /* descriptors that workers inherit */
+#define MAX_SENT    6
 
 struct worker {
         uint32_t slot;
@@ -43,6 +45,7 @@ static size_t n_workers;
 static int kept[MAX_KEPT];
 static size_t n_kept;
 static struct enter_plan plan;
+static int is_below; /* this is a snapshot in a cell: it has no capability, its workers' cells are inside */
 
 static void send_text(int control, const char *text, int attach)
 {
@@ -126,22 +129,24 @@ static void report_exit(int control, size_t i)
         send_text(control, text, -1);
 }
 
-static size_t take_fds(struct msghdr *msg, int fds[5])
+static size_t take_fds(struct msghdr *msg, int fds[MAX_SENT])
 {
         size_t n = 0;
 
         for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c))
                 if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
                         n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-                        if (n > 5)
-                                n = 5;
+                        if (n > MAX_SENT)
+                                n = MAX_SENT;
                         memcpy(fds, CMSG_DATA(c), n * sizeof(int));
                 }
         return n;
 }
 
-static PyObject *worker_result(const struct run_head *head, const uint32_t *items, const int fds[3])
+/* N_FDS: of FDS, which are handed to Python; the others are -1. */
+static PyObject *result(const struct run_head *head, const uint32_t *items, const int *fds, size_t n_fds)
 {
+        int given[4] = {-1, -1, -1, -1};
         PyObject *list = PyList_New((Py_ssize_t)head->n_items);
 
         if (list == NULL)
@@ -149,7 +154,9 @@ static PyObject *worker_result(const struct run_head *head, const uint32_t *item
         for (uint32_t i = 0; i < head->n_items; i++)
                 if (PyList_SetItem(list, (Py_ssize_t)i, PyLong_FromUnsignedLong(items[i])) < 0)
                         return NULL;
-        return Py_BuildValue("(iNiii)", (int)head->slot, list, fds[0], fds[1], fds[2]);
+        memcpy(given, fds, n_fds * sizeof *fds);
+        return Py_BuildValue("(iiNiiii)", (int)head->op, (int)head->slot, list, given[0], given[1], given[2],
+                             given[3]);
 }
 
 /* A duplicate of the control socket, which the suite may have made while it was imported, is not kept. */
@@ -160,12 +167,14 @@ static int is_control(int fd, const struct stat *control)
         return fstat(fd, &st) == 0 && st.st_dev == control->st_dev && st.st_ino == control->st_ino;
 }
 
-/* In the child: 0 and the worker is ready to run, or it does not return. */
-static void become_worker(const int fds[3], int cell, int result_fd, int control)
+/* In the child: 0 and it is ready to run, or it does not return. The N_FDS of FDS are its own. */
+static void become_worker(const int *fds, size_t n_fds, int cell, int control)
 {
+        const int is_snapshot = n_fds > 3, was_below = is_below;
+        const void *bpf = plan.bpf;
         struct stat own;
         struct error err = {0};
-        int keep[MAX_KEPT + 3];
+        int keep[MAX_KEPT + 4];
 
         if (fstat(control, &own) < 0)
                 _exit(1);
@@ -173,11 +182,16 @@ static void become_worker(const int fds[3], int cell, int result_fd, int control
         for (size_t i = 0; i < n_kept; i++)
                 if (!is_control(kept[i], &own))
                         keep[plan.n_keep_fds++] = kept[i];
-        memcpy(keep + plan.n_keep_fds, fds, 3 * sizeof *fds);
+        memcpy(keep + plan.n_keep_fds, fds, n_fds * sizeof *fds);
         plan.keep_fds = keep;
-        plan.n_keep_fds += 3;
+        plan.n_keep_fds += n_fds;
         fds_sort(keep, plan.n_keep_fds);
-        if (enter_child(&plan, cell, &err) < 0) {
+        n_workers = 0;
+        plan.inside = was_below;
+        is_below = cell >= 0;
+        if (is_snapshot)
+                plan.bpf = NULL; /* it must put workers into cells */
+        if (enter_child(&plan, was_below ? -1 : cell, &err) < 0) {
                 char line[2048], text[1600];
 
                 (void)error_format(&err, "worker", text, sizeof text);
@@ -185,10 +199,11 @@ static void become_worker(const int fds[3], int cell, int result_fd, int control
                         if (*p == '"' || *p == '\\')
                                 *p = '\'';
                 (void)snprintf(line, sizeof line, "{\"t\":\"enter_failed\",\"what\":\"%s\"}\n", text);
-                if (write(result_fd, line, strlen(line)) < 0)
+                if (write(fds[0], line, strlen(line)) < 0)
                         _exit(1);
                 _exit(1);
         }
+        plan.bpf = bpf;
         plan.keep_fds = NULL; /* they were on this stack */
         plan.n_keep_fds = 0;
         PyOS_AfterFork_Child();
@@ -205,15 +220,15 @@ static PyObject *serve(PyObject *self, PyObject *arg)
         for (;;) {
                 struct pollfd polls[MAX_WORKERS + 1];
                 union {
-                        char buf[CMSG_SPACE(5 * sizeof(int))];
+                        char buf[CMSG_SPACE(MAX_SENT * sizeof(int))];
                         struct cmsghdr align;
                 } cm;
                 struct iovec iov = {.iov_base = packet, .iov_len = sizeof packet};
                 struct msghdr msg = {
                     .msg_iov = &iov, .msg_iovlen = 1, .msg_control = cm.buf, .msg_controllen = sizeof cm.buf};
                 const struct run_head *head = (const struct run_head *)packet;
-                int fds[5] = {-1, -1, -1, -1, -1};
-                size_t n_fds, expected;
+                int fds[MAX_SENT] = {-1, -1, -1, -1, -1, -1};
+                size_t n_fds, own, expected;
                 struct error err = {0};
                 int pidfd = -1;
                 int cell = -1, cgroup = -1;
@@ -241,8 +256,10 @@ static PyObject *serve(PyObject *self, PyObject *arg)
                 n_fds = take_fds(&msg, fds);
                 if (head->op == RUN_QUIT)
                         return PyLong_FromLong(fds[0]);
-                expected = 3u + ((head->flags & RUN_CELL) != 0) + ((head->flags & RUN_CGROUP) != 0);
-                if (head->op != RUN_ITEMS || n_fds != expected || head->n_items > RUN_MAX_ITEMS ||
+                own = head->op == RUN_SNAPSHOT ? 4 : head->op == RUN_ITEMS ? 3 : 0;
+                expected = own + ((head->flags & RUN_CELL) != 0) + ((head->flags & RUN_CGROUP) != 0);
+                if (head->op < RUN_ITEMS || head->op > RUN_HERE || n_fds != expected ||
+                    head->n_items > RUN_MAX_ITEMS ||
                     (size_t)got != sizeof *head + head->n_items * sizeof(uint32_t) ||
                     n_workers == MAX_WORKERS) {
                         for (size_t i = 0; i < n_fds; i++)
@@ -250,17 +267,26 @@ static PyObject *serve(PyObject *self, PyObject *arg)
                         PyErr_SetString(PyExc_RuntimeError, "malformed run message");
                         return NULL;
                 }
+                if (own == 0) {
+                        if (head->op == RUN_HERE && plan.bpf != NULL &&
+                            seccomp_install_everywhere(plan.bpf, plan.bpf_bytes, &err) < 0) {
+                                PyErr_SetString(PyExc_OSError, err.what);
+                                return NULL;
+                        }
+                        return result(head, packet + sizeof *head / sizeof *packet, fds, 0);
+                }
                 if ((head->flags & RUN_CELL) != 0)
-                        cell = fds[3];
+                        cell = fds[own];
                 plan.network =
                     (head->flags & RUN_HOST_NETWORK) != 0 ? SPEC_NETWORK_HOST : SPEC_NETWORK_PRIVATE;
                 if ((head->flags & RUN_CGROUP) != 0)
                         cgroup = fds[n_fds - 1];
                 PyOS_BeforeFork();
-                pid = enter_clone(cell, cgroup, &pidfd, &err);
+                pid = is_below ? enter_clone_below(cell, cgroup, plan.network, &pidfd, &err)
+                               : enter_clone(cell, cgroup, &pidfd, &err);
                 if (pid == 0) {
-                        become_worker(fds, cell, fds[0], (int)control);
-                        return worker_result(head, packet + sizeof *head / sizeof *packet, fds);
+                        become_worker(fds, own, cell, (int)control);
+                        return result(head, packet + sizeof *head / sizeof *packet, fds, own);
                 }
                 PyOS_AfterFork_Parent();
                 for (size_t i = 0; i < n_fds; i++)
@@ -360,7 +386,8 @@ static PyMethodDef methods[] = {
     {"tell_blocked_calls", tell_blocked_calls, METH_O,
      "tell_blocked_calls(fd) -> None: a system call that the filter traps is told there before it kills"},
     {"serve", serve, METH_O,
-     "serve(control_fd) -> the journal's descriptor or -1, or in a worker (slot, indices, result, out, err)"},
+     "serve(control_fd) -> what to quit with: the journal's descriptor or -1; or (op, slot, indices, result, out, "
+     "err, control): in a new worker or snapshot, or where a snapshot is asked to go on"},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,5 +1,5 @@
-/* run_message: the packet with which the engine asks the zygote for a worker. Same machine, same byte order.
- */
+/* run_message: the packet with which the engine asks the zygote, or a snapshot, for a worker. Same machine, same
+ * byte order. */
 #ifndef TACH_HARNESS_RUN_MESSAGE_H
 #define TACH_HARNESS_RUN_MESSAGE_H
 
@@ -13,7 +13,10 @@
 
 enum run_op {
         RUN_ITEMS = 1,
-        RUN_QUIT = 2, /* the journal is attached, unless the run failed */
+        RUN_QUIT = 2, /* the zygote: the journal is attached, unless the run failed; a snapshot: tear down */
+        RUN_SNAPSHOT = 3, /* items: a unit, and which of its entries is the first */
+        RUN_NEXT = 4,     /* a snapshot: what it offered is done */
+        RUN_HERE = 5,     /* a snapshot: become the worker of these items; nothing is attached */
 };
 
 enum run_flag {
@@ -24,7 +27,7 @@ enum run_flag {
 
 struct run_head {
         uint32_t op;
-        uint32_t slot; /* the engine's name for the worker */
+        uint32_t slot; /* the engine's name for the worker or snapshot */
         uint32_t flags;
         uint32_t n_items; /* that many uint32_t follow */
 };

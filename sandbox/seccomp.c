@@ -46,6 +46,13 @@ int seccomp_install(const void *bpf, size_t n_bytes, struct error *err)
         return r < 0 ? error_set(err, "seccomp", r, "install the filter") : 0;
 }
 
+int seccomp_install_everywhere(const void *bpf, size_t n_bytes, struct error *err)
+{
+        int r = install(bpf, n_bytes, SECCOMP_FILTER_FLAG_TSYNC);
+
+        return r != 0 ? error_set(err, "seccomp", r < 0 ? r : EBUSY, "install the filter in every thread") : 0;
+}
+
 static int install_fd(int fd, unsigned flags)
 {
         struct stat st;

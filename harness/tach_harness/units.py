@@ -1,7 +1,9 @@
-"""Which tests must share a worker: those that share a fixture of a wider scope than a test.
+"""Which tests share fixtures of a wider scope than a test, as a tree of units.
 
-A unit is a connected component over "uses the same instance of a class-, module-, package- or session-scoped
-fixture". pytest's own fixtures do not count, except those that stand for setup_module, setUpClass and the like.
+A unit stands for one snapshot: a process that sets up fixtures which several tests use, and from which these tests
+and the units inside it are cloned. Its fixtures are those that more than one of its entries needs and that outlive
+an entry; an item belongs to the innermost unit with a fixture of its own, or to none. pytest's own fixtures do not
+count, except those that stand for setup_module, setUpClass and the like.
 """
 
 import sys
@@ -17,12 +19,25 @@ _XUNIT = ("_xunit_setup_", "_unittest_setUp", "xunit_setup_", "unittest_setUp")
 
 
 class Unit:
-    """Items (indices, in collection order) that run in one worker, and why."""
+    """Items (indices, in collection order) that share fixtures, or a single one that shares none."""
 
-    def __init__(self):
+    def __init__(self, node=None):
         self.items = []
+        #: what is cloned from the snapshot, in order: indices of items, and units
+        self.entries = []
+        self.parent = None
+        #: the collector whose tests these are; None: a single item
+        self.node = node
+        #: of what the snapshot sets up
+        self.fixtures = set()
         self.isolation = "test"
         self.why = ""
+
+    def add_entry(self, entry):
+        self.entries.append(entry)
+
+    def sort_entries(self):
+        self.entries.sort(key=lambda entry: entry.items[0] if isinstance(entry, Unit) else entry)
 
 
 def _fixtures_of_doctest(item):
@@ -71,13 +86,18 @@ def _counts(item, name, definition, scope):
     return name.startswith(_XUNIT) or not module.startswith(_HARMLESS)
 
 
-def _instance(item, scope):
-    """What tells two set-ups of the same definition apart: the class or module that it is set up for."""
+def _node(item, scope, definition):
+    """The collector that ITEM's fixture of this scope is set up for: with it, it is torn down."""
     if scope == "class":
         return item.getparent(pytest.Class) or item  # without a class, pytest sets it up for each test
     if scope == "module":
         return item.getparent(pytest.Module) or item.parent
-    return None
+    if scope == "package":
+        places = (definition.baseid, f"{definition.baseid}/__init__.py")  # pytest from 8; before
+        for node in reversed(item.listchain()):
+            if isinstance(node, pytest.Package) and node.nodeid in places:
+                return node
+    return item.session
 
 
 def _label(name, scope):
@@ -87,36 +107,131 @@ def _label(name, scope):
     return f"{scope} fixture '{name}'"
 
 
+def _variants(item, name, definitions):
+    """The parameters that the fixture depends on in ITEM: what tells its instances apart."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None:
+        return ()
+    seen, todo = {}, [name]
+    while todo:
+        one = todo.pop()
+        if one not in seen:
+            seen[one] = callspec.indices.get(one)
+            todo += [arg for definition in definitions.get(one) or () for arg in definition.argnames]
+    return tuple(sorted((one, index) for one, index in seen.items() if index is not None))
+
+
+class Use:
+    """That an item uses a fixture of a wider scope."""
+
+    def __init__(self, name, definition, scope, node, variant):
+        self.name, self.definition, self.scope, self.node, self.variant = name, definition, scope, node, variant
+        #: the same for all instances of the fixture, of which one is set up at a time
+        self.fixture = (id(definition), id(node))
+
+
+def _uses_package(item):
+    """A package's own setup_module and teardown_module, which pytest before 8 calls with the collector's set-up."""
+    for node in item.listchain():
+        if isinstance(node, pytest.Package) and "setup" in vars(pytest.Package):
+            module = getattr(node, "obj", None)
+            for name in ("setup_module", "setUpModule", "teardown_module", "tearDownModule"):
+                if hasattr(module, name):
+                    yield Use(name, node, "package", node, ())
+                    break
+
+
+def uses(item):
+    """What ITEM uses that tests can share, in the order of its set-up."""
+    info = getattr(item, "_fixtureinfo", None) or _fixtures_of_doctest(item)
+    definitions = info.name2fixturedefs if info is not None else {}
+    found = list(_uses_package(item))
+    for name, definition in _used(item):
+        scope = _scope(item, name, definition)
+        if _counts(item, name, definition, scope):
+            node = _node(item, scope, definition)
+            found.append(Use(name, definition, scope, node, _variants(item, name, definitions)))
+    return found
+
+
+class _Tree:
+    """How it works: a range of items below one collector is split into the runs below the next ones. Fixtures that
+    more than one run uses, and that outlive these runs, make a unit; each run is then split in its turn."""
+
+    def __init__(self, items):
+        self.chains = [item.listchain() for item in items]
+        self.uses = [uses(item) for item in items]
+        self.units = []
+
+    def _owner(self, index, holders):
+        fixtures = {use.fixture for use in self.uses[index]}
+        return next((unit for unit in reversed(holders) if unit.fixtures & fixtures), None)
+
+    def _add(self, index, holders):
+        unit = self._owner(index, holders)
+        if unit is None:
+            unit = Unit()
+            self.units.append(unit)
+        else:
+            unit.add_entry(index)
+        while unit is not None:
+            unit.items.append(index)
+            unit = unit.parent
+
+    def _runs(self, indices, depth):
+        runs, last = [], None
+        for index in indices:
+            node = self.chains[index][depth]
+            if node is not last:
+                runs.append([])
+                last = node
+            runs[-1].append(index)
+        return runs
+
+    def _shared(self, runs, depth, holders):
+        """The uses of fixtures that more than one of RUNS needs."""
+        held = {fixture for unit in holders for fixture in unit.fixtures}
+        first, shared = {}, {}
+        for number, run in enumerate(runs):
+            for index in run:
+                for use in self.uses[index]:
+                    if use.fixture in held or not any(use.node is node for node in self.chains[index][:depth]):
+                        continue
+                    if first.setdefault((use.fixture, use.variant), number) != number:
+                        shared.setdefault(use.fixture, use)
+        return shared
+
+    def split(self, indices, depth=1, holders=()):
+        runs = self._runs(indices, depth)
+        shared = self._shared(runs, depth, holders)
+        inner = holders
+        if shared:
+            users = [
+                index for run in runs if any(use.fixture in shared for i in run for use in self.uses[i]) for index in run
+            ]
+            unit = Unit(self.chains[users[0]][depth - 1])
+            widest = max(shared.values(), key=lambda use: SCOPES.index(use.scope))
+            unit.isolation, unit.why = widest.scope, _label(widest.name, widest.scope)
+            unit.fixtures = set(shared)
+            owners = {self._owner(index, holders) for index in users}
+            unit.parent = next((holder for holder in reversed(holders) if holder in owners), None)
+            self.units.append(unit)
+            inner = (*holders, unit)
+        for run in runs:
+            if len(self.chains[run[0]]) == depth + 1:  # the item itself
+                self._add(run[0], inner)
+            else:
+                self.split(run, depth + 1, inner)
+
+
 def group(items):
-    """The units of ITEMS, ordered by their first item."""
-    parent = list(range(len(items)))
-
-    def find(i):
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    first_user = {}
-    shared = []  # (item index, scope, name) of each fixture with a second user
-    for index, item in enumerate(items):
-        for name, definition in _used(item):
-            scope = _scope(item, name, definition)
-            if not _counts(item, name, definition, scope):
-                continue
-            key = (id(definition), id(_instance(item, scope)))
-            other = first_user.setdefault(key, index)
-            if other != index:
-                a, b = find(other), find(index)
-                parent[max(a, b)] = min(a, b)
-                shared.append((index, scope, name))
-
-    units = {}
-    for index in range(len(items)):
-        units.setdefault(find(index), Unit()).items.append(index)
-    for index, scope, name in shared:
-        unit = units[find(index)]
-        if SCOPES.index(scope) > SCOPES.index(unit.isolation):
-            unit.isolation = scope
-            unit.why = _label(name, scope)
-    return list(units.values())
+    """The units of ITEMS, each after the one that it is in, ordered by their first item."""
+    tree = _Tree(items)
+    if items:
+        tree.split(range(len(items)))
+    for unit in tree.units:
+        if unit.parent is not None:
+            unit.parent.add_entry(unit)
+    for unit in tree.units:
+        unit.sort_entries()
+    return sorted(tree.units, key=lambda unit: unit.items[0])

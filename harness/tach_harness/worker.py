@@ -37,6 +37,48 @@ class Reporter:
         self.workers = workers
         self.results = None
         self.index = -1
+        #: in a snapshot that sets up for an item: what takes the place of the item's protocol
+        self.arrange = None
+        #: {index: an error or None} of the items on whose behalf a snapshot has set up, and {index: how long it took}
+        self.pending, self.seconds = {}, {}
+        #: (definition, request) of fixtures that this process set up although they outlive it
+        self.dynamic = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item):
+        if self.arrange is None:
+            return None
+        self.arrange(item)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item):
+        if self.arrange is None and self.pending.get(self.index) is not None:
+            raise self.pending[self.index]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef, request):
+        if self.results is not None and self.arrange is None and request.scope != "function":
+            self.dynamic.append((fixturedef, request))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(self, item, nextitem):
+        """Ends what a test asked for at run time and no snapshot holds, where its collector stays set up."""
+        stack = item.session._setupstate.stack
+        left = [(d, request) for d, request in self.dynamic if d.cached_result is not None and request.node in stack]
+        self.dynamic[:] = left if isinstance(nextitem, pytest.Item) else []
+        while left and not self.dynamic:
+            definition, request = left.pop()
+            definition.finish(request)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        carried = call.when == "setup" and self.arrange is None and self.index in self.pending
+        if carried:
+            item._report_sections[:] = _merged(item._report_sections)
+        outcome = yield
+        if carried and outcome.excinfo is None:
+            outcome.get_result().duration += self.seconds.pop(self.index, 0)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report):
@@ -46,6 +88,15 @@ class Reporter:
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
         if self.results is not None:
             self.results.send("warning", **reports.warning_fields(warning_message, nodeid))
+
+
+def _merged(sections):
+    """What was printed in a snapshot on the test's behalf, and by the test's own set-up: one section of each name."""
+    found = {}
+    for when, name, text in sections:
+        before = found.get((when, name))
+        found[when, name] = text if before is None else before + ("" if before.endswith("\n") else "\n") + text
+    return [(*key, text) for key, text in found.items()]
 
 
 def _usage(before):
@@ -81,11 +132,12 @@ def _prepare_temporary_folder(config):
         base.mkdir(parents=True, mode=0o700)
 
 
-def _run(session, indices, reporter):
-    items = session.items
+def run(origin, indices, floor):
+    """Runs ``session.items[i]`` for each of INDICES. FLOOR: the collector that stays set up at the end, or None."""
+    session, reporter = origin.session, origin.reporter
     for position, index in enumerate(indices):
-        item = items[index]
-        following = items[indices[position + 1]] if position + 1 < len(indices) else None
+        item = session.items[index]
+        following = session.items[indices[position + 1]] if position + 1 < len(indices) else floor
         before = _getrusage(_SELF)
         reporter.index = index
         reporter.results.send("begin", i=index)
@@ -99,51 +151,54 @@ def _run(session, indices, reporter):
     reporter.results.send("done")
 
 
-def _end_session(session, results, reason, returncode):
-    """A test ended the whole run. What is set up is torn down, as at the end of pytest's session."""
+def _end_session(session, results, floor, reason, returncode):
+    """A test ended the whole run. What this process has set up is torn down, as at the end of pytest's session."""
     results.end_copies()
     try:
-        session._setupstate.teardown_exact(None)
+        session._setupstate.teardown_exact(floor)
     except BaseException:
         _write(2, format_exc().encode("utf-8", "backslashreplace"))
     output.flush()
     results.send("exit", reason=clip(reason), returncode=returncode)
 
 
-def _tell_cache(config, results):
+def _tell_cache(config, reporter):
     """Lets the session keep what a test puts into pytest's cache, whose folder is the cell's own."""
     cache = getattr(config, "cache", None)
-    if cache is None:
+    if cache is None or reporter.results is not None:  # a snapshot did it before
         return
     own = cache.set
 
     def set_and_tell(key, value):
         own(key, value)
-        results.send("cache", key=key, value=value)
+        reporter.results.send("cache", key=key, value=value)
 
     cache.set = set_and_tell
 
 
-def run(session, reporter, state, slot, indices, result_fd, out_fd, err_fd):
-    """Runs ``session.items[i]`` for each of INDICES and ends the process. STATE: the zygote's, to be restored."""
+def live(origin, slot, result_fd, out_fd, err_fd, body):
+    """Makes this clone of ORIGIN a process of its own, calls BODY, and ends the process."""
+    session, reporter = origin.session, origin.reporter
     config = session.config
     results = Results(result_fd)
+    floor = next(reversed(session._setupstate.stack), None)
     code = 0
     log = err_fd
     try:
         log = output.redirect(config, out_fd, err_fd)
-        state.restore()
+        origin.state.restore()
         _prepare_temporary_folder(config)
-        _tell_cache(config, results)
+        _tell_cache(config, reporter)
         # as in a process of pytest-xdist: what plugins do once for the session, they leave to the zygote
         config.workerinput = {"workerid": f"gw{slot}", "workercount": reporter.workers, "mainargv": sys.argv}
         reporter.results = results
         try:
-            _run(session, indices, reporter)
+            body()
         except Exit as e:
-            _end_session(session, results, str(e.msg), _INTERRUPTED if e.returncode is None else int(e.returncode))
+            code_asked = _INTERRUPTED if e.returncode is None else int(e.returncode)
+            _end_session(session, results, floor, str(e.msg), code_asked)
         except KeyboardInterrupt:
-            _end_session(session, results, "KeyboardInterrupt", _INTERRUPTED)
+            _end_session(session, results, floor, "KeyboardInterrupt", _INTERRUPTED)
     except BaseException:
         # the test broke something that pytest needs: its own failure, told with pytest's traceback
         code = 1

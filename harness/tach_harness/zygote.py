@@ -1,6 +1,5 @@
 """The zygote: one interpreter that imports pytest and the suite once; every worker is a clone of it."""
 
-import gc
 import json
 import os
 import socket
@@ -10,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from tach_harness import _tach, cachedir, finale, output, reports, units, worker
+from tach_harness import _tach, cachedir, clone, finale, output, reports, units, worker
 from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
 
 #: Bytes of the configuration packet at most.
@@ -125,11 +124,19 @@ class Collector:
     def serve(self, session):
         """Sends what was collected, then makes workers until the engine has no more tests."""
         groups = units.group(session.items)
-        of_item = {}
+        of_item, numbers = {}, {None: -1}
         for number, unit in enumerate(groups):
-            self.control.send("unit", u=number, isolation=unit.isolation, why=clip(unit.why, 4000))
-            for index in unit.items:
-                of_item[index] = number
+            numbers[unit] = number
+            self.control.send(
+                "unit",
+                u=number,
+                parent=numbers[unit.parent],
+                isolation=unit.isolation,
+                why=clip(unit.why, 4000),
+                nodeid=clip(unit.node.nodeid if unit.node is not None else "", 4000),
+            )
+            # a unit comes after the one that it is in: the innermost remains
+            of_item.update((index, number) for index in unit.items)
         for index, item in enumerate(session.items):
             file, line, _ = item.location
             self.control.send(
@@ -146,18 +153,13 @@ class Collector:
                 config._tmp_path_factory.getbasetemp()  # one for all workers, as under pytest
         output.silence_terminal(config)
         reports.prepare(config)
-        inherited = _open_descriptors(self.control.fd)
-        output.prepare(config, inherited)
-        _tach.keep_fds(inherited)
-        state = worker.State()
         reporter = worker.Reporter(config, self.settings["workers"])
         config.pluginmanager.register(reporter, "tach-worker")
-        gc.freeze()
+        origin = clone.Origin(session, reporter, groups)
+        origin.prepare(self.control.fd)
         self.answer(0, number=len(session.items))
-        born = _tach.serve(self.control.fd)
         self.silent = True
-        if isinstance(born, tuple):
-            worker.run(session, reporter, state, *born)
+        born = origin.serve(self.control.fd)
         config.pluginmanager.unregister(reporter)
         try:
             if born >= 0:
@@ -169,20 +171,6 @@ class Collector:
 def _send_header(control, **fields):
     """Sent at once, and again when pytest has found out the rest: it may fail in between."""
     control.send("header", pytest=pytest.__version__, python="{}.{}.{}".format(*sys.version_info[:3]), **fields)
-
-
-def _open_descriptors(control_fd):
-    """What workers inherit beside 0, 1 and 2: all that the suite opened while it was imported."""
-    found = []
-    for name in os.listdir("/proc/self/fd"):
-        fd = int(name)
-        try:
-            os.fstat(fd)
-        except OSError:  # the listing's own
-            continue
-        if fd > 2 and fd != control_fd:
-            found.append(fd)
-    return sorted(found)
 
 
 def _log_text():

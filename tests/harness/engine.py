@@ -68,7 +68,13 @@ class Engine:
             self.packets.append(json.loads(data))
         self.collected = self.packets[-1]
         self.items = self.of("item")
-        self.units = {unit["u"]: [i["i"] for i in self.items if i["u"] == unit["u"]] for unit in self.of("unit")}
+        parent = {unit["u"]: unit["parent"] for unit in self.of("unit")}
+        self.units = {}  # what can run apart: {unit without parent: its items and those of the units in it}
+        for item in self.items:
+            unit = item["u"]
+            while parent[unit] >= 0:
+                unit = parent[unit]
+            self.units.setdefault(unit, []).append(item["i"])
 
     def __enter__(self):
         return self

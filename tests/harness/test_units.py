@@ -137,14 +137,17 @@ def test_class_fixture_of_functions_does_not_group(grouped):
 
 
 def test_indirect_parameter_groups_in_the_scope_that_it_is_given(grouped):
-    text = "@pytest.fixture\ndef f(request): pass\n@pytest.mark.parametrize('f', [1, 1], indirect=True{})\ndef test_a(f): pass\n"
-    assert len(grouped(text.format(""))) == 2
+    text = "@pytest.fixture\ndef f(request): pass\n"
+    for name in "ab":
+        text += f"@pytest.mark.parametrize('f', [1, 1], indirect=True{{0}})\ndef test_{name}(f): pass\n"
+    assert len(grouped(text.format(""))) == 4
     assert [u[:2] for u in grouped(text.format(", scope='module'"))] == [("module", "module fixture 'f'")]
 
 
 def test_parametrized_wider_fixture_groups(grouped):
     text = "@pytest.fixture(scope='module', params=[1, 2])\ndef f(): pass\ndef test_a(f): pass\n"
-    assert [u[2] for u in grouped(text)] == [["test_a[1]", "test_a[2]"]]
+    assert len(grouped(text)) == 2
+    assert [u[2] for u in grouped(text + "def test_b(f): pass\n")] == [["test_a[1]", "test_b[1]", "test_a[2]", "test_b[2]"]]
 
 
 def test_direct_parameters_of_a_wider_scope_do_not_group(grouped):

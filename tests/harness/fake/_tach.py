@@ -7,7 +7,7 @@ import socket
 import struct
 
 _HEAD = struct.Struct("=IIII")
-_RUN_ITEMS, _MAX_ITEMS = 1, 40000
+_RUN_ITEMS, _RUN_QUIT, _RUN_SNAPSHOT, _MAX_ITEMS = 1, 2, 3, 40000
 _kept = []
 
 
@@ -38,16 +38,19 @@ def serve(control_fd):
     while True:
         for fd in select.select([control, *alive], [], [])[0]:
             if fd is control:
-                packet, fds, _, _ = socket.recv_fds(control, _HEAD.size + 4 * _MAX_ITEMS, 5)
+                packet, fds, _, _ = socket.recv_fds(control, _HEAD.size + 4 * _MAX_ITEMS, 6)
                 op, slot, flags, n = _HEAD.unpack_from(packet) if packet else (0, 0, 0, 0)
-                if op != _RUN_ITEMS:
-                    return fds[0] if packet and fds else -1
-                assert flags == 0 and len(fds) == 3
+                if not packet or op == _RUN_QUIT:
+                    return fds[0] if fds else -1
+                numbers = list(struct.unpack_from(f"={n}I", packet, _HEAD.size))
+                if op not in (_RUN_ITEMS, _RUN_SNAPSHOT):
+                    return (op, slot, numbers, -1, -1, -1, -1)
+                assert flags == 0 and len(fds) == (3 if op == _RUN_ITEMS else 4)
                 pid = os.fork()
                 if pid == 0:
                     _close_others({*fds, *_kept})
                     os.setsid()
-                    return (slot, list(struct.unpack_from(f"={n}I", packet, _HEAD.size)), *fds)
+                    return (op, slot, numbers, *fds, *([-1] if op == _RUN_ITEMS else []))
                 for one in fds:
                     os.close(one)
                 pidfd = os.pidfd_open(pid)

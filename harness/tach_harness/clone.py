@@ -1,0 +1,53 @@
+"""A process that is cloned: the zygote or a snapshot. What is done before, and what a clone becomes."""
+
+import gc
+import os
+
+from tach_harness import _tach, output, snapshot, worker
+from tach_harness.channel import RUN_ITEMS, RUN_SNAPSHOT
+
+
+def _open_descriptors(own):
+    """What clones inherit beside 0, 1 and 2: all that the suite opened, but not what is this process's OWN."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        fd = int(name)
+        try:
+            os.fstat(fd)
+        except OSError:  # the listing's own
+            continue
+        if fd > 2 and fd not in own:
+            found.append(fd)
+    return sorted(found)
+
+
+class Origin:
+    """What clones are made from. UNITS: of the session's items."""
+
+    def __init__(self, session, reporter, units):
+        self.session, self.reporter, self.units = session, reporter, units
+        self.state = None
+
+    def prepare(self, *own):
+        """Before clones are made, each time that the suite's code has run. OWN: descriptors that are not theirs."""
+        inherited = _open_descriptors(own)
+        output.prepare(self.session.config, inherited)
+        _tach.keep_fds(inherited)
+        self.state = worker.State()
+        gc.freeze()
+
+    def serve(self, control):
+        """What the engine asks of this process itself, of ``_tach.serve``; a clone does not return from here."""
+        asked = _tach.serve(control)
+        if not isinstance(asked, int) and asked[0] in (RUN_ITEMS, RUN_SNAPSHOT):
+            self._become(*asked)
+        return asked
+
+    def _become(self, op, slot, numbers, result_fd, out_fd, err_fd, control):
+        if op == RUN_ITEMS:
+            floor = next(reversed(self.session._setupstate.stack), None)
+            worker.live(self, slot, result_fd, out_fd, err_fd, lambda: worker.run(self, numbers, floor))
+        unit, first = numbers
+        worker.live(
+            self, slot, result_fd, out_fd, err_fd, lambda: snapshot.run(self, self.units[unit], first, control)
+        )

@@ -1,0 +1,206 @@
+"""A snapshot: a process that sets up the fixtures of a unit once, for the tests and units that are cloned from it.
+
+It goes through its unit's entries in order, as pytest's own loop would. Before an entry it sets up what the entry
+needs of the unit's fixtures; if nothing of that changes what is set up, the next entry may run beside it. It then
+offers these entries to the engine, clones what the engine asks for, and goes on when the engine says so: when all
+that was cloned has ended. At the end it tears down what it has set up; that belongs to its last item, as under pytest.
+
+A set-up that fails stays in pytest's fixture, and fails again in each test that asks for it. Where the process
+cannot be cloned (forkable.py), it runs what is left itself, one test after another.
+"""
+
+import os
+import time
+
+from _pytest.fixtures import FixtureRequest
+from _pytest.logging import caplog_records_key
+from _pytest.runner import CallInfo
+
+from tach_harness import forkable, output, reports, worker
+from tach_harness.channel import RUN_HERE
+from tach_harness.units import uses
+
+
+def _is_builtin(plugin):
+    name = getattr(plugin, "__name__", None) or type(plugin).__module__
+    return name.startswith("_pytest.")
+
+
+def _items(entry):
+    return [entry] if isinstance(entry, int) else entry.items
+
+
+def _request(item):
+    """What fixtures are asked for on behalf of ITEM, made anew."""
+    if hasattr(item, "_initrequest"):
+        item._initrequest()
+        return item._request
+    item.funcargs = {}  # a doctest before pytest 8
+    item._fixtureinfo = item.session._fixturemanager.getfixtureinfo(
+        node=item, func=lambda: None, cls=None, funcargs=False
+    )
+    return FixtureRequest(item, _ispytest=True)
+
+
+def _execute(request, item, use):
+    """Sets up the fixture, which may be one that another of the same name, set up in the test, overrides."""
+    definitions = request._arg2fixturedefs.get(use.name) or item._fixtureinfo.name2fixturedefs[use.name]
+    if definitions[-1] is use.definition:
+        request._get_active_fixturedef(use.name)
+    elif hasattr(request, "_compute_fixture_value"):
+        request._compute_fixture_value(use.definition)
+
+
+class _Borrowed:
+    """What an item must have for its class's set-up to work, and must not have when its test begins."""
+
+    def __init__(self, item, stack):
+        self.item, self.stack = item, stack
+        self.request = _request(item)
+
+    def __enter__(self):
+        item = self.item
+        self.has_instance = getattr(type(item), "_testcase", item) is None  # unittest, pytest before 8.2
+        if self.has_instance:
+            item._testcase = item.parent.obj(item.name)
+        self.stack[item] = ([], None)
+        return self.request
+
+    def __exit__(self, *_):
+        self.stack.pop(self.item, None)
+        if self.has_instance:
+            self.item._testcase = None
+        if hasattr(self.item, "_initrequest"):
+            self.item._initrequest()
+        else:
+            del self.item.funcargs, self.item._fixtureinfo
+
+
+class Snapshot:
+    def __init__(self, session, reporter, unit):
+        self.session, self.reporter, self.unit = session, reporter, unit
+        self.stack = session._setupstate.stack
+        #: what was set up before this process was cloned, which is not its own to tear down
+        self.floor = next(reversed(self.stack), None)
+        #: of each item, what it uses of the unit's fixtures
+        self.wanted = {
+            index: [use for use in uses(session.items[index]) if use.fixture in unit.fixtures] for index in unit.items
+        }
+        #: fixture: the variant that is set up
+        self.up = {}
+        self.tried = set()
+
+    def _missing(self, index):
+        """The uses of the item for which nothing is set up yet, or something else."""
+        return [use for use in self.wanted[index] if self.up.get(use.fixture) != use.variant]
+
+    def _note(self):
+        """Forgets what has ended since, as with the fixture that it depended on."""
+        for found in self.wanted.values():
+            for use in found:
+                if use.definition is not use.node and use.definition.cached_result is None:
+                    self.up.pop(use.fixture, None)
+
+    def _arrange(self, index, missing):
+        """In place of SetupState.setup: sets up the unit's node and what is MISSING for the item, and no more."""
+        item, state = self.session.items[index], self.session._setupstate
+        type(state).setup(state, self.unit.node)
+        for attempt in (1, 2):
+            use = None
+            try:
+                with _Borrowed(item, self.stack) as request:
+                    for use in missing:
+                        if use.definition is not use.node:
+                            _execute(request, item, use)
+                        self.up[use.fixture] = use.variant
+                return
+            except Exception as e:
+                if use is not None and use.definition.cached_result is not None:
+                    self.up[use.fixture] = use.variant  # the fixture's own failure, which pytest will raise again
+                    raise
+                if attempt == 2:
+                    raise
+                # what was set up with other parameters failed to end: this item's error; set up for the others
+                self.reporter.pending[index] = e
+
+    def _set_up(self, index):
+        """Sets up for one item, by its own hooks, which may skip it. Whether anything changed."""
+        missing = self._missing(index)
+        if not missing or index in self.tried:
+            return False
+        self.tried.add(index)
+        before = dict(self.up)
+        item, state = self.session.items[index], self.session._setupstate
+        began = time.perf_counter()
+
+        def arrange(_):
+            state.setup = lambda _: self._arrange(index, missing)
+            try:
+                CallInfo.from_call(lambda: item.ihook.pytest_runtest_setup(item=item), when="setup")
+            finally:
+                del state.setup
+
+        self.reporter.index = index
+        self.reporter.arrange = arrange
+        try:
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        except BaseException:  # the test's own worker will meet it again
+            pass
+        finally:
+            self.reporter.results.end_copies()
+            self.reporter.arrange = None
+        self._note()
+        if self.up == before:
+            return False
+        self.reporter.pending.setdefault(index, None)
+        self.reporter.seconds[index] = time.perf_counter() - began
+        return True
+
+    def next_batch(self, first):
+        """Sets up for the entry number FIRST: the number of the entry after those that can run now."""
+        number, changed = first, False
+        while number < len(self.unit.entries):
+            indices = _items(self.unit.entries[number])
+            if changed and any(self._missing(index) and index not in self.tried for index in indices):
+                break
+            for index in indices:
+                changed |= self._set_up(index)
+            number += 1
+        return number
+
+    def tear_down(self):
+        """Ends what this process has set up: (last item, report). The suite's own hooks are the tests'."""
+        item = self.session.items[self.unit.items[-1]]
+        manager = item.config.pluginmanager
+        others = [plugin for plugin in manager.get_plugins() if not _is_builtin(plugin)]
+        hook = manager.subset_hook_caller("pytest_runtest_teardown", others)
+        item._report_sections.clear()
+        item.stash[caplog_records_key] = {}
+        call = CallInfo.from_call(lambda: hook(item=item, nextitem=self.floor), when="teardown")
+        report = manager.subset_hook_caller("pytest_runtest_makereport", others)(item=item, call=call)
+        return self.unit.items[-1], report
+
+
+def run(origin, unit, first, control):
+    """Goes through UNIT's entries from the number FIRST on, serving the engine on CONTROL."""
+    session, reporter = origin.session, origin.reporter
+    before = forkable.Traces()
+    snapshot = Snapshot(session, reporter, unit)
+    while first < len(unit.entries):
+        last = snapshot.next_batch(first)
+        why = forkable.obstacle(before)
+        if not why:
+            origin.prepare(control, reporter.results.fd)
+        reporter.results.send("offer", **{"from": first, "to": last, "why": why})
+        asked = origin.serve(control)
+        if isinstance(asked, int):
+            break
+        if asked[0] == RUN_HERE:
+            os.close(control)
+            worker.run(origin, asked[2], snapshot.floor)
+            return
+        first = last
+    index, report = snapshot.tear_down()
+    reporter.results.send("report", i=index, scope=True, **reports.fields(session.config, report))
+    output.flush()
+    reporter.results.send("done")
