@@ -1,9 +1,11 @@
-/* _tach: the C part of the zygote and of snapshots. serve() clones a worker or a snapshot for each RUN message
- * that the engine sends and returns in it; in its caller it returns when the engine asks for something else.
+/* _tach: the C part of the zygote and of snapshots. serve() clones a worker or a snapshot for each RUN
+ * message that the engine sends and returns in it; in its caller it returns when the engine asks for
+ * something else.
  *
  * A RUN packet is struct run_head and n_items uint32 indices, with 3 to 6 descriptors attached: result,
- * out, err, a snapshot's control socket, then the cell's pidfd (flag 1), then the cgroup leaf (flag 2). What is
- * answered is JSON (see runtime/engine/zygote.h). Limited API: one build serves every CPython from 3.10. */
+ * out, err, a snapshot's control socket, then the cell's pidfd (flag 1), then the cgroup leaf (flag 2). What
+ * is answered is JSON (see runtime/engine/zygote.h). Limited API: one build serves every CPython from 3.10.
+ */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030a0000
 #include <Python.h>
@@ -386,7 +388,8 @@ static PyMethodDef methods[] = {
     {"tell_blocked_calls", tell_blocked_calls, METH_O,
      "tell_blocked_calls(fd) -> None: a system call that the filter traps is told there before it kills"},
     {"serve", serve, METH_O,
-     "serve(control_fd) -> what to quit with: the journal's descriptor or -1; or (op, slot, indices, result, out, "
+     "serve(control_fd) -> what to quit with: the journal's descriptor or -1; or (op, slot, indices, result, "
+     "out, "
      "err, control): in a new worker or snapshot, or where a snapshot is asked to go on"},
     {NULL, NULL, 0, NULL},
 };

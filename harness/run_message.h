@@ -1,5 +1,5 @@
-/* run_message: the packet with which the engine asks the zygote, or a snapshot, for a worker. Same machine, same
- * byte order. */
+/* run_message: the packet with which the engine asks the zygote, or a snapshot, for a worker. Same machine,
+ * same byte order. */
 #ifndef TACH_HARNESS_RUN_MESSAGE_H
 #define TACH_HARNESS_RUN_MESSAGE_H
 

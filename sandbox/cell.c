@@ -27,7 +27,7 @@
 #include "sandbox/user.h"
 #include "spec/base/cleanup.h"
 
-#define LAYERS CELL_LAYERS
+#define LAYERS      CELL_LAYERS
 #define TEARDOWN_MS 5000 /* that the kernel may lag behind in taking namespaces down */
 /* what the machine has: seen, not to be written, run with others' rights or reached as a device */
 #define OUTSIDE (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)

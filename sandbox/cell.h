@@ -33,8 +33,8 @@ struct cell_plan {
         const struct spec_resources *resources; /* limits of each leaf */
         const struct spec_mounts *mounts;       /* checked (mounts_check); NULL: none */
         const char *tmpfs_options;              /* "size=...,nr_inodes=..." of each private tmpfs */
-        unsigned most; /* cells at a time, those that the kernel still takes down included */
-        int reuse;     /* cells answer whether they are clean */
+        unsigned most;   /* cells at a time, those that the kernel still takes down included */
+        int reuse;       /* cells answer whether they are clean */
         unsigned levels; /* of writers below a cell's project (project.h): 1 in the outer sandbox */
         /* Tells the engine of a cell that was made inside another: ERR, or FDS[0] its pidfd and FDS[1] its
          * socket, on SOCKET: 0 or -errno. */

@@ -12,7 +12,8 @@
 #define INIT_NEST  '+' /* make a cell inside this one; it is handed over as its plan says (cell.h) */
 
 /* Never returns; killing it ends everything in the cell. Each byte that arrives at SOCKET is a request as
- * above, and its closing ends the cell. PROOF: NULL where nobody may ask. All other descriptors are closed. */
+ * above, and its closing ends the cell. PROOF: NULL where nobody may ask. All other descriptors are closed.
+ */
 void init_loop(int socket, const struct proof *proof, struct nest *nest) __attribute__((noreturn));
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * nest: cells inside a cell, for the tests of a snapshot (a process that has set up fixtures, runtime/engine).
+ * nest: cells inside a cell, for the tests of a snapshot (a process that has set up fixtures,
+ * runtime/engine).
  *
  * What is around a snapshot's cell is around its tests' cells too, and what the snapshot wrote lies below
  * them: to /tmp and the like as a copy, to the project as another lower layer of the overlay. The cells are

@@ -50,7 +50,8 @@ int seccomp_install_everywhere(const void *bpf, size_t n_bytes, struct error *er
 {
         int r = install(bpf, n_bytes, SECCOMP_FILTER_FLAG_TSYNC);
 
-        return r != 0 ? error_set(err, "seccomp", r < 0 ? r : EBUSY, "install the filter in every thread") : 0;
+        return r != 0 ? error_set(err, "seccomp", r < 0 ? r : EBUSY, "install the filter in every thread")
+                      : 0;
 }
 
 static int install_fd(int fd, unsigned flags)

@@ -83,9 +83,9 @@ class Snapshot:
         #: what was set up before this process was cloned, which is not its own to tear down
         self.floor = next(reversed(self.stack), None)
         #: of each item, what it uses of the unit's fixtures
-        self.wanted = {
-            index: [use for use in uses(session.items[index]) if use.fixture in unit.fixtures] for index in unit.items
-        }
+        self.wanted, alive = {}, {}
+        for index in unit.items:
+            self.wanted[index] = [use for use in uses(session.items[index], alive) if use.fixture in unit.fixtures]
         #: fixture: the variant that is set up
         self.up = {}
         self.tried = set()
@@ -169,21 +169,32 @@ class Snapshot:
         return number
 
     def tear_down(self):
-        """Ends what this process has set up: (last item, report). The suite's own hooks are the tests'."""
-        item = self.session.items[self.unit.items[-1]]
+        """Ends what this process has set up: (the last of the collector's items, report). The suite's own hooks are the tests'."""
+        item = self.session.items[self.unit.last]
         manager = item.config.pluginmanager
         others = [plugin for plugin in manager.get_plugins() if not _is_builtin(plugin)]
         hook = manager.subset_hook_caller("pytest_runtest_teardown", others)
         item._report_sections.clear()
         item.stash[caplog_records_key] = {}
+        state = self.session._setupstate
+
+        def tear_down(nextitem):
+            try:
+                type(state).teardown_exact(state, nextitem)
+            finally:
+                self.reporter.end_wider(self.stack)
+
+        state.teardown_exact = tear_down
         call = CallInfo.from_call(lambda: hook(item=item, nextitem=self.floor), when="teardown")
+        del state.teardown_exact
         report = manager.subset_hook_caller("pytest_runtest_makereport", others)(item=item, call=call)
-        return self.unit.items[-1], report
+        return self.unit.last, report
 
 
 def run(origin, unit, first, control):
     """Goes through UNIT's entries from the number FIRST on, serving the engine on CONTROL."""
     session, reporter = origin.session, origin.reporter
+    reporter.results.send("up")
     before = forkable.Traces()
     snapshot = Snapshot(session, reporter, unit)
     while first < len(unit.entries):

@@ -26,8 +26,9 @@ class Unit:
         #: what is cloned from the snapshot, in order: indices of items, and units
         self.entries = []
         self.parent = None
-        #: the collector whose tests these are; None: a single item
+        #: the collector whose tests these are, and the last of its tests, which pytest counts the teardown to
         self.node = node
+        self.last = -1
         #: of what the snapshot sets up
         self.fixtures = set()
         self.isolation = "test"
@@ -141,8 +142,10 @@ def _uses_package(item):
                     break
 
 
-def uses(item):
-    """What ITEM uses that tests can share, in the order of its set-up."""
+def uses(item, alive=None):
+    """What ITEM uses that tests can share, in the order of its set-up.
+
+    ALIVE: {definition: collector} of the items before, since a class in a class uses what that one has set up."""
     info = getattr(item, "_fixtureinfo", None) or _fixtures_of_doctest(item)
     definitions = info.name2fixturedefs if info is not None else {}
     found = list(_uses_package(item))
@@ -150,6 +153,9 @@ def uses(item):
         scope = _scope(item, name, definition)
         if _counts(item, name, definition, scope):
             node = _node(item, scope, definition)
+            if scope == "class" and alive is not None:
+                before = alive.get(definition)
+                node = alive[definition] = before if before in item.listchain() else node
             found.append(Use(name, definition, scope, node, _variants(item, name, definitions)))
     return found
 
@@ -160,7 +166,8 @@ class _Tree:
 
     def __init__(self, items):
         self.chains = [item.listchain() for item in items]
-        self.uses = [uses(item) for item in items]
+        alive = {}
+        self.uses = [uses(item, alive) for item in items]
         self.units = []
 
     def _owner(self, index, holders):
@@ -211,6 +218,7 @@ class _Tree:
             ]
             unit = Unit(self.chains[users[0]][depth - 1])
             widest = max(shared.values(), key=lambda use: SCOPES.index(use.scope))
+            unit.last = indices[-1]
             unit.isolation, unit.why = widest.scope, _label(widest.name, widest.scope)
             unit.fixtures = set(shared)
             owners = {self._owner(index, holders) for index in users}

@@ -41,8 +41,8 @@ class Reporter:
         self.arrange = None
         #: {index: an error or None} of the items on whose behalf a snapshot has set up, and {index: how long it took}
         self.pending, self.seconds = {}, {}
-        #: (definition, request) of fixtures that this process set up although they outlive it
-        self.dynamic = []
+        #: (definition, request) of the wider fixtures that this process has set up
+        self.wider = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item):
@@ -58,18 +58,20 @@ class Reporter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef, request):
-        if self.results is not None and self.arrange is None and request.scope != "function":
-            self.dynamic.append((fixturedef, request))
+        if self.results is not None and request.scope != "function":
+            self.wider.append((fixturedef, request))
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_teardown(self, item, nextitem):
-        """Ends what a test asked for at run time and no snapshot holds, where its collector stays set up."""
-        stack = item.session._setupstate.stack
-        left = [(d, request) for d, request in self.dynamic if d.cached_result is not None and request.node in stack]
-        self.dynamic[:] = left if isinstance(nextitem, pytest.Item) else []
-        while left and not self.dynamic:
-            definition, request = left.pop()
-            definition.finish(request)
+        if not isinstance(nextitem, pytest.Item):
+            self.end_wider(item.session._setupstate.stack)
+
+    def end_wider(self, stack):
+        """Ends what this process has set up for collectors that were in the STACK when it was cloned, and stay there."""
+        while self.wider:
+            definition, request = self.wider.pop()
+            if definition.cached_result is not None and request.node in stack:
+                definition.finish(request)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item, call):
@@ -189,6 +191,7 @@ def live(origin, slot, result_fd, out_fd, err_fd, body):
         origin.state.restore()
         _prepare_temporary_folder(config)
         _tell_cache(config, reporter)
+        reporter.wider = []
         # as in a process of pytest-xdist: what plugins do once for the session, they leave to the zygote
         config.workerinput = {"workerid": f"gw{slot}", "workercount": reporter.workers, "mainargv": sys.argv}
         reporter.results = results

@@ -133,6 +133,7 @@ class Collector:
                 parent=numbers[unit.parent],
                 isolation=unit.isolation,
                 why=clip(unit.why, 4000),
+                last=unit.last,
                 nodeid=clip(unit.node.nodeid if unit.node is not None else "", 4000),
             )
             # a unit comes after the one that it is in: the innermost remains

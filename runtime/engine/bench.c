@@ -38,7 +38,7 @@ static int await(struct zygote *z, const char *t, struct error *err)
 
                 if (poll(&p, 1, 60000) == 0)
                         return error_set(err, "bench", ETIMEDOUT, "wait for the zygote's \"%s\"", t);
-                r = zygote_receive(z, &v, &fd);
+                r = zygote_receive(z->control, &v, &fd);
                 if (r == 0)
                         continue;
                 if (r < 0)
@@ -60,7 +60,7 @@ static int next_cell(struct zygote *z, struct error *err)
                 int fds[KEEPER_FDS];
 
                 (void)poll(&p, 1, 10000);
-                r = keeper_receive(&z->keeper, &m, fds);
+                r = keeper_receive(z->keeper.socket, &m, fds);
                 if (r < 0)
                         return error_set(err, "bench", -r, "the keeper ended");
                 if (r == 1 && m.err.phase[0] != '\0') {
@@ -94,7 +94,9 @@ static int one(struct zygote *z, int in_cell, double *ret_us, struct error *err)
                 const int fds[4] = {ends[1], out, errs, cell};
                 double begin = now_us();
 
-                r = zygote_run(z, 0, in_cell ? RUN_CELL : 0, NULL, 0, fds, in_cell ? 4 : 3, err);
+                const struct run_head head = {.op = RUN_ITEMS, .flags = in_cell ? RUN_CELL : 0};
+
+                r = zygote_ask(z->control, &head, NULL, fds, in_cell ? 4 : 3, 5000, err);
                 if (r == 0)
                         r = await(z, "exited", err);
                 *ret_us = now_us() - begin;

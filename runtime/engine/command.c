@@ -56,9 +56,9 @@ static int wait_for_end(struct keeper *k, struct services *services, int signals
                 r = forward_signals(signals, pidfd, &count);
                 if (r >= 0)
                         return r;
-                while ((r = keeper_receive(k, &m, fds)) == 1) {
+                while ((r = keeper_receive(k->socket, &m, fds)) == 1) {
                         if (m.op == KEEPER_SERVICE)
-                                services_receive(services, m.status, TAKE_FD(fds[0]));
+                                services_receive(services, services->received, m.status, TAKE_FD(fds[0]));
                         else if (pidfd < 0)
                                 pidfd = TAKE_FD(fds[0]);
                         for (size_t i = 0; i < KEEPER_FDS; i++)
@@ -70,7 +70,8 @@ static int wait_for_end(struct keeper *k, struct services *services, int signals
                         }
                         if (m.op == KEEPER_EXITED)
                                 return code_of(m.status);
-                        if (m.op == KEEPER_READY && services_open(services, SERVICES_OUTER, err) < 0)
+                        if (m.op == KEEPER_READY &&
+                            services_open(services, services->received, SERVICES_OUTER, err) < 0)
                                 return -EPIPE;
                 }
                 if (r < 0)

@@ -255,11 +255,11 @@ int keeper_ask_cell(struct keeper *k)
         return keeper_send(k->socket, &m, NULL);
 }
 
-int keeper_receive(struct keeper *k, struct keeper_message *ret, int *ret_fds)
+int keeper_receive(int socket, struct keeper_message *ret, int *ret_fds)
 {
         int fds[FDS_MAX_SENT];
         size_t n_fds;
-        ssize_t n = fds_receive(k->socket, ret, sizeof *ret, fds, &n_fds);
+        ssize_t n = fds_receive(socket, ret, sizeof *ret, fds, &n_fds);
 
         if (n == -ECONNRESET) /* it died with a message of ours unread: what it said before is still there */
                 n = fds_receive(k->socket, ret, sizeof *ret, fds, &n_fds);

@@ -46,9 +46,10 @@ int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct la
                  struct error *err);
 /* 0 or -errno; -EAGAIN: as many requests wait as the socket holds. */
 int keeper_ask_cell(struct keeper *k);
-/* One message; RET_FDS: the attached KEEPER_FDS descriptors or -1; the caller's where it returns 1. 1: got
- * one; 0: none now; -EPIPE: the keeper is gone. */
-int keeper_receive(struct keeper *k, struct keeper_message *ret, int *ret_fds);
+/* One message of the keeper's socket, or of a cell's in which cells are made; RET_FDS: the attached
+ * KEEPER_FDS descriptors or -1; the caller's where it returns 1. 1: got one; 0: none now; -EPIPE: the keeper
+ * is gone. */
+int keeper_receive(int socket, struct keeper_message *ret, int *ret_fds);
 /* Kills the keeper with all that is in the sandbox, and reaps it. */
 void keeper_stop(struct keeper *k);
 

@@ -15,9 +15,9 @@
 int pool_init(struct pool *p, struct keeper *keeper, struct services *services, unsigned workers,
               struct error *err)
 {
-        /* as many run, as many are leaving, and the rest is ready, on its way or asked */
+        /* as many run, as many are leaving, the rest is ready, on its way or asked, or a snapshot's */
         *p = (struct pool){
-            .keeper = keeper, .services = services, .ahead = workers + 1u, .n = workers * 3u + 2u};
+            .keeper = keeper, .services = services, .ahead = workers + 1u, .n = workers * 12u + 24u};
         p->v = calloc(p->n, sizeof *p->v);
         if (p->v == NULL) {
                 p->n = 0;
@@ -28,11 +28,38 @@ int pool_init(struct pool *p, struct keeper *keeper, struct services *services, 
         return 0;
 }
 
+size_t pool_ready(const struct pool *p, int owner)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->n; i++)
+                n += p->v[i].state == POOL_READY && p->v[i].owner == owner;
+        return n;
+}
+
+size_t pool_near(const struct pool *p, int owner)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->n; i++)
+                n += (p->v[i].state == POOL_READY || p->v[i].state == POOL_ASKED) && p->v[i].owner == owner;
+        return n;
+}
+
+size_t pool_room(const struct pool *p)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->n; i++)
+                n += p->v[i].state == POOL_NONE;
+        return n;
+}
+
 int pool_fill(struct pool *p, size_t wanted, struct error *err)
 {
         if (wanted > p->ahead)
                 wanted = p->ahead;
-        while (p->ready + p->coming + p->asked < wanted) {
+        while (pool_near(p, -1) + p->coming < wanted && pool_room(p) > p->coming) {
                 int r = keeper_ask_cell(p->keeper);
 
                 if (r == -EAGAIN || r == -EPIPE) /* later; and that it is gone is told elsewhere */
@@ -44,27 +71,25 @@ int pool_fill(struct pool *p, size_t wanted, struct error *err)
         return 0;
 }
 
-int pool_add(struct pool *p, int pidfd, int socket)
+int pool_add(struct pool *p, int owner, int pidfd, int socket)
 {
         size_t i = 0;
 
         while (i < p->n && p->v[i].state != POOL_NONE)
                 i++;
-        if (i == p->n || p->coming == 0 || pidfd < 0)
+        if (i == p->n || (owner < 0 && p->coming == 0) || pidfd < 0)
                 return -1;
-        p->coming--;
-        p->ready++;
+        p->coming -= owner < 0;
         p->made++;
-        p->v[i] = (struct pool_cell){.state = POOL_READY, .pidfd = pidfd, .socket = socket};
+        p->v[i] = (struct pool_cell){.state = POOL_READY, .pidfd = pidfd, .socket = socket, .owner = owner};
         return (int)i;
 }
 
-int pool_take(struct pool *p)
+int pool_take(struct pool *p, int owner)
 {
         for (size_t i = 0; i < p->n; i++)
-                if (p->v[i].state == POOL_READY) {
+                if (p->v[i].state == POOL_READY && p->v[i].owner == owner) {
                         p->v[i].state = POOL_TAKEN;
-                        p->ready--;
                         p->reused += p->v[i].uses++ > 0;
                         return (int)i;
                 }
@@ -75,7 +100,6 @@ static void end(struct pool *p, int index, enum dirt why)
 {
         struct pool_cell *c = &p->v[index];
 
-        p->ready -= c->state == POOL_READY;
         p->asked -= c->state == POOL_ASKED;
         p->thrown_away[why]++;
         (void)syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
@@ -92,11 +116,20 @@ void pool_discard(struct pool *p, int index, enum dirt why)
                 end(p, index, why);
 }
 
+void pool_disown(struct pool *p, int owner, int all)
+{
+        for (size_t i = 0; i < p->n; i++)
+                if (p->v[i].owner == owner &&
+                    (p->v[i].state == POOL_READY || (all && p->v[i].state != POOL_NONE)))
+                        end(p, (int)i, DIRT_NONE);
+}
+
 void pool_give_back(struct pool *p, int index, double now)
 {
         struct pool_cell *c = &p->v[index];
 
-        if (c->socket < 0 || send(c->socket, (const char[]){INIT_CHECK}, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1) {
+        if (c->socket < 0 ||
+            send(c->socket, (const char[]){INIT_CHECK}, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1) {
                 end(p, index, DIRT_NONE);
                 return;
         }
@@ -123,7 +156,6 @@ int pool_answer(struct pool *p, int index)
         if (n == 1 && dirt == DIRT_NONE && c->state == POOL_ASKED) {
                 c->state = POOL_READY;
                 p->asked--;
-                p->ready++;
                 return 1;
         }
         if (c->state != POOL_TAKEN)

@@ -1,6 +1,6 @@
 /*
  * pool: the cells of a run. They are asked for ahead; one that a test leaves is asked whether it is clean,
- * and is then used again or thrown away.
+ * and is then used again or thrown away. Cells inside a snapshot's cell belong to that snapshot.
  */
 #ifndef TACH_ENGINE_POOL_H
 #define TACH_ENGINE_POOL_H
@@ -17,6 +17,7 @@ struct pool_cell {
         int pidfd;
         int socket; /* for the question; -1: it is used once */
         unsigned uses;
+        int owner;  /* the slot of the snapshot in whose cell it is; -1: the outer sandbox */
         double due; /* when the answer must have come; seconds, monotonic */
 };
 
@@ -24,9 +25,10 @@ struct pool {
         struct keeper *keeper;     /* borrowed */
         struct services *services; /* borrowed */
         struct pool_cell *v;
-        size_t n;     /* of v: the most cells that there can be */
-        size_t ahead; /* how many to have ready */
-        size_t ready, coming, asked;
+        size_t n;      /* of v: the most cells that there can be */
+        size_t ahead;  /* how many to have ready */
+        size_t coming; /* from the keeper */
+        size_t asked;
         unsigned made, reused, thrown_away[DIRT_N]; /* thrown_away[DIRT_NONE]: not asked, as after a crash */
 };
 
@@ -37,12 +39,22 @@ int pool_init(struct pool *p, struct keeper *keeper, struct services *services, 
 /* Asks for cells until as many are on their way as WANTED or as are useful. */
 int pool_fill(struct pool *p, size_t wanted, struct error *err);
 
-/* A cell has come that was asked for: its index, or -1: it was not, and the descriptors are still the
- * caller's. */
-int pool_add(struct pool *p, int pidfd, int socket);
+/* A cell has come that was asked for (the owner's are the caller's to count): its index, or -1: it was not,
+ * and the descriptors are still the caller's. */
+int pool_add(struct pool *p, int owner, int pidfd, int socket);
 
-/* Takes a ready cell: its index or -1. */
-int pool_take(struct pool *p);
+/* Takes a ready cell of OWNER's: its index or -1. */
+int pool_take(struct pool *p, int owner);
+
+/* How many of OWNER's cells are ready, or are asked whether they are clean. */
+size_t pool_ready(const struct pool *p, int owner);
+size_t pool_near(const struct pool *p, int owner);
+
+/* How many cells more there is room for. */
+size_t pool_room(const struct pool *p);
+
+/* Ends OWNER's ready cells, which are not as their owner is any more, or all that it has. */
+void pool_disown(struct pool *p, int owner, int all);
 
 /* The worker in the cell has ended well: asks whether it is clean. The answer arrives at the cell's socket.
  * NOW: seconds, monotonic. */

@@ -158,21 +158,28 @@ static void send_refused(struct event *ev, const struct refusals *refusals)
         event_close(ev, ']');
 }
 
+static size_t add_sections(struct event *ev, yajl_val report)
+{
+        yajl_val sections = json_field(report, "sections");
+        size_t n = YAJL_IS_ARRAY(sections) ? YAJL_GET_ARRAY(sections)->len : 0;
+
+        for (size_t k = 0; k < n; k++)
+                event_value(ev, NULL, YAJL_GET_ARRAY(sections)->values[k]);
+        return n;
+}
+
 /* REFUSALS: NULL where none are of interest. */
 static void send_sections(struct event *ev, const struct result *r, const struct death *death,
                           const struct refusals *refusals)
 {
         event_open(ev, "sections", '[');
-        /* a report repeats the sections of the phases before it */
-        for (size_t i = r->n; i > 0; i--) {
-                yajl_val sections = json_field(r->reports[i - 1], "sections");
-
-                if (!YAJL_IS_ARRAY(sections) || YAJL_GET_ARRAY(sections)->len == 0)
-                        continue;
-                for (size_t k = 0; k < YAJL_GET_ARRAY(sections)->len; k++)
-                        event_value(ev, NULL, YAJL_GET_ARRAY(sections)->values[k]);
-                break;
-        }
+        /* a report repeats the sections of the phases before it, but a snapshot's teardown does not */
+        for (size_t i = r->n; i > 0; i--)
+                if (!json_true(r->reports[i - 1], "scope") && add_sections(ev, r->reports[i - 1]) > 0)
+                        break;
+        for (size_t i = 0; i < r->n; i++)
+                if (json_true(r->reports[i], "scope"))
+                        (void)add_sections(ev, r->reports[i]);
         if (death != NULL) {
                 send_output(ev, "Captured stdout", death->out_fd);
                 send_output(ev, "Captured stderr", death->err_fd);
@@ -337,6 +344,7 @@ int result_send(const struct result *r, const struct item *item, const struct pl
         event_int(&ev, "attempt", item->attempt);
         event_text(&ev, "isolation", place->isolation);
         event_text(&ev, "why", place->why);
+        event_text(&ev, "snapshot", place->snapshot);
         event_text(&ev, "cell", place->cell);
         event_open(&ev, "usage", '{');
         event_value(&ev, "cpu_s", json_field(usage, "cpu_s"));

@@ -13,19 +13,24 @@
 
 #define RESULT_MAX_REPORTS 4096 /* subtests of one test that are kept */
 
+/* What the reports of one test have said so far. Zero-initialised is empty. */
+struct result {
+        yajl_val *reports;
+        size_t n, capacity;
+        long failed; /* reports that failed */
+};
+
+struct verdict;
+
 struct item {
         char *nodeid, *file;
         long long line; /* from 1 */
         uint32_t unit;
         unsigned attempt;
         int finished;
-};
-
-/* What the reports of one test have said so far. Zero-initialised is empty. */
-struct result {
-        yajl_val *reports;
-        size_t n, capacity;
-        long failed; /* reports that failed */
+        unsigned waits;       /* units whose end is counted to it, and still to come */
+        struct verdict *held; /* until then; or NULL */
+        struct result later;  /* reports of such ends that came before the verdict */
 };
 
 /* How a worker ended that did not finish its test. */
@@ -56,6 +61,7 @@ int result_add(struct result *r, yajl_val report);
 /* Where a test ran. */
 struct place {
         const char *isolation, *why; /* what it shared a worker with */
+        const char *snapshot;        /* what it was cloned from; NULL: the interpreter that collected */
         const char *cell;            /* "fresh" or "reused"; NULL: none */
         const struct usage *used;    /* of its cgroup leaf; NULL: nothing is known */
         const char *note;            /* what its limits did; NULL: nothing */

@@ -22,49 +22,20 @@
 #include "harness/run_message.h"
 #include "runtime/base/json.h"
 #include "runtime/engine/cachedir.h"
-#include "runtime/engine/journal.h"
-#include "runtime/engine/leaves.h"
-#include "runtime/engine/pool.h"
-#include "runtime/engine/services.h"
-#include "runtime/engine/stream.h"
-#include "runtime/engine/suite.h"
-#include "runtime/engine/worker.h"
-#include "runtime/engine/zygote.h"
+#include "runtime/engine/run_internal.h"
+#include "runtime/engine/scopes.h"
 #include "sandbox/probe.h"
 #include "spec/base/cleanup.h"
 
 #define START_SECONDS     10.0  /* at least this long may a worker take to its first test */
 #define ABORT_SECONDS     0.5   /* from SIGABRT, which writes the Python stack, to SIGKILL */
+#define PATIENCE_MS       5000  /* for the zygote to read what it is asked */
 #define QUIT_SECONDS      120.0 /* for the session's end: plugins write their reports there */
 #define UNSTARTED_SECONDS 15.0  /* a worker that the zygote was asked for must be there */
 #define MAX_KILLS         5     /* of a worker whose end the zygote does not tell */
 #define GRACE_SECONDS     2.0   /* for an interrupted worker without a cell */
 
-enum source { FROM_CONTROL = 1, FROM_KEEPER, FROM_SIGNALS, FROM_WORKER, FROM_CELL, FROM_LISTENER };
-
-struct run {
-        const struct plan *plan;
-        int epoll_fd, signal_fd;
-        struct zygote zygote;
-        struct suite suite;
-        struct worker *workers;
-        unsigned n_workers, busy, leaving;
-        struct leaves leaves;
-        int listener;             /* of the zygote's filter; -1 */
-        struct refusals refusals; /* while it collected */
-        struct pool pool;
-        struct services services;
-        struct stream stream;
-        struct journal journal;
-        int collected, quitting, zygote_gone, stopping, interrupted, fatal, signals;
-        int exit_requested; /* by pytest.exit(): its code, else -1 */
-        int exit_changed;   /* by a hook of the session's end: the code, else -1 */
-        char exit_reason[400];
-        int stopped; /* by --maxfail */
-        double begin, quit_deadline;
-};
-
-static double now(void)
+double run_now(void)
 {
         struct timespec ts;
 
@@ -72,7 +43,7 @@ static double now(void)
         return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static void fail(struct run *run, struct error *err)
+void run_fail(struct run *run, struct error *err)
 {
         if (run->fatal++)
                 return;
@@ -83,8 +54,7 @@ static void fail(struct run *run, struct error *err)
         stream_fail(&run->stream, err);
 }
 
-/* Nobody reads the events, or memory is short: the run cannot go on. */
-static void check(struct run *run, int r)
+void run_check(struct run *run, int r)
 {
         if (r == 0)
                 r = run->stream.lost;
@@ -111,7 +81,7 @@ static int exit_code(const struct run *run)
         return stream_outcomes(&run->stream) == 0 ? 5 : 0;
 }
 
-static int watch(struct run *run, int fd, enum source source, uint32_t slot)
+int run_watch(struct run *run, int fd, enum source source, uint32_t slot)
 {
         struct epoll_event ev = {.events = EPOLLIN, .data.u64 = (uint64_t)source << 32 | slot};
 
@@ -125,9 +95,13 @@ static void abandon(struct run *run, struct worker *w)
                 w->stage = WORKER_LEAVING;
                 run->busy--;
                 run->leaving++;
+        } else if (w->stage == WORKER_OFFERING) {
+                w->stage = WORKER_LEAVING;
+                run->offering--;
+                run->leaving++;
         }
         w->abandoned = 1;
-        w->deadline = now() + GRACE_SECONDS;
+        w->deadline = run_now() + GRACE_SECONDS;
         if (run->plan->isolated || w->abort_sent) {
                 worker_kill(w);
         } else {
@@ -136,13 +110,19 @@ static void abandon(struct run *run, struct worker *w)
         }
 }
 
-/* No further tests; those that run are ended. */
+/* No further tests; those that run are ended. What snapshots have set up they may tear down, as pytest does,
+ * unless the run failed. */
 static void stop(struct run *run)
 {
         run->stopping = 1;
-        for (unsigned i = 0; i < run->n_workers; i++)
-                if (run->workers[i].stage == WORKER_RUNNING)
-                        abandon(run, &run->workers[i]);
+        for (unsigned i = 0; i < run->n_workers; i++) {
+                struct worker *w = &run->workers[i];
+
+                if (w->stage != WORKER_FREE && w->snapshot != NULL && !run->fatal)
+                        scopes_stop(run, w);
+                else if (w->stage == WORKER_RUNNING || w->stage == WORKER_OFFERING)
+                        abandon(run, w);
+        }
 }
 
 static void tend_leaves(struct run *run)
@@ -150,15 +130,18 @@ static void tend_leaves(struct run *run)
         struct error err = {0};
 
         if (!run->fatal && leaves_tend(&run->leaves, run->stopping ? 0 : suite_left(&run->suite), &err) < 0)
-                fail(run, &err);
+                run_fail(run, &err);
 }
 
 static void ask_cells(struct run *run)
 {
         struct error err = {0};
 
-        if (run->plan->isolated && !run->stopping && pool_fill(&run->pool, suite_left(&run->suite), &err) < 0)
-                fail(run, &err);
+        if (!run->plan->isolated || run->stopping)
+                return;
+        if (pool_fill(&run->pool, suite_left(&run->suite), &err) < 0)
+                run_fail(run, &err);
+        scopes_ask_cells(run);
 }
 
 /* Says what the cell number CELL has used since it was last asked: whether it used anything. */
@@ -171,7 +154,7 @@ static int report_services(struct run *run, int cell, const char *nodeid)
         if (run->fatal)
                 return 1;
         if (services_count(&run->services, cell, use, &err) < 0)
-                fail(run, &err);
+                run_fail(run, &err);
         for (size_t i = 0; i < run->services.n; i++)
                 if (use[i].connections > 0) {
                         stream_service(&run->stream, nodeid, run->services.list[i].name, &use[i]);
@@ -203,17 +186,58 @@ static int open_channel(struct worker *w, int *ret_end, struct error *err)
         return 0;
 }
 
-static int start_worker(struct run *run, struct worker *w, struct part part, struct error *err)
+/* What W is to run: a snapshot's unit and first entry, or the unfinished items of its part. */
+static int set_items(const struct run *run, struct worker *w, struct error *err)
 {
-        const struct unit *u = &run->suite.units[part.unit];
-        size_t n = u->n - part.from;
-        int fds[5] = {-1, -1, -1, -1, -1}, r;
-        size_t n_fds = 3;
-        uint32_t flags = 0;
+        const struct unit *u = &run->suite.units[w->part.unit];
+        size_t from = w->part.from;
 
-        if (n > RUN_MAX_ITEMS)
-                return error_set(err, "run", EFBIG, "%zu tests share one fixture (%s); at most %u can", n,
-                                 u->why, RUN_MAX_ITEMS);
+        w->items = calloc(u->n + 2, sizeof *w->items);
+        if (w->items == NULL)
+                return error_set(err, "run", ENOMEM, "start a worker");
+        if (w->part.is_snapshot) {
+                w->items[0] = w->part.unit;
+                w->items[1] = (uint32_t)snapshot_entry(&run->suite, w->part.unit, from);
+                w->snapshot = snapshot_new(w->items[1]);
+                return w->snapshot != NULL ? 2 : error_set(err, "run", ENOMEM, "start a snapshot");
+        }
+        for (; from < w->part.to; from++)
+                if (!run->suite.items[u->items[from]].finished)
+                        w->items[w->n_items++] = u->items[from];
+        if (w->n_items > RUN_MAX_ITEMS)
+                return error_set(err, "run", EFBIG, "%zu tests share one fixture (%s); at most %u can",
+                                 w->n_items, u->why, RUN_MAX_ITEMS);
+        return (int)w->n_items;
+}
+
+/* A snapshot's way to hear of the engine; *RET_END is the snapshot's. */
+static int open_control(struct run *run, struct worker *w, int *ret_end, struct error *err)
+{
+        int ends[2];
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+                return error_set(err, "run", errno, "socketpair");
+        w->snapshot->control = ends[0];
+        *ret_end = ends[1];
+        (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+        return run_watch(run, ends[0], FROM_SNAPSHOT, w->slot) < 0 ? error_set(err, "run", errno, "epoll")
+                                                                   : 0;
+}
+
+static int start_worker(struct run *run, struct worker *w, struct part part, int origin, struct error *err)
+{
+        struct run_head head = {.op = part.is_snapshot ? RUN_SNAPSHOT : RUN_ITEMS, .slot = w->slot};
+        const int control = origin < 0 ? run->zygote.control : run->workers[origin].snapshot->control;
+        int fds[6] = {-1, -1, -1, -1, -1, -1}, r;
+        size_t n_fds = 3;
+
+        w->part = part;
+        w->origin = origin;
+        w->is_lane = !part.is_snapshot && part.to - part.from > 1;
+        r = set_items(run, w, err);
+        if (r < 0)
+                return r;
+        head.n_items = (uint32_t)r;
         r = open_channel(w, &fds[0], err);
         if (r < 0)
                 return r;
@@ -221,31 +245,38 @@ static int start_worker(struct run *run, struct worker *w, struct part part, str
         (void)theirs;
         fds[1] = w->out_fd;
         fds[2] = w->err_fd;
+        CLEANUP_CLOSE int their_control = -1;
+        if (part.is_snapshot) {
+                r = open_control(run, w, &their_control, err);
+                if (r < 0)
+                        return r;
+                fds[n_fds++] = their_control;
+        }
         if (run->plan->cell.network == SPEC_NETWORK_HOST)
-                flags |= RUN_HOST_NETWORK;
+                head.flags |= RUN_HOST_NETWORK;
         if (run->plan->isolated) {
-                w->cell = pool_take(&run->pool);
+                w->cell = pool_take(&run->pool, origin);
                 w->cell_fd = run->pool.v[w->cell].pidfd;
                 w->cell_used = run->pool.v[w->cell].uses > 1;
                 fds[n_fds++] = w->cell_fd;
-                flags |= RUN_CELL;
+                head.flags |= RUN_CELL;
         }
         r = leaves_take(&run->leaves, &w->leaf, err);
         if (r < 0)
                 return r;
         if (w->leaf.fd >= 0) {
                 fds[n_fds++] = w->leaf.fd;
-                flags |= RUN_CGROUP;
+                head.flags |= RUN_CGROUP;
         }
-        r = zygote_run(&run->zygote, w->slot, flags, u->items + part.from, (uint32_t)n, fds, n_fds, err);
+        if (run_watch(run, w->result_fd, FROM_WORKER, w->slot) < 0)
+                return error_set(err, "run", errno, "epoll");
+        r = zygote_ask(control, &head, w->items, fds, n_fds, origin < 0 ? PATIENCE_MS : 0, err);
         if (r < 0)
                 return r;
-        if (watch(run, w->result_fd, FROM_WORKER, w->slot) < 0)
-                return error_set(err, "run", errno, "epoll");
-        w->part = part;
-        w->next = part.from;
+        if (origin >= 0)
+                run->workers[origin].snapshot->children++;
         w->stage = WORKER_RUNNING;
-        w->began = now();
+        w->began = run_now();
         w->deadline = w->began + UNSTARTED_SECONDS;
         run->busy++;
         return 0;
@@ -254,14 +285,19 @@ static int start_worker(struct run *run, struct worker *w, struct part part, str
 /* W is free again; its cell is used again if its worker ended as it should, else it ends. */
 static void release(struct run *run, struct worker *w)
 {
+        const int was_snapshot = w->snapshot != NULL || w->is_lane;
+
         if (w->cell >= 0 && w->ended_well) {
                 const struct unit *u = &run->suite.units[w->part.unit];
+                const uint32_t item =
+                    w->next > 0 && w->snapshot == NULL ? w->items[w->next - 1] : u->items[0];
 
-                w->used_service |= report_services(
-                    run, w->cell, w->next > 0 ? run->suite.items[u->items[w->next - 1]].nodeid : NULL);
+                w->used_service |= report_services(run, w->cell, run->suite.items[item].nodeid);
         }
-        if (w->cell >= 0 && w->ended_well && !w->used_service)
-                pool_give_back(&run->pool, w->cell, now());
+        if (w->cell >= 0 && was_snapshot)
+                pool_disown(&run->pool, (int)w->slot, 1);
+        if (w->cell >= 0 && w->ended_well && !w->used_service && !was_snapshot && run->plan->cell.reuse)
+                pool_give_back(&run->pool, w->cell, run_now());
         else {
                 worker_kill(w);
                 if (w->cell >= 0)
@@ -271,58 +307,98 @@ static void release(struct run *run, struct worker *w)
         worker_reset(w);
 }
 
-static void dispatch(struct run *run)
+/* What to start next, and from which snapshot it is cloned; 0: nothing now. The innermost snapshots come
+ * first, so that as few as possible live at a time. */
+static int next_part(struct run *run, struct part *ret, int *ret_origin)
+{
+        struct worker *w = scopes_next(run);
+
+        *ret_origin = w != NULL ? (int)w->slot : -1;
+        if (w != NULL)
+                return snapshot_next(w->snapshot, &run->suite, w->part.unit, ret);
+        if (suite_is_snapshot_next(&run->suite) && !scopes_may_open(run, 0))
+                return 0;
+        return (!run->plan->isolated || pool_ready(&run->pool, -1) > 0) && suite_next(&run->suite, ret);
+}
+
+void run_dispatch(struct run *run)
 {
         struct error err = {0};
         struct worker *w;
         struct part part;
+        int origin;
 
         while (run->collected && !run->stopping && run->busy < run->plan->workers &&
-               (!run->plan->isolated || run->pool.ready > 0) && (w = free_worker(run)) != NULL &&
-               suite_next(&run->suite, &part)) {
-                if (start_worker(run, w, part, &err) < 0) {
-                        fail(run, &err);
+               (w = free_worker(run)) != NULL && next_part(run, &part, &origin)) {
+                if (start_worker(run, w, part, origin, &err) < 0) {
                         release(run, w);
-                        return;
+                        if (origin < 0) {
+                                run_fail(run, &err);
+                                return;
+                        }
+                        scopes_break(run, &run->workers[origin], err.what);
                 }
                 ask_cells(run);
         }
 }
 
-static void end_test(struct run *run, struct worker *w, yajl_val usage, struct death *death)
+void run_again(struct run *run, int origin, struct part part)
 {
-        struct usage used;
-        char note[192];
+        struct snapshot *from = origin >= 0 ? run->workers[origin].snapshot : NULL;
+
+        if (run->stopping || (origin >= 0 && from == NULL))
+                return;
+        if ((from != NULL ? snapshot_again(from, part) : suite_again(&run->suite, part)) < 0)
+                run_check(run, -ENOMEM);
+}
+
+struct verdict *run_verdict(struct run *run, const struct worker *w, uint32_t item)
+{
         const struct unit *u = &run->suite.units[w->part.unit];
-        struct item *item = &run->suite.items[w->current];
+        const struct unit *from =
+            w->origin >= 0 ? &run->suite.units[run->workers[w->origin].part.unit] : NULL;
+        const char *why = w->is_lane ? (u->lane != NULL ? u->lane : u->why) : NULL;
+        struct verdict *v = verdict_new(item);
+
+        if (v != NULL && why != NULL)
+                v->why = strdup(why);
+        if (v != NULL && from != NULL)
+                v->snapshot = strdup(from->why);
+        if (v == NULL || (why != NULL && v->why == NULL) || (from != NULL && v->snapshot == NULL)) {
+                verdict_free(v);
+                run_check(run, -ENOMEM);
+                return NULL;
+        }
+        (void)snprintf(v->isolation, sizeof v->isolation, "%s",
+                       !run->plan->isolated ? "none"
+                       : w->is_lane         ? u->isolation
+                                            : "test");
+        (void)snprintf(v->cell, sizeof v->cell, "%s", w->cell < 0 ? "" : w->cell_used ? "reused" : "fresh");
+        usage_read(w->leaf.fd, run->plan->cgroup.controllers, &v->used);
+        usage_since(&v->used, &w->before);
+        usage_note(&v->used, w->leaf.fd, v->note, sizeof v->note);
+        return v;
+}
+
+void run_tell(struct run *run, struct verdict *v)
+{
         const long long max_fail = run->plan->spec->tach.max_fail > 0
                                        ? (long long)run->plan->spec->tach.max_fail
                                        : run->suite.max_fail;
 
-        usage_read(w->leaf.fd, run->plan->cgroup.controllers, &used);
-        usage_since(&used, &w->before);
-        usage_note(&used, w->leaf.fd, note, sizeof note);
-        const struct place place = {.isolation = run->plan->isolated ? u->isolation : "none",
-                                    .used = &used,
-                                    .note = note[0] != '\0' ? note : NULL,
-                                    .why = u->why,
-                                    .cell = w->cell < 0    ? NULL
-                                            : w->cell_used ? "reused"
-                                                           : "fresh",
-                                    .refusals = &w->refusals};
+        struct item *item = &run->suite.items[v->item];
 
-        item->finished = 1;
-        if (death != NULL)
-                death_by_limit(death, &used, w->leaf.fd, place.note);
-        if (w->cell >= 0)
-                w->used_service |= report_services(run, w->cell, item->nodeid);
-        check(run, result_send(&w->result, item, &place, usage, death, &run->stream.counts, run->stream.fd));
-        journal_test(&run->journal, (uint32_t)w->current, &w->result, death);
-        result_finish(&w->result);
-        w->refusals = (struct refusals){0};
-        w->current = -1;
-        w->test_bytes = 0;
-        if (max_fail > 0 && run->stream.counts.failed >= max_fail) {
+        for (size_t i = 0; i < item->later.n; i++)
+                if (result_add(&v->result, item->later.reports[i]) < 0)
+                        run_check(run, -ENOMEM);
+        item->later.n = 0;
+        if (item->waits > 0) {
+                item->held = v;
+                return;
+        }
+        run_check(run, verdict_send(v, &run->suite.items[v->item], &run->stream, &run->journal));
+        verdict_free(v);
+        if (max_fail > 0 && run->stream.counts.failed >= max_fail && !run->stopped) {
                 run->stopped = 1;
                 (void)snprintf(run->exit_reason, sizeof run->exit_reason, "stopping after %lld failures",
                                max_fail);
@@ -330,15 +406,46 @@ static void end_test(struct run *run, struct worker *w, yajl_val usage, struct d
         }
 }
 
+/* END: the worker's line, or NULL; becomes the verdict's. */
+static void end_test(struct run *run, struct worker *w, yajl_val end, struct death *death)
+{
+        const uint32_t item = (uint32_t)w->current;
+        struct verdict *v = run_verdict(run, w, item);
+
+        run->suite.items[item].finished = 1;
+        w->current = -1;
+        w->test_bytes = 0;
+        if (v == NULL) {
+                if (end != NULL)
+                        yajl_tree_free(end);
+                return;
+        }
+        v->end = end;
+        v->result = w->result;
+        v->refusals = w->refusals;
+        w->result = (struct result){0};
+        w->refusals = (struct refusals){0};
+        if (death != NULL) {
+                death_by_limit(death, &v->used, w->leaf.fd, v->note[0] != '\0' ? v->note : NULL);
+                verdict_died(v, death);
+        }
+        if (w->cell >= 0)
+                w->used_service |= report_services(run, w->cell, run->suite.items[item].nodeid);
+        run_tell(run, v);
+}
+
+double run_deadline(const struct run *run)
+{
+        return run->plan->spec->tach.timeout > 0 ? run_now() + run->plan->spec->tach.timeout : 0;
+}
+
 static void begin_test(struct run *run, struct worker *w)
 {
-        const struct unit *u = &run->suite.units[w->part.unit];
-
         usage_read(w->leaf.fd, run->plan->cgroup.controllers, &w->before);
-        w->current = u->items[w->next++];
+        w->current = w->items[w->next++];
         run->suite.items[w->current].attempt++;
-        w->began = now();
-        w->deadline = run->plan->spec->tach.timeout > 0 ? w->began + run->plan->spec->tach.timeout : 0;
+        w->began = run_now();
+        w->deadline = run_deadline(run);
 }
 
 static void pytest_exit(struct run *run, yajl_val v)
@@ -355,6 +462,8 @@ static void pytest_exit(struct run *run, yajl_val v)
 static const char *const warning_keys[] = {"message", "category", "file", "line", "nodeid", NULL};
 static const char *const cache_keys[] = {"key", "value", NULL};
 
+static void drain(struct run *run, struct worker *w);
+
 static void take_line(struct run *run, struct worker *w, enum worker_line kind, yajl_val v)
 {
         struct error err = {0};
@@ -364,8 +473,10 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                 begin_test(run, w);
                 break;
         case WORKER_REPORT:
-                if (result_add(&w->result, v) < 0)
-                        check(run, -ENOMEM);
+                if (w->snapshot != NULL)
+                        scopes_report(run, w, v);
+                else if (result_add(&w->result, v) < 0)
+                        run_check(run, -ENOMEM);
                 return; /* v is the result's */
         case WORKER_WARNING:
                 stream_warning(&run->stream, v);
@@ -375,7 +486,14 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                 journal_line(&run->journal, "cache", v, cache_keys);
                 break;
         case WORKER_END:
-                end_test(run, w, json_field(v, "usage"), NULL);
+                end_test(run, w, v, NULL);
+                return; /* v is the verdict's */
+        case WORKER_UP:
+                w->next = 1;
+                w->deadline = run_deadline(run);
+                break;
+        case WORKER_OFFER:
+                scopes_offer(run, w, v);
                 break;
         case WORKER_DONE:
                 if (w->stage == WORKER_RUNNING) {
@@ -383,8 +501,8 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                         run->busy--;
                         run->leaving++;
                 }
-                w->deadline = now() + GRACE_SECONDS;
-                if (!run->plan->cell.reuse)
+                w->deadline = run_now() + GRACE_SECONDS;
+                if (!run->plan->cell.reuse || w->is_lane || w->snapshot != NULL)
                         worker_kill(w);
                 break;
         case WORKER_EXIT:
@@ -397,7 +515,7 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                 break;
         case WORKER_FAILED:
                 (void)error_set(&err, "worker", 0, "%s", json_text(v, "what"));
-                fail(run, &err);
+                run_fail(run, &err);
                 stop(run);
                 break;
         case WORKER_BROKEN:
@@ -435,57 +553,85 @@ static void drain(struct run *run, struct worker *w)
                 (void)epoll_ctl(run->epoll_fd, EPOLL_CTL_DEL, w->result_fd, NULL);
 }
 
-/* The worker's process is gone: what it left unfinished is decided here. */
-static void worker_exited(struct run *run, struct worker *w, int status)
+/* What it left unfinished is decided here. */
+static void end_worker(struct run *run, struct worker *w, int status)
 {
-        const struct unit *u;
         struct death death;
+
+        if (w->abandoned || run->fatal || w->stage != WORKER_RUNNING)
+                return;
+        worker_death(w, status, run->plan->spec->tach.timeout, run_now(), &death);
+        if (w->current < 0 && w->next == 0 && w->n_items > 0)
+                begin_test(run, w); /* it died on the way to its first test */
+        if (w->current >= 0)
+                end_test(run, w, NULL, &death);
+        if (w->next < w->n_items)
+                run_again(run, w->origin, w->part);
+}
+
+/* W takes no place any more. */
+static void leave(struct run *run, const struct worker *w)
+{
+        if (w->stage == WORKER_RUNNING)
+                run->busy--;
+        else if (w->stage == WORKER_OFFERING)
+                run->offering--;
+        else
+                run->leaving--;
+}
+
+/* Something that was cloned from the snapshot ORIGIN is gone. */
+static void lose_clone(struct run *run, int origin)
+{
+        struct worker *from = origin >= 0 ? &run->workers[origin] : NULL;
+
+        if (from == NULL || from->snapshot == NULL)
+                return;
+        from->snapshot->children -= from->snapshot->children > 0;
+        scopes_go_on(run, from);
+}
+
+void run_exited(struct run *run, struct worker *w, int status)
+{
+        const int origin = w->origin;
+        struct part left;
         int was_running;
 
         drain(run, w);
         was_running = w->stage == WORKER_RUNNING;
-        u = &run->suite.units[w->part.unit];
-        if (!w->abandoned && !run->fatal && was_running) {
-                worker_death(w, status, run->plan->spec->tach.timeout, now(), &death);
-                if (w->current < 0 && w->next == w->part.from && w->next < u->n)
-                        begin_test(run, w); /* it died on the way to its first test */
-                if (w->current >= 0)
-                        end_test(run, w, NULL, &death);
-                if (!run->stopping && w->next < u->n &&
-                    suite_again(&run->suite, (struct part){w->part.unit, w->next}) < 0)
-                        check(run, -ENOMEM);
-        }
-        /* stop() may have moved it */
-        if (w->stage == WORKER_RUNNING)
-                run->busy--;
+        if (w->snapshot != NULL)
+                scopes_exited(run, w, status);
         else
-                run->leaving--;
+                end_worker(run, w, status);
+        leave(run, w); /* stop() may have moved it */
         w->ended_well = !was_running && !w->killed && !w->abandoned && !w->why_killed[0] &&
                         WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        if (w->is_lane && !suite_part(&run->suite, w->part.unit, &left))
+                scopes_over(run, w->part.unit);
         release(run, w);
+        lose_clone(run, origin);
         ask_cells(run);
-        dispatch(run);
+        run_dispatch(run);
 }
 
 static void clone_failed(struct run *run, struct worker *w, yajl_val v)
 {
+        const struct part part = w->part;
+        const int origin = w->origin;
         struct error err = {0};
-        struct part part = w->part;
-        const int running = w->stage == WORKER_RUNNING;
 
-        if (running)
-                run->busy--;
-        else
-                run->leaving--;
+        leave(run, w);
         release(run, w);
-        if (json_int(v, "errno", 0) == EAGAIN && run->busy > 0) {
-                if (suite_again(&run->suite, part) < 0)
-                        check(run, -ENOMEM);
-                return;
-        }
         (void)error_set(&err, "worker", (int)json_int(v, "errno", 0), "%s", json_text(v, "what"));
-        fail(run, &err);
-        stop(run);
+        if (err.errnum == EAGAIN && run->busy > 0) {
+                run_again(run, origin, part);
+        } else if (origin >= 0) {
+                scopes_break(run, &run->workers[origin], err.what);
+        } else {
+                run_fail(run, &err);
+                stop(run);
+        }
+        lose_clone(run, origin);
 }
 
 /* From its start to its first test: at least START_SECONDS. */
@@ -493,26 +639,27 @@ static void set_start_deadline(const struct run *run, struct worker *w)
 {
         const double timeout = run->plan->spec->tach.timeout;
 
-        w->deadline = timeout > 0 ? now() + (timeout > START_SECONDS ? timeout : START_SECONDS) : 0;
+        w->deadline = timeout > 0 ? run_now() + (timeout > START_SECONDS ? timeout : START_SECONDS) : 0;
 }
 
-static void about_worker(struct run *run, const char *t, yajl_val v, int *fd)
+/* ORIGIN says it: a snapshot's slot, or -1 for the zygote. It may speak of its own clones only. */
+static void about_worker(struct run *run, int origin, const char *t, yajl_val v, int *fd)
 {
         long long slot = json_int(v, "slot", -1);
         struct worker *w = slot >= 0 && slot < run->n_workers ? &run->workers[slot] : NULL;
 
-        if (w == NULL || w->stage == WORKER_FREE)
+        if (w == NULL || w->stage == WORKER_FREE || w->origin != origin)
                 return;
         if (strcmp(t, "started") == 0 && w->pidfd < 0) {
                 w->pidfd = TAKE_FD(*fd);
-                if (w->stage == WORKER_RUNNING && w->current < 0)
+                if (w->stage == WORKER_RUNNING && w->current < 0 && w->next == 0 && !w->is_lane)
                         set_start_deadline(run, w);
                 if (w->killed)
                         worker_kill(w);
                 else if (w->abandoned)
                         worker_signal(w, SIGINT);
         } else if (strcmp(t, "exited") == 0) {
-                worker_exited(run, w, (int)json_int(v, "status", 0));
+                run_exited(run, w, (int)json_int(v, "status", 0));
         } else if (strcmp(t, "clone_failed") == 0) {
                 clone_failed(run, w, v);
         }
@@ -528,7 +675,7 @@ static void collected(struct run *run)
         if (run->suite.exit != 0)
                 run->stopping = 1;
         ask_cells(run);
-        dispatch(run);
+        run_dispatch(run);
 }
 
 /* The interpreter is gone, or speaks nonsense: only right when it was told to quit. HOW says which. */
@@ -551,7 +698,7 @@ static void zygote_lost(struct run *run, const char *how)
                 (void)snprintf(err.what + used, sizeof err.what - used, "; it printed last:\n%s",
                                log.len > room ? log.data + (log.len - room) : log.data);
         }
-        fail(run, &err);
+        run_fail(run, &err);
         stop(run);
 }
 
@@ -570,18 +717,18 @@ static void zygote_ended(struct run *run, int status)
 static void new_cell(struct run *run, int fds[KEEPER_FDS])
 {
         struct error err = {0};
-        int index = pool_add(&run->pool, fds[0], fds[1]);
+        int index = pool_add(&run->pool, -1, fds[0], fds[1]);
 
         if (index < 0)
                 return;
-        if (services_open(&run->services, index, &err) < 0)
-                fail(run, &err);
-        if (fds[1] >= 0 && watch(run, fds[1], FROM_CELL, (uint32_t)index) < 0) {
+        if (services_open(&run->services, run->services.received, index, &err) < 0)
+                run_fail(run, &err);
+        if (fds[1] >= 0 && run_watch(run, fds[1], FROM_CELL, (uint32_t)index) < 0) {
                 (void)error_set(&err, "run", errno, "epoll");
-                fail(run, &err);
+                run_fail(run, &err);
         }
         fds[0] = fds[1] = -1;
-        dispatch(run);
+        run_dispatch(run);
 }
 
 /* The zygote runs. Without a listener of its filter, what that refuses is not told. */
@@ -589,10 +736,10 @@ static void zygote_ready(struct run *run, int fds[KEEPER_FDS])
 {
         struct error err = {0};
 
-        if (services_open(&run->services, SERVICES_OUTER, &err) < 0)
-                fail(run, &err);
+        if (services_open(&run->services, run->services.received, SERVICES_OUTER, &err) < 0)
+                run_fail(run, &err);
         if (run->listener < 0 && fds[1] >= 0 && refusals_is_listener(fds[1]) &&
-            watch(run, fds[1], FROM_LISTENER, 0) == 0)
+            run_watch(run, fds[1], FROM_LISTENER, 0) == 0)
                 run->listener = TAKE_FD(fds[1]);
         run->stream.unheard = run->listener < 0;
 }
@@ -633,18 +780,18 @@ static void from_keeper(struct run *run)
         struct error err = {0};
         int fds[KEEPER_FDS], r;
 
-        while ((r = keeper_receive(&run->zygote.keeper, &m, fds)) == 1) {
+        while ((r = keeper_receive(run->zygote.keeper.socket, &m, fds)) == 1) {
                 if (m.op == KEEPER_CGROUP && run->leaves.tree_fd < 0) {
                         if (leaves_open(&run->leaves, TAKE_FD(fds[0]), &err) < 0)
-                                fail(run, &err);
+                                run_fail(run, &err);
                 } else if (m.op == KEEPER_EXITED)
                         zygote_ended(run, m.status);
                 else if (m.err.phase[0] != '\0')
-                        fail(run, &m.err);
+                        run_fail(run, &m.err);
                 else if (m.op == KEEPER_CELL)
                         new_cell(run, fds);
                 else if (m.op == KEEPER_SERVICE)
-                        services_receive(&run->services, m.status, TAKE_FD(fds[0]));
+                        services_receive(&run->services, run->services.received, m.status, TAKE_FD(fds[0]));
                 else if (m.op == KEEPER_READY)
                         zygote_ready(run, fds);
                 for (size_t i = 0; i < KEEPER_FDS; i++)
@@ -656,7 +803,7 @@ static void from_keeper(struct run *run)
                 run->zygote_gone = 1;
                 (void)error_set(&err, "keeper", 0, "the keeper of the sandbox was killed");
                 if (!run->quitting)
-                        fail(run, &err);
+                        run_fail(run, &err);
         }
 }
 
@@ -704,7 +851,7 @@ static void from_control(struct run *run)
         for (;;) {
                 CLEANUP_CLOSE int fd = -1;
                 yajl_val v = NULL;
-                int kept = 0, r = zygote_receive(&run->zygote, &v, &fd);
+                int kept = 0, r = zygote_receive(run->zygote.control, &v, &fd);
                 const char *t;
 
                 if (r == 0)
@@ -720,7 +867,7 @@ static void from_control(struct run *run)
                         session_finished(run, v, fd);
                 else if (strcmp(t, "started") == 0 || strcmp(t, "exited") == 0 ||
                          strcmp(t, "clone_failed") == 0)
-                        about_worker(run, t, v, &fd);
+                        about_worker(run, -1, t, v, &fd);
                 else if (!run->collected) {
                         r = suite_packet(&run->suite, v, &kept);
                         if (strcmp(t, "header") == 0)
@@ -734,6 +881,26 @@ static void from_control(struct run *run)
                         zygote_lost(run, "broke the protocol");
                         return;
                 }
+        }
+}
+
+static void from_snapshot(struct run *run, struct worker *w)
+{
+        while (w->stage != WORKER_FREE && w->snapshot != NULL) {
+                CLEANUP_CLOSE int fd = -1;
+                yajl_val v = NULL;
+                const int control = w->snapshot->control, r = zygote_receive(control, &v, &fd);
+
+                if (r == 0)
+                        return;
+                if (r < 0) {
+                        (void)epoll_ctl(run->epoll_fd, EPOLL_CTL_DEL, control, NULL);
+                        if (r == -EPROTO)
+                                scopes_break(run, w, "it broke the protocol");
+                        return;
+                }
+                about_worker(run, (int)w->slot, json_text(v, "t"), v, &fd);
+                yajl_tree_free(v);
         }
 }
 
@@ -758,16 +925,19 @@ static void overdue(struct run *run, struct worker *w, double t)
 {
         struct error err = {0};
 
-        if (w->stage == WORKER_RUNNING && w->pidfd < 0) {
+        if (w->stage == WORKER_RUNNING && w->pidfd < 0 && w->origin >= 0) {
+                scopes_break(run, &run->workers[w->origin], "it did not start a worker");
+                w->deadline = t + GRACE_SECONDS;
+        } else if (w->stage == WORKER_RUNNING && w->pidfd < 0) {
                 (void)error_set(&err, "zygote", 0, "the interpreter did not start a worker within %g s",
                                 UNSTARTED_SECONDS);
-                fail(run, &err);
+                run_fail(run, &err);
                 stop(run);
         } else if (w->stage == WORKER_LEAVING || w->abort_sent) {
                 worker_kill(w);
                 w->deadline = t + GRACE_SECONDS;
                 if (++w->kills > MAX_KILLS)
-                        worker_exited(run, w, SIGKILL);
+                        run_exited(run, w, SIGKILL);
         } else {
                 w->timed_out = w->abort_sent = 1;
                 worker_signal(w, SIGABRT);
@@ -794,7 +964,7 @@ static void check_deadline(struct run *run, struct worker *w, double t)
 /* Milliseconds until something is due: at most a quarter of a second while workers run. */
 static int patience(const struct run *run)
 {
-        double t = now(), next = run->busy + run->leaving + run->pool.asked > 0 ? t + 0.25 : t + 60;
+        double t = run_now(), next = run->busy + run->leaving + run->pool.asked > 0 ? t + 0.25 : t + 60;
 
         for (unsigned i = 0; i < run->n_workers; i++)
                 if (run->workers[i].stage != WORKER_FREE && run->workers[i].deadline > 0 &&
@@ -805,13 +975,26 @@ static int patience(const struct run *run)
         return next <= t ? 1 : (int)((next - t) * 1000) + 1;
 }
 
+/* Where the run was stopped, what tests' verdicts waited for did not come. */
+static void tell_held(struct run *run)
+{
+        for (size_t i = 0; !run->fatal && i < run->suite.n_items; i++) {
+                struct verdict *held = run->suite.items[i].held;
+
+                run->suite.items[i].held = NULL;
+                run->suite.items[i].waits = 0;
+                if (held != NULL)
+                        run_tell(run, held);
+        }
+}
+
 static int is_over(struct run *run)
 {
-        double t = now();
+        double t = run_now();
 
         if (run->signals > 1 || (run->zygote_gone && (run->quitting || run->fatal)))
                 return 1;
-        if (run->busy + run->leaving > 0 && !run->zygote_gone)
+        if (run->busy + run->leaving + run->offering > 0 && !run->zygote_gone)
                 return 0;
         if (run->fatal)
                 return 1;
@@ -820,6 +1003,7 @@ static int is_over(struct run *run)
         if (!run->collected && !run->quitting)
                 return 1; /* interrupted while it collected */
         if (!run->quitting) {
+                tell_held(run);
                 run->quitting = 1;
                 run->quit_deadline = t + QUIT_SECONDS;
                 journal_end(&run->journal, exit_code(run), run->stopped, run->exit_reason);
@@ -863,9 +1047,14 @@ static void loop(struct run *run)
                         case FROM_SIGNALS:
                                 from_signals(run);
                                 break;
+                        case FROM_SNAPSHOT:
+                                from_snapshot(run, &run->workers[slot]);
+                                break;
                         case FROM_CELL:
+                                if (scopes_from_cell(run, (int)slot))
+                                        break;
                                 if (pool_answer(&run->pool, (int)slot) == 1)
-                                        dispatch(run);
+                                        run_dispatch(run);
                                 else
                                         ask_cells(run);
                                 break;
@@ -875,17 +1064,17 @@ static void loop(struct run *run)
                         case FROM_WORKER:
                                 if (run->workers[slot].stage != WORKER_FREE) {
                                         drain(run, &run->workers[slot]);
-                                        dispatch(run);
+                                        run_dispatch(run);
                                 }
                                 break;
                         }
                 }
-                t = now();
+                t = run_now();
                 for (unsigned i = 0; i < run->n_workers; i++)
                         check_deadline(run, &run->workers[i], t);
                 pool_expire(&run->pool, t);
                 tend_leaves(run);
-                check(run, 0);
+                run_check(run, 0);
         }
 }
 
@@ -911,7 +1100,8 @@ static int prepare(struct run *run, struct error *err)
 {
         sigset_t set;
 
-        run->n_workers = run->plan->workers * 2;
+        /* as many run, as many are leaving, and at each depth that many snapshots and one more live */
+        run->n_workers = run->plan->workers * 2 + SUITE_MAX_DEPTH * (run->plan->workers + 1);
         run->workers = calloc(run->n_workers, sizeof *run->workers);
         run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         if (run->workers == NULL || run->epoll_fd < 0)
@@ -933,7 +1123,7 @@ static int prepare(struct run *run, struct error *err)
         sigaddset(&set, SIGHUP);
         sigaddset(&set, SIGCHLD);
         run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (run->signal_fd < 0 || watch(run, run->signal_fd, FROM_SIGNALS, 0) < 0)
+        if (run->signal_fd < 0 || run_watch(run, run->signal_fd, FROM_SIGNALS, 0) < 0)
                 return error_set(err, "run", errno, "signalfd");
         if (!run->plan->isolated && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
                 return error_set(err, "run", errno, "become the subreaper");
@@ -944,6 +1134,7 @@ int run_tests(const struct plan *plan, int out_fd)
 {
         struct run run = {.plan = plan,
                           .stream = {.fd = out_fd},
+                          .suite = {.snapshots = plan->isolated},
                           .epoll_fd = -1,
                           .signal_fd = -1,
                           .leaves = {.tree_fd = -1},
@@ -952,7 +1143,7 @@ int run_tests(const struct plan *plan, int out_fd)
                           .exit_changed = -1,
                           .journal = {.fd = -1},
                           .zygote = {.control = -1, .log = -1, .pid = -1, .keeper = {-1, -1, -1}},
-                          .begin = now()};
+                          .begin = run_now()};
         struct error err = {0};
         int r = prepare(&run, &err), code;
 
@@ -962,11 +1153,11 @@ int run_tests(const struct plan *plan, int out_fd)
                 r = services_start(&run.services, &plan->cell.listen, &err);
         if (r == 0)
                 r = zygote_start(&run.zygote, plan, &err);
-        if (r == 0 && (watch(&run, run.zygote.control, FROM_CONTROL, 0) < 0 ||
-                       (plan->isolated && watch(&run, run.zygote.keeper.socket, FROM_KEEPER, 0) < 0)))
+        if (r == 0 && (run_watch(&run, run.zygote.control, FROM_CONTROL, 0) < 0 ||
+                       (plan->isolated && run_watch(&run, run.zygote.keeper.socket, FROM_KEEPER, 0) < 0)))
                 r = error_set(&err, "run", errno, "epoll");
         if (r < 0)
-                fail(&run, &err);
+                run_fail(&run, &err);
         else
                 loop(&run);
         stream_start(&run.stream, plan, &run.suite);
@@ -978,7 +1169,7 @@ int run_tests(const struct plan *plan, int out_fd)
                 (void)report_services(&run, SERVICES_OUTER, NULL);
         services_stop(&run.services);
         code = exit_code(&run);
-        stream_finish(&run.stream, code, now() - run.begin, run.interrupted || run.exit_requested >= 0,
+        stream_finish(&run.stream, code, run_now() - run.begin, run.interrupted || run.exit_requested >= 0,
                       plan->isolated ? &run.pool : NULL);
         for (unsigned i = 0; run.workers != NULL && i < run.n_workers; i++) {
                 worker_reset(&run.workers[i]);

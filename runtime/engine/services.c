@@ -65,7 +65,7 @@ int services_start(struct services *s, const struct listen_plan *plan, struct er
         return s->proxy < 0 ? error_set(err, "service", errno, "start the proxy") : 0;
 }
 
-void services_receive(struct services *s, int index, int fd)
+void services_receive(const struct services *s, int *received, int index, int fd)
 {
         if (fd < 0)
                 return;
@@ -73,9 +73,9 @@ void services_receive(struct services *s, int index, int fd)
                 (void)close(fd);
                 return;
         }
-        if (s->received[index] >= 0)
-                (void)close(s->received[index]);
-        s->received[index] = fd;
+        if (received[index] >= 0)
+                (void)close(received[index]);
+        received[index] = fd;
 }
 
 /* Only what listens as it should is handed on: the sender may be untrusted. */
@@ -98,20 +98,20 @@ static int ask(const struct services *s, enum proxy_op op, int cell, const int *
         return r < 0 ? error_set(err, "service", r, "the proxy of the services ended") : 0;
 }
 
-int services_open(struct services *s, int cell, struct error *err)
+int services_open(struct services *s, int *received, int cell, struct error *err)
 {
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < s->n; i++)
-                if (!is_listener(&s->list[i], s->received[i]))
+                if (!is_listener(&s->list[i], received[i]))
                         r = error_set(err, "service", EPROTO, "a cell came without its socket for %s",
                                       s->list[i].name);
         if (r == 0 && s->n > 0)
-                r = ask(s, PROXY_OPEN, cell, s->received, err);
+                r = ask(s, PROXY_OPEN, cell, received, err);
         for (size_t i = 0; i < s->n; i++) {
-                if (s->received[i] >= 0)
-                        (void)close(s->received[i]);
-                s->received[i] = -1;
+                if (received[i] >= 0)
+                        (void)close(received[i]);
+                received[i] = -1;
         }
         return r;
 }

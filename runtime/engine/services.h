@@ -23,7 +23,8 @@ struct services {
         size_t n;
         int socket; /* to the proxy */
         pid_t proxy;
-        int received[SERVICES_MAX]; /* listening sockets of the cell that is being made; -1: not yet */
+        int received[SERVICES_MAX]; /* listening sockets of the keeper's cell that is being made; -1: not yet
+                                     */
 };
 
 /* Writes to LIST (room for SERVICES_MAX) what SPEC lets in, *RET_N of them; the strings stay the spec's. With
@@ -34,12 +35,12 @@ int services_plan(const struct spec *spec, struct service *list, size_t *ret_n, 
 /* Starts the proxy of what PLAN lists, which must outlive S. Whatever it returns, S is for services_stop. */
 int services_start(struct services *s, const struct listen_plan *plan, struct error *err);
 
-/* Takes FD (it is closed here in any case), which a sandbox handed over as its socket for the service INDEX.
- */
-void services_receive(struct services *s, int index, int fd);
+/* Takes FD (it is closed here in any case), which a sandbox handed over as its socket for the service INDEX,
+ * to RECEIVED: those of the maker that makes that sandbox. */
+void services_receive(const struct services *s, int *received, int index, int fd);
 
-/* What was received belongs to the cell number CELL, or to SERVICES_OUTER. An incomplete set is an error. */
-int services_open(struct services *s, int cell, struct error *err);
+/* What was RECEIVED belongs to the cell number CELL, or to SERVICES_OUTER. An incomplete set is an error. */
+int services_open(struct services *s, int *received, int cell, struct error *err);
 
 /* What CELL used since the last count, in USE[0..n). Connections that a process of the cell has made before
  * this call are in it. */

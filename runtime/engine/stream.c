@@ -128,6 +128,20 @@ void stream_service(struct stream *s, const char *nodeid, const char *name, cons
         emit(s, &ev);
 }
 
+void stream_scope(struct stream *s, const struct unit *unit, const char *why, size_t tests)
+{
+        struct event ev;
+
+        if (event_begin(&ev, "scope") < 0)
+                return;
+        event_text(&ev, "nodeid", unit->nodeid);
+        event_text(&ev, "scope", unit->isolation);
+        event_text(&ev, "fixture", unit->why);
+        event_text(&ev, "why", why);
+        event_int(&ev, "tests", (int64_t)tests);
+        emit(s, &ev);
+}
+
 void stream_warning(struct stream *s, yajl_val v)
 {
         static const char *const keys[] = {"message", "category", "file", "line", "nodeid"};

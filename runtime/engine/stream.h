@@ -29,6 +29,8 @@ void stream_collected(struct stream *s, const struct suite *suite, const struct 
 /* What the test NODEID (NULL: the suite itself, while it was collected or as it ended) used of the service
  * NAME. */
 void stream_service(struct stream *s, const char *nodeid, const char *name, const struct service_use *use);
+/* The TESTS that are left of UNIT run one after another in one worker. WHY: what in it cannot be cloned. */
+void stream_scope(struct stream *s, const struct unit *unit, const char *why, size_t tests);
 /* V: the worker's or zygote's "warning" object. */
 void stream_warning(struct stream *s, yajl_val v);
 /* An error event, and the same as a line on standard error. HINT may be NULL or empty. */

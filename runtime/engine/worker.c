@@ -31,34 +31,61 @@ int worker_read(struct worker *w)
         return (int)n;
 }
 
-static enum worker_line classify(const struct worker *w, const struct suite *suite, yajl_val v)
+/* What both kinds may say at any time. */
+static enum worker_line classify_common(const struct worker *w, const char *t)
+{
+        if (strcmp(t, "warning") == 0)
+                return WORKER_WARNING;
+        if (strcmp(t, "cache") == 0)
+                return WORKER_CACHE;
+        if (strcmp(t, "exit") == 0)
+                return WORKER_EXIT;
+        if (strcmp(t, "internal") == 0)
+                return WORKER_INTERNAL;
+        if (strcmp(t, "enter_failed") == 0 && w->next == 0 && w->current < 0)
+                return WORKER_FAILED;
+        return WORKER_BROKEN;
+}
+
+/* A snapshot's only report is of the teardown. */
+static enum worker_line classify_snapshot(const struct worker *w, const struct suite *suite, const char *t,
+                                          long long i)
 {
         const struct unit *u = &suite->units[w->part.unit];
+
+        if (strcmp(t, "up") == 0 && w->next == 0)
+                return WORKER_UP;
+        if (strcmp(t, "offer") == 0)
+                return w->snapshot->phase == SNAPSHOT_SETTING_UP ? WORKER_OFFER : WORKER_BROKEN;
+        if (strcmp(t, "report") == 0)
+                return w->snapshot->phase == SNAPSHOT_TEARING_DOWN && i == (long long)u->last
+                           ? WORKER_REPORT
+                           : WORKER_BROKEN;
+        if (strcmp(t, "done") == 0)
+                return w->snapshot->phase == SNAPSHOT_TEARING_DOWN ? WORKER_DONE : WORKER_BROKEN;
+        return classify_common(w, t);
+}
+
+static enum worker_line classify(const struct worker *w, const struct suite *suite, yajl_val v)
+{
         const char *t = json_text(v, "t");
         long long i = json_int(v, "i", -1);
 
         if (t == NULL)
                 return WORKER_BROKEN;
+        if (w->snapshot != NULL)
+                return classify_snapshot(w, suite, t, i);
         if (strcmp(t, "report") == 0)
                 return w->current >= 0 && i == w->current ? WORKER_REPORT : WORKER_BROKEN;
         if (strcmp(t, "begin") == 0)
-                return w->current < 0 && w->next < u->n && i == (long long)u->items[w->next] ? WORKER_BEGIN
-                                                                                             : WORKER_BROKEN;
+                return w->current < 0 && w->next < w->n_items && i == (long long)w->items[w->next]
+                           ? WORKER_BEGIN
+                           : WORKER_BROKEN;
         if (strcmp(t, "end") == 0)
                 return w->current >= 0 && i == w->current ? WORKER_END : WORKER_BROKEN;
-        if (strcmp(t, "warning") == 0)
-                return WORKER_WARNING;
-        if (strcmp(t, "cache") == 0)
-                return w->current >= 0 ? WORKER_CACHE : WORKER_BROKEN;
         if (strcmp(t, "done") == 0)
-                return w->current < 0 && w->next == u->n ? WORKER_DONE : WORKER_BROKEN;
-        if (strcmp(t, "exit") == 0)
-                return WORKER_EXIT;
-        if (strcmp(t, "internal") == 0)
-                return WORKER_INTERNAL;
-        if (strcmp(t, "enter_failed") == 0 && w->next == w->part.from && w->current < 0)
-                return WORKER_FAILED;
-        return WORKER_BROKEN;
+                return w->current < 0 && w->next == w->n_items ? WORKER_DONE : WORKER_BROKEN;
+        return classify_common(w, t);
 }
 
 int worker_line(struct worker *w, const struct suite *suite, enum worker_line *ret_kind, yajl_val *ret)
@@ -199,6 +226,8 @@ void worker_reset(struct worker *w)
                 if (fds[i] >= 0)
                         (void)close(fds[i]);
         result_finish(&w->result);
+        snapshot_free(w->snapshot);
+        free(w->items);
         if (in.cap > (1u << 20))
                 buf_finish(&in);
         else
@@ -210,6 +239,7 @@ void worker_reset(struct worker *w)
                              .cell = -1,
                              .cell_fd = -1,
                              .pidfd = -1,
+                             .origin = -1,
                              .leaf = LEAF_NONE,
                              .current = -1,
                              .in = in};

@@ -10,6 +10,7 @@
 #include "runtime/engine/leaves.h"
 #include "runtime/engine/refusals.h"
 #include "runtime/engine/result.h"
+#include "runtime/engine/snapshot.h"
 #include "runtime/engine/suite.h"
 #include "runtime/engine/usage.h"
 #include "spec/base/buf.h"
@@ -19,8 +20,9 @@
 
 enum worker_stage {
         WORKER_FREE,
-        WORKER_RUNNING, /* takes one of the run's places */
-        WORKER_LEAVING, /* said that it is done, or was abandoned; its exit is still to come */
+        WORKER_RUNNING,  /* takes one of the run's places */
+        WORKER_OFFERING, /* a snapshot that others are cloned from: takes none */
+        WORKER_LEAVING,  /* said that it is done, or was abandoned; its exit is still to come */
 };
 
 struct worker {
@@ -38,8 +40,12 @@ struct worker {
         struct buf in;
         size_t test_bytes;
         struct part part;
-        size_t next;  /* index in the unit of the next test to begin */
-        long current; /* the item that runs; -1: none */
+        int origin;                /* the slot of the snapshot that it is cloned from; -1: the zygote */
+        struct snapshot *snapshot; /* it is one; else NULL */
+        int is_lane;               /* it runs what a snapshot's clones would */
+        uint32_t *items;           /* to run, one after another */
+        size_t n_items, next;      /* NEXT: index of the next test to begin */
+        long current;              /* the item that runs; -1: none */
         struct result result;
         double began, deadline; /* seconds, monotonic; deadline 0: none */
         unsigned kills;         /* since its end was due */
@@ -55,6 +61,8 @@ enum worker_line {
         WORKER_CACHE, /* a value for pytest's cache: "key", "value" */
         WORKER_END,
         WORKER_DONE,
+        WORKER_UP,       /* a snapshot: it is in its cell, and sets up */
+        WORKER_OFFER,    /* a snapshot: "from", "to", "why" it cannot be cloned, or "" */
         WORKER_EXIT,     /* pytest.exit() or an interrupt: "reason", "returncode" */
         WORKER_INTERNAL, /* pytest itself failed under the test */
         WORKER_FAILED,   /* it could not enter its cell: "what" */

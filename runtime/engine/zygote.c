@@ -137,12 +137,12 @@ int zygote_start(struct zygote *z, const struct plan *plan, struct error *err)
         return r;
 }
 
-int zygote_receive(struct zygote *z, yajl_val *ret, int *ret_fd)
+int zygote_receive(int control, yajl_val *ret, int *ret_fd)
 {
         static char packet[PACKET_MAX + 1];
         int fds[FDS_MAX_SENT];
         size_t n_fds;
-        ssize_t n = fds_receive(z->control, packet, PACKET_MAX, fds, &n_fds);
+        ssize_t n = fds_receive(control, packet, PACKET_MAX, fds, &n_fds);
 
         *ret_fd = n_fds > 0 ? fds[0] : -1;
         for (size_t i = 1; i < n_fds; i++)
@@ -167,38 +167,38 @@ int zygote_receive(struct zygote *z, yajl_val *ret, int *ret_fd)
         return 1;
 }
 
-int zygote_run(struct zygote *z, uint32_t slot, uint32_t flags, const uint32_t *items, uint32_t n_items,
-               const int *fds, size_t n_fds, struct error *err)
+int zygote_ask(int socket, const struct run_head *head, const uint32_t *items, const int *fds, size_t n_fds,
+               int patience_ms, struct error *err)
 {
         union {
-                char buf[CMSG_SPACE(5 * sizeof(int))];
+                char buf[CMSG_SPACE(6 * sizeof(int))];
                 struct cmsghdr align;
         } control = {0};
-        struct run_head head = {.op = RUN_ITEMS, .slot = slot, .flags = flags, .n_items = n_items};
         struct iovec iov[2] = {
-            {.iov_base = &head, .iov_len = sizeof head},
-            {.iov_base = (void *)(uintptr_t)items, .iov_len = n_items * sizeof *items},
+            {.iov_base = (void *)(uintptr_t)head, .iov_len = sizeof *head},
+            {.iov_base = (void *)(uintptr_t)items, .iov_len = head->n_items * sizeof *items},
         };
-        struct msghdr msg = {.msg_iov = iov,
-                             .msg_iovlen = n_items > 0 ? 2 : 1,
-                             .msg_control = control.buf,
-                             .msg_controllen = CMSG_SPACE(n_fds * sizeof(int))};
-        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-        ssize_t n;
+        struct msghdr msg = {.msg_iov = iov, .msg_iovlen = head->n_items > 0 ? 2 : 1};
 
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-        memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
+        if (n_fds > 0) {
+                msg.msg_control = control.buf;
+                msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+                struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+                c->cmsg_level = SOL_SOCKET;
+                c->cmsg_type = SCM_RIGHTS;
+                c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+                memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
+        }
         for (;;) {
-                struct pollfd p = {.fd = z->control, .events = POLLOUT};
+                struct pollfd p = {.fd = socket, .events = POLLOUT};
+                ssize_t n = sendmsg(socket, &msg, MSG_NOSIGNAL);
 
-                n = sendmsg(z->control, &msg, MSG_NOSIGNAL);
                 if (n >= 0)
                         return 0;
                 if (errno != EAGAIN && errno != EINTR)
                         return error_set(err, "zygote", errno, "ask for a worker");
-                if (poll(&p, 1, 5000) == 0)
+                if (poll(&p, 1, patience_ms) == 0)
                         return error_set(err, "zygote", ETIMEDOUT, "the zygote does not answer");
         }
 }

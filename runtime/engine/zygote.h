@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <yajl/yajl_tree.h>
 
+#include "harness/run_message.h"
 #include "runtime/engine/keeper.h"
 #include "runtime/engine/plan.h"
 #include "spec/base/error.h"
@@ -28,13 +29,14 @@ struct zygote {
 /* Starts interpreter (in the outer sandbox where the plan isolates) and sends its configuration. */
 int zygote_start(struct zygote *z, const struct plan *plan, struct error *err);
 
-/* One packet: 1 and *RET (yajl_tree_free) and *RET_FD (or -1); 0: none now; -EPIPE: the zygote closed;
- * -EPROTO: not a packet. */
-int zygote_receive(struct zygote *z, yajl_val *ret, int *ret_fd);
+/* One packet of CONTROL, a zygote's or a snapshot's: 1 and *RET (yajl_tree_free) and *RET_FD (or -1); 0: none
+ * now; -EPIPE: the zygote closed; -EPROTO: not a packet. */
+int zygote_receive(int control, yajl_val *ret, int *ret_fd);
 
-/* Asks for a worker. FDS: result, out, err, then the cell's pidfd and the leaf where FLAGS says so. */
-int zygote_run(struct zygote *z, uint32_t slot, uint32_t flags, const uint32_t *items, uint32_t n_items,
-               const int *fds, size_t n_fds, struct error *err);
+/* Sends HEAD with its items on CONTROL, a zygote's or a snapshot's, waiting at most PATIENCE_MS. FDS: result,
+ * out, err, for a snapshot its control socket, then the cell's pidfd and the leaf where the flags say so. */
+int zygote_ask(int control, const struct run_head *head, const uint32_t *items, const int *fds, size_t n_fds,
+               int patience_ms, struct error *err);
 
 /* Asks it to end its session, telling what is in JOURNAL_FD (-1: nothing). It answers "finished" and closes
  * the control socket when it has. */

@@ -61,10 +61,13 @@ def test_as_root(traces):
     assert any("in test_segmentation_fault" in text for name, text in segv["sections"] if name == "Captured stderr")
     hang = tests["test_crash.py::test_sleeps"]
     assert any("in test_sleeps" in text for name, text in hang["sections"] if name == "Captured stderr")
-    assert tests["test_fixtures.py::test_module_second"]["isolation"] == "module"
-    assert tests["test_fixtures.py::test_module_second"]["why"] == "module fixture 'ledger'"
-    assert tests["test_fixtures.py::TestClassScope::test_first"]["isolation"] == "class"
-    assert tests["test_fixtures.py::test_session_first"]["isolation"] == "session"
+    for name, snapshot in (
+        ("test_module_second", "module fixture 'ledger'"),
+        ("TestClassScope::test_first", "class fixture 'numbers'"),
+        ("test_session_first", "session fixture 'session_log'"),
+    ):
+        test = tests[f"test_fixtures.py::{name}"]
+        assert (test["isolation"], test["snapshot"]) == ("test", snapshot)
     assert tests["test_outcomes.py::test_passes"]["isolation"] == "test"
 
 

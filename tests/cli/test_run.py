@@ -126,7 +126,7 @@ def test_higher_scoped_fixture_is_set_up_once(suite):
     suite.write(
         text="import os, pytest\n"
         "@pytest.fixture(scope='module')\ndef pid(): return os.getpid()\n"
-        + "".join(f"def test_{i}(pid): assert pid == os.getpid()\n" for i in range(20))
+        + "".join(f"def test_{i}(pid): assert pid != os.getpid()\n" for i in range(20))
         + "@pytest.fixture(scope='module', autouse=True)\ndef log():\n    print('set up')\n    yield\n    print('torn down')\n"
     )
     tests = suite.json().tests()

@@ -1,0 +1,56 @@
+/*
+ * snapshot: the engine's view of a process that has set up a unit's fixtures, and from which the unit's
+ * entries are cloned (harness/tach_harness/snapshot.py).
+ *
+ * It goes through the entries in order. In turns it sets up what the next ones need, offers those that can
+ * run on that, and waits until all of them have ended; at the end it tears down. Where it cannot be cloned it
+ * becomes the worker of all that is left. It is as hostile as a test: what it says is checked, and concerns
+ * its own unit only.
+ */
+#ifndef TACH_ENGINE_SNAPSHOT_H
+#define TACH_ENGINE_SNAPSHOT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/engine/services.h"
+#include "runtime/engine/suite.h"
+#include "runtime/engine/verdict.h"
+
+enum snapshot_phase {
+        SNAPSHOT_SETTING_UP,
+        SNAPSHOT_OFFERING,
+        SNAPSHOT_TEARING_DOWN,
+};
+
+struct snapshot {
+        int control; /* SOCK_SEQPACKET, ours, non-blocking */
+        enum snapshot_phase phase;
+        size_t next, to;    /* entries: offered, and not cloned yet */
+        struct part *again; /* parts to run again, before the others */
+        size_t n_again, again_capacity;
+        unsigned children, coming; /* workers and snapshots that live; cells that were asked for */
+        int is_gone;               /* its process has ended */
+        char no_cells[768];        /* why it gets no more cells, or "" */
+        int received[SERVICES_MAX];
+};
+
+/* NULL: no memory. FIRST: the entry that it begins with. */
+struct snapshot *snapshot_new(size_t first);
+void snapshot_free(struct snapshot *s);
+
+/* The entry of UNIT that its item number AT begins or is in. */
+size_t snapshot_entry(const struct suite *suite, uint32_t unit, size_t at);
+
+/* It offers the entries of UNIT from FROM to before TO: 0 or -EPROTO. */
+int snapshot_offer(struct snapshot *s, const struct unit *unit, long long from, long long to);
+
+/* What can be cloned from it next: 1, or 0 if there is nothing. */
+int snapshot_next(struct snapshot *s, const struct suite *suite, uint32_t unit, struct part *ret);
+/* Whether that is a snapshot. */
+int snapshot_is_snapshot_next(const struct snapshot *s, const struct suite *suite, uint32_t unit);
+int snapshot_again(struct snapshot *s, struct part part);
+/* How many parts that are. */
+size_t snapshot_left(const struct snapshot *s);
+
+#endif

@@ -1,0 +1,403 @@
+"""Fixtures wider than a test: set up once in a snapshot, torn down once at the end, and copied for each test."""
+
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from running import environment
+
+#: Every way to have something set up for more than one test. ``say`` prints a time and what happened.
+SUITE = {
+    "say.py": "import time\ndef say(text): print(f'@{time.monotonic():.6f} {text}')\n",
+    "conftest.py": """
+import pytest
+from say import say
+@pytest.fixture(scope="session")
+def base(): say("+base"); yield ["base"]; say("-base")
+@pytest.fixture(scope="session", params=["p", "q"])
+def backend(request, base): say("+backend " + request.param); yield request.param; say("-backend " + request.param)
+@pytest.fixture(scope="package")
+def pack(): say("+pack"); yield; say("-pack")
+""",
+    "pkg/__init__.py": "",
+    "pkg/test_one.py": """
+import pytest
+from say import say
+@pytest.fixture(scope="module", autouse=True)
+def auto(): say("+auto one"); yield; say("-auto one")
+@pytest.fixture(scope="module")
+def late(base): say("+late"); yield base; say("-late")
+@pytest.fixture(scope="module", params=[1, 2])
+def number(request): say(f"+number {request.param}"); yield request.param; say(f"-number {request.param}")
+def test_first(): pass
+def test_number(number): assert number in (1, 2)
+def test_number_again(number, late): assert late == ["base"]; late.append(number)
+def test_late(late, pack): assert late == ["base"]
+class TestIn:
+    @pytest.fixture(scope="class", autouse=True)
+    def inner(self, late): say("+inner"); yield; say("-inner")
+    @classmethod
+    def setup_class(cls): say("+setup_class"); cls.log = []
+    @classmethod
+    def teardown_class(cls): say("-setup_class")
+    def test_a(self): assert self.log == []; self.log.append(1)
+    def test_b(self): assert self.log == []
+    class TestDeep:
+        @pytest.fixture(scope="class")
+        def deep(self): say("+deep"); yield; say("-deep")
+        def test_c(self, deep): pass
+        def test_d(self, deep): pass
+""",
+    "pkg/test_two.py": """
+import unittest
+from say import say
+def setUpModule(): say("+setUpModule")
+def tearDownModule(): say("-setUpModule")
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): say("+setUpClass"); cls.log = []
+    @classmethod
+    def tearDownClass(cls): say("-setUpClass")
+    def test_a(self): self.assertEqual(self.log, []); self.log.append(1)
+    def test_b(self): self.assertEqual(self.log, [])
+def test_package(pack): pass
+""",
+    "test_three.py": """
+import pytest
+from say import say
+def setup_module(): say("+setup_module")
+def teardown_module(): say("-setup_module")
+@pytest.mark.skip
+def test_skipped(backend): pass
+def test_backend(backend): pass
+def test_backend_again(backend, base): assert base == ["base"]
+def test_dynamic(request): assert request.getfixturevalue("base") == ["base"]
+""",
+}
+LINE = re.compile(r"@(\d+\.\d+) ([+-].*)")
+
+
+def said(text):
+    return [what for _, what in sorted((float(t), what) for t, what in LINE.findall(text))]
+
+
+def said_by(tests):
+    """What tests' fixtures said, each test's sections once, in the order of time."""
+    return said("\n".join(text for test in tests.values() for _, text in test["sections"]))
+
+
+def write(suite, files):
+    for name, text in files.items():
+        suite.write(name, text)
+
+
+def pytest_says(suite, *args):
+    """What pytest prints of the suite, and {node id: outcome} with errors before passes."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-s", "-rA", "-v", *args], cwd=suite.path,
+        env=environment(), capture_output=True, encoding="utf-8", check=False, timeout=60,
+    )  # fmt: skip
+    return done.stdout
+
+
+def pytest_outcomes(text):
+    found = {}
+    for word, nodeid in re.findall(r"^(PASSED|FAILED|ERROR) (\S+)", text, re.M):
+        if found.get(nodeid) != "error":
+            found[nodeid] = word.lower()
+    return found
+
+
+def test_the_order_is_pytests(suite):
+    write(suite, SUITE)
+    expected = said(pytest_says(suite))
+    result = suite.json("--workers=1")
+    assert {test["outcome"] for test in result.tests().values()} == {"passed", "skipped"}, result.out
+    found = said_by(result.tests())
+    assert sorted(found) == sorted(expected)
+    for names in (("auto one", "late"), ("number",), ("setup_class", "inner", "deep"), ("setUpModule", "setUpClass"), ("base", "backend")):
+        assert [line for line in found if line[1:].startswith(names)] == [line for line in expected if line[1:].startswith(names)]
+
+
+def test_once_each_with_many_workers(suite):
+    write(suite, SUITE)
+    assert sorted(said_by(suite.json("--workers=4").tests())) == sorted(said(pytest_says(suite)))
+
+
+def test_nested_scopes_are_torn_down_inside_out(suite):
+    suite.write(
+        text="import pytest\nfrom say import say\n"
+        + "".join(
+            f"@pytest.fixture(scope='{scope}', autouse=True)\ndef {scope}_(): say('+{scope}'); yield; say('-{scope}')\n"
+            for scope in ("session", "package", "module", "class")
+        )
+        + "class TestA:\n    def test_a(self): pass\n    def test_b(self): pass\n"
+        "class TestB:\n    def test_a(self): pass\n    def test_b(self): pass\n"
+    )
+    suite.write("say.py", SUITE["say.py"])
+    assert said_by(suite.json("--workers=1").tests()) == said(pytest_says(suite))
+
+
+def test_each_test_has_a_copy_of_memory_and_files(suite):
+    suite.write(
+        text="import pathlib, pytest\n"
+        "@pytest.fixture(scope='module')\n"
+        "def made(tmp_path_factory):\n"
+        "    folder = tmp_path_factory.mktemp('made')\n"
+        "    (folder / 'f').write_text('new')\n"
+        "    pathlib.Path('/dev/shm/f').write_text('new')\n"
+        "    pathlib.Path('in_project').write_text('new')\n"
+        "    pathlib.Path('was_there').unlink()\n"
+        "    return folder / 'f', []\n"
+        "@pytest.mark.parametrize('i', range(6))\n"
+        "def test_it(made, i):\n"
+        "    file, memory = made\n"
+        "    for path in (file, pathlib.Path('/dev/shm/f'), pathlib.Path('in_project')):\n"
+        "        assert path.read_text() == 'new'\n"
+        "        path.write_text('changed')\n"
+        "    assert memory == [] and not pathlib.Path('was_there').exists()\n"
+        "    memory.append(i)\n"
+        "    pathlib.Path('was_there').write_text('again')\n"
+        "    file.unlink()\n"
+    )
+    (suite.path / "was_there").write_text("x")
+    tests = suite.json("--workers=2").tests()
+    assert {test["outcome"] for test in tests.values()} == {"passed"}, tests
+    assert {(test["isolation"], test["snapshot"]) for test in tests.values()} == {("test", "module fixture 'made'")}
+    assert (suite.path / "was_there").read_text() == "x" and not (suite.path / "in_project").exists()
+
+
+def test_snapshots_in_snapshots_see_what_was_written_around_them(suite):
+    suite.write(
+        text="import pathlib, pytest\n"
+        + "".join(
+            f"@pytest.fixture(scope='{scope}', autouse=True)\n"
+            f"def {scope}_(): pathlib.Path('{scope}').write_text('x'); pathlib.Path('/tmp/{scope}').write_text('x')\n"
+            for scope in ("session", "module", "class")
+        )
+        + "def check():\n"
+        "    for scope in ('session', 'module', 'class'):\n"
+        "        for path in (pathlib.Path(scope), pathlib.Path('/tmp') / scope):\n"
+        "            assert path.read_text() == 'x'\n"
+        "            path.unlink()\n"
+        "class TestA:\n    def test_a(self): check()\n    def test_b(self): check()\n"
+        "class TestB:\n    def test_a(self): check()\n    def test_b(self): check()\n"
+    )
+    suite.write("test_other.py", "from test_it import session_\ndef test_a(session_): pass\ndef test_b(session_): pass\n")
+    tests = suite.json("--workers=2").tests()
+    assert {test["outcome"] for test in tests.values()} == {"passed"}, tests
+
+
+#: Fixtures that do not work, and who is affected.
+BROKEN = """
+import pytest
+@pytest.fixture(scope="module")
+def fails(): raise OSError("no")
+@pytest.fixture(scope="module")
+def skips(): pytest.skip("not here")
+@pytest.fixture(scope="module")
+def asserts(): a = 1; assert a == 2
+@pytest.fixture(scope="module")
+def ends_badly(): yield; raise OSError("late")
+@pytest.fixture(scope="module", params=[1, 2])
+def changes_badly(request):
+    yield request.param
+    if request.param == 1: raise OSError("change")
+def test_a(fails): pass
+def test_b(fails): pass
+def test_c(skips): pass
+def test_d(skips): pass
+def test_e(asserts): pass
+def test_f(asserts): pass
+def test_g(): pass
+def test_h(changes_badly): pass
+def test_i(changes_badly): pass
+def test_j(ends_badly): pass
+def test_k(ends_badly): pass
+class TestX:
+    @classmethod
+    def setup_class(cls): raise OSError("class")
+    def test_a(self): pass
+    def test_b(self): pass
+class TestY:
+    @classmethod
+    def teardown_class(cls): raise OSError("class end")
+    def test_a(self): pass
+    def test_b(self): pass
+"""
+
+
+def test_broken_fixtures_break_what_they_break_under_pytest(suite):
+    suite.write(text=BROKEN)
+    expected = pytest_outcomes(pytest_says(suite))
+    tests = suite.json("--workers=2").tests()
+    found = {nodeid: test["outcome"] for nodeid, test in tests.items()}
+    assert {n: o for n, o in found.items() if o != "skipped"} == expected
+    assert {n.split("::", 1)[1] for n, o in found.items() if o == "skipped"} == {"test_c", "test_d"}
+    assert "assert 1 == 2" in tests["test_it.py::test_f"]["longrepr"]
+    assert "class end" in tests["test_it.py::TestY::test_b"]["longrepr"]
+
+
+def test_a_skipped_test_sets_nothing_up(suite):
+    suite.write(
+        "conftest.py",
+        "import pytest\n"
+        "def pytest_runtest_setup(item):\n    if item.name == 'test_c': pytest.skip('by a hook')\n",
+    )
+    suite.write(
+        text="import pytest\n@pytest.fixture(scope='module')\ndef f(): raise OSError('never')\n"
+        "@pytest.mark.skip\ndef test_a(f): pass\n@pytest.mark.skipif(True, reason='x')\ndef test_b(f): pass\n"
+        "def test_c(f): pass\n"
+    )
+    assert {test["outcome"] for test in suite.json().tests().values()} == {"skipped"}
+
+
+def test_tests_and_modules_run_beside_one_another(suite):
+    text = (
+        "import time, pytest\n@pytest.fixture(scope='module', autouse=True)\ndef m(whole): time.sleep(0.5)\n"
+        "@pytest.mark.parametrize('i', range(4))\ndef test_it(i): time.sleep(0.5)\n"
+    )
+    suite.write("conftest.py", "import pytest\n@pytest.fixture(scope='session')\ndef whole(): pass\n")
+    suite.write("test_a.py", text)
+    suite.write("test_b.py", text)
+    began = time.monotonic()
+    assert suite.json("--workers=8").code == 0
+    assert time.monotonic() - began < 3  # 5 s one after another
+
+
+def test_what_a_fixture_printed_belongs_to_the_first_test(suite):
+    suite.write(
+        text="import logging, warnings, pytest\n@pytest.fixture(scope='module')\n"
+        "def f():\n    print('set up'); logging.getLogger().warning('logged'); warnings.warn('careful')\n"
+        "    yield\n    print('torn down')\n"
+        "@pytest.fixture\ndef g(f): print('own')\n"
+        "def test_a(g): print('body')\ndef test_b(f): print('body')\n"
+    )
+    result = suite.json()
+    first, last = (dict(map(tuple, test["sections"])) for test in sorted(result.tests().values(), key=lambda t: t["nodeid"]))
+    assert first["Captured stdout setup"] == "set up\nown\n" and "logged" in first["Captured log setup"]
+    assert last["Captured stdout teardown"] == "torn down\n" and "Captured stdout setup" not in last
+    assert result.event("finish")["counts"] == {"passed": 2, "warnings": 1}
+
+
+def test_a_test_that_asks_at_run_time(suite):
+    """What no snapshot holds is the test's own: set up and torn down in its worker."""
+    suite.write(
+        text="import pytest\n@pytest.fixture(scope='module')\ndef held(): return []\n"
+        "@pytest.fixture(scope='module')\ndef asked(): print('up'); yield []; print('down')\n"
+        "@pytest.mark.parametrize('i', range(2))\n"
+        "def test_it(held, request, i): value = request.getfixturevalue('asked'); assert value == []; value.append(1)\n"
+    )
+    for test in suite.json().tests().values():
+        sections = dict(map(tuple, test["sections"]))
+        assert test["outcome"] == "passed"
+        assert sections["Captured stdout call"] == "up\n" and sections["Captured stdout teardown"] == "down\n"
+
+
+@pytest.mark.parametrize(
+    "body, outcome, reason",
+    [
+        ("os.kill(os.getpid(), 11)", "crashed", "killed by SIGSEGV"),
+        ("os._exit(3)", "crashed", "exit code 3"),
+        ("time.sleep(100)", "timeout", "timed out after 1 s"),
+    ],
+)
+def test_a_set_up_that_dies(suite, body, outcome, reason):
+    """It ends the test that it is for; for the next test it is tried again."""
+    suite.write(
+        text="import os, time, pytest\n@pytest.fixture(scope='module')\n"
+        f"def f():\n    print('begun', flush=True)\n    {body}\n"
+        "def test_a(f): pass\ndef test_b(f): pass\ndef test_c(): pass\n"
+    )
+    result = suite.json("--timeout=1")
+    tests = result.tests()
+    assert result.code == 1 and tests["test_it.py::test_c"]["outcome"] == "passed"
+    for name in "ab":
+        test = tests[f"test_it.py::test_{name}"]
+        assert test["outcome"] == outcome and reason in test["reason"] and "module fixture 'f'" in test["reason"]
+
+
+def test_a_teardown_that_dies(suite):
+    suite.write(
+        text="import os, pytest\n@pytest.fixture(scope='module')\ndef f(): yield; os._exit(3)\n"
+        "def test_a(f): pass\ndef test_b(f): pass\n"
+    )
+    tests = suite.json().tests()
+    assert [tests[f"test_it.py::test_{n}"]["outcome"] for n in "ab"] == ["passed", "crashed"]
+    assert "while tearing down: module fixture 'f'" in tests["test_it.py::test_b"]["reason"]
+
+
+def test_a_test_that_crashes_ends_alone(suite):
+    suite.write(
+        text="import os, pytest\n@pytest.fixture(scope='module')\ndef f(): print('up'); yield; print('down')\n"
+        "def test_a(f): os.abort()\ndef test_b(f): pass\ndef test_c(f): os.kill(os.getpid(), 9)\ndef test_d(f): pass\n"
+    )
+    tests = suite.json().tests()
+    assert [tests[f"test_it.py::test_{n}"]["outcome"] for n in "abcd"] == ["crashed", "passed", "crashed", "passed"]
+    assert "down" in dict(map(tuple, tests["test_it.py::test_d"]["sections"]))["Captured stdout teardown"]
+
+
+def test_the_run_that_stops_tears_down(suite, tmp_path):
+    suite.write(
+        text="import pytest\n@pytest.fixture(scope='module')\ndef f(): print('up'); yield; raise OSError('torn down')\n"
+        "def test_a(f): assert 0\n" + "".join(f"def test_{i}(f): pass\n" for i in range(5))
+    )
+    assert suite.json("-x", "--workers=1").code == 1
+
+
+#: What a fixture leaves running or open, and how it is called.
+UNFORKABLE = {
+    "thread": ("t = threading.Thread(target=threading.Event().wait, name='ticker', daemon=True); t.start()", "thread 'ticker'"),
+    "child": ("p = subprocess.Popen(['sleep', '100'])", "a child process"),
+    "listener": ("s = socket.create_server(('127.0.0.1', 0)); s.listen()", "a listening socket on 127.0.0.1:"),
+    "pair": ("s = socket.socketpair()", "a connected socket"),
+    "pipe": ("p = os.pipe()", "an open pipe"),
+    "loop": ("e = __import__('asyncio').new_event_loop()", "an event loop (epoll)"),
+    "file": ("f = open('/tmp/log', 'w')", "/tmp/log, open for writing"),
+    "sqlite": ("c = __import__('sqlite3').connect('/tmp/db'); c.execute('create table t (x)')", "/tmp/db, open for writing"),
+    "memory": ("v = __import__('mmap').mmap(-1, 4096)", "shared memory"),
+}
+
+
+@pytest.mark.parametrize("what", UNFORKABLE)
+def test_what_cannot_be_cloned_is_shared_in_one_worker(suite, what):
+    code, why = UNFORKABLE[what]
+    suite.write(
+        text="import os, socket, subprocess, threading, pytest\npids = []\n"
+        f"@pytest.fixture(scope='module')\ndef f():\n    print('up'); {code}\n    yield os.getpid()\n    print('down')\n"
+        + "".join(f"def test_{n}(f): assert f == os.getpid(); pids.append(1); assert len(pids) == {i}\n" for i, n in enumerate("abc", 1))
+    )
+    result = suite.json()
+    tests = result.tests()
+    assert {test["outcome"] for test in tests.values()} == {"passed"}, tests
+    scope = result.event("scope")
+    assert (scope["scope"], scope["nodeid"], scope["tests"]) == ("module", "test_it.py", 3)
+    assert scope["fixture"] == "module fixture 'f'" and why in scope["why"]
+    assert {test["isolation"] for test in tests.values()} == {"module"}
+    assert all(why in test["why"] for test in tests.values())
+    text = "".join(text for test in tests.values() for _, text in test["sections"])
+    assert text.count("up") == 1 and text.count("down") == 1
+
+
+@pytest.mark.parametrize("what", ["file open for reading", "sqlite in memory"])
+def test_what_can_be_cloned(suite, what):
+    code = "f = open('/etc/passwd')" if "file" in what else "c = __import__('sqlite3').connect(':memory:')"
+    suite.write(
+        text=f"import pytest\n@pytest.fixture(scope='module')\ndef f():\n    {code}\n    yield\n"
+        "def test_a(f): pass\ndef test_b(f): pass\n"
+    )
+    assert {test["isolation"] for test in suite.json().tests().values()} == {"test"}
+
+
+def test_a_test_that_crashes_a_shared_worker(suite):
+    suite.write(
+        text="import os, threading, pytest\n@pytest.fixture(scope='module')\n"
+        "def f(): threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "def test_a(f): pass\ndef test_b(f): os._exit(1)\ndef test_c(f): pass\n"
+    )
+    tests = suite.json().tests()
+    assert [tests[f"test_it.py::test_{n}"]["outcome"] for n in "abc"] == ["passed", "crashed", "passed"]
+    assert {test["isolation"] for test in tests.values()} == {"module"}
