@@ -137,9 +137,10 @@ static int cover_layers(struct error *err)
         return mnt_tmpfs(cover, "size=4k,nr_inodes=2,mode=000", MOUNT_ATTR_RDONLY, err);
 }
 
-/* *RET_LAYERS: the folder that the project's layers were taken from. With RET_UPPER, *RET_UPPER is the folder
+/* RET_NEST gets what making cells inside this one needs. With RET_UPPER, *RET_UPPER is the folder
  * where the overlay keeps what a test writes to the project. */
-static int cell_filesystem(const struct cell_plan *plan, int *ret_layers, int *ret_upper, struct error *err)
+static int cell_filesystem(const struct cell_plan *plan, struct nest *ret_nest, int *ret_upper,
+                           struct error *err)
 {
         CLEANUP_CLOSE int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         CLEANUP_CLOSE int layers = open(LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -155,7 +156,7 @@ static int cell_filesystem(const struct cell_plan *plan, int *ret_layers, int *r
         if (r == 0)
                 r = cover_layers(err);
         if (r == 0)
-                *ret_layers = TAKE_FD(layers);
+                ret_nest->layers_fd = TAKE_FD(layers);
         if (r == 0 && mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
                             "newinstance,ptmxmode=0666,mode=0620") < 0)
                 r = error_set(err, "mount", errno, "devpts");
@@ -164,6 +165,9 @@ static int cell_filesystem(const struct cell_plan *plan, int *ret_layers, int *r
         CLEANUP_CLOSE int proc = r == 0 ? mnt_new_proc(err) : r;
         if (proc < 0)
                 return proc;
+        ret_nest->limit_fd = user_open_limit(proc, err);
+        if (ret_nest->limit_fd < 0)
+                return ret_nest->limit_fd;
         r = user_forbid_namespaces(proc, err);
         return r == 0 ? mnt_proc(proc, plan->masked, plan->n_masked, plan->readonly, plan->n_readonly, err)
                       : r;
@@ -181,9 +185,10 @@ static int network(const struct cell_plan *plan, struct nl_sock **ret_link, stru
 }
 
 /* PROOF: NULL where none will be asked for. */
-static int cell_setup(const struct cell_plan *plan, int *ret_layers, struct proof *proof, struct error *err)
+static int cell_setup(const struct cell_plan *plan, struct nest *ret_nest, struct proof *proof,
+                      struct error *err)
 {
-        int r = cell_filesystem(plan, ret_layers, proof != NULL ? &proof->upper_fd : NULL, err);
+        int r = cell_filesystem(plan, ret_nest, proof != NULL ? &proof->upper_fd : NULL, err);
 
         if (r == 0)
                 r = network(plan, proof != NULL ? &proof->link : NULL, err);
@@ -215,7 +220,7 @@ static void __attribute__((noreturn))
 cell_main(const struct cell_plan *plan, int go_fd, int done_fd, int socket)
 {
         static struct proof proof = {.upper_fd = -1};
-        struct nest nest = {.plan = *plan, .socket = socket, .layers_fd = -1};
+        struct nest nest = {.plan = *plan, .socket = socket, .layers_fd = -1, .limit_fd = -1};
         struct proof *wanted = plan->reuse ? &proof : NULL;
         struct error err = {0};
         int r;
@@ -224,7 +229,7 @@ cell_main(const struct cell_plan *plan, int go_fd, int done_fd, int socket)
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (read(go_fd, &c, 1) != 1)
                 _exit(1);
-        r = cell_setup(plan, &nest.layers_fd, wanted, &err);
+        r = cell_setup(plan, &nest, wanted, &err);
         if (r == 0 && wanted != NULL)
                 r = cell_proof(plan, &proof, &err);
         if (write(done_fd, &err, sizeof err) != (ssize_t)sizeof err || r < 0)

@@ -17,13 +17,15 @@ static void on_child(int sig)
 
 static void close_others(int socket, const struct proof *proof, const struct nest *nest)
 {
-        int keep[SCRATCH_MAX_ENTRIES + 10];
+        int keep[SCRATCH_MAX_ENTRIES + 11];
         size_t n = 0;
 
         if (proof != NULL)
                 n = proof_fds(proof, keep);
         if (nest->layers_fd >= 0)
                 keep[n++] = nest->layers_fd;
+        if (nest->limit_fd >= 0)
+                keep[n++] = nest->limit_fd;
         keep[n++] = socket;
         fds_sort(keep, n);
         for (int fd = 0; fd < 3; fd++) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "sandbox/mnt.h"
+#include "sandbox/user.h"
 #include "spec/base/cleanup.h"
 
 /* Puts what lies at NAME below the old layers at the same place below the new ones. */
@@ -30,8 +31,10 @@ static int put_beside(int old_fd, int new_fd, const char *name, struct error *er
 
 static int open_layers(struct nest *n, struct error *err)
 {
-        int r = 0;
+        int r = user_allow_namespaces(n->limit_fd, n->plan.most, err);
 
+        if (r < 0)
+                return r;
         if (umount2(CELL_LAYERS, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
                 return error_set(err, "mount", errno, "uncover " CELL_LAYERS);
         CLEANUP_CLOSE int layers = open(CELL_LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -16,6 +16,7 @@ struct nest {
         struct cell_plan plan; /* of the cell itself; of those inside it once it is open */
         int socket;            /* the cell's */
         int layers_fd;         /* of the folder that this cell's project was made of, in its own mounts */
+        int limit_fd;          /* user_open_limit() */
         int is_open;
 };
 

@@ -28,11 +28,18 @@ int proc_open(struct error *err)
         return TAKE_FD(fd);
 }
 
-int proc_write(int proc_fd, const char *name, const char *text, struct error *err)
+int proc_open_file(int proc_fd, const char *name, struct error *err)
 {
         const struct open_how how = {.flags = O_WRONLY | O_CLOEXEC,
                                      .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
-        CLEANUP_CLOSE int fd = sys_openat2(proc_fd, name, &how);
+        int fd = sys_openat2(proc_fd, name, &how);
+
+        return fd < 0 ? error_set(err, "proc", errno, "open /proc/%s", name) : fd;
+}
+
+int proc_write(int proc_fd, const char *name, const char *text, struct error *err)
+{
+        CLEANUP_CLOSE int fd = proc_open_file(proc_fd, name, NULL);
 
         if (fd < 0 || write(fd, text, strlen(text)) < 0)
                 return error_set(err, "proc", errno, "write \"%s\" to /proc/%s", text, name);

@@ -7,6 +7,9 @@
 /* The procfs on /proc as O_PATH, or -errno: EXDEV where /proc is a link or another file system. */
 int proc_open(struct error *err);
 
+/* Opens NAME ("self/uid_map") below PROC_FD for writing, as below. */
+int proc_open_file(int proc_fd, const char *name, struct error *err);
+
 /* Writes TEXT to NAME ("self/uid_map") below PROC_FD, the root of a procfs. No link is followed and no mount
  * crossed on the way. */
 int proc_write(int proc_fd, const char *name, const char *text, struct error *err);

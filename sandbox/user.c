@@ -2,10 +2,14 @@
  * setgroups must be denied before gid_map can be written without CAP_SETGID. */
 #include "sandbox/user.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "sandbox/proc.h"
 #include "spec/base/cleanup.h"
+
+#define LIMIT "sys/user/max_user_namespaces"
 
 static int write_map(int proc_fd, pid_t pid, const char *name, const char *text, struct error *err)
 {
@@ -34,5 +38,17 @@ int user_map(pid_t pid, uid_t inside_uid, uid_t outside_uid, gid_t inside_gid, g
 
 int user_forbid_namespaces(int proc_fd, struct error *err)
 {
-        return proc_write(proc_fd, "sys/user/max_user_namespaces", "0", err);
+        return proc_write(proc_fd, LIMIT, "0", err);
+}
+
+int user_open_limit(int proc_fd, struct error *err)
+{
+        return proc_open_file(proc_fd, LIMIT, err);
+}
+
+int user_allow_namespaces(int limit_fd, unsigned most, struct error *err)
+{
+        return dprintf(limit_fd, "%u", most) < 0
+                   ? error_set(err, "user", errno, "write %u to /proc/%s", most, LIMIT)
+                   : 0;
 }

@@ -14,4 +14,8 @@ int user_map(pid_t pid, uid_t inside_uid, uid_t outside_uid, gid_t inside_gid, g
 /* Lets nobody make a user namespace below the caller's own, whatever its filter. PROC_FD: a procfs's root. */
 int user_forbid_namespaces(int proc_fd, struct error *err);
 
+/* What that wrote to, so that user_allow_namespaces can take it back: a descriptor or -errno. */
+int user_open_limit(int proc_fd, struct error *err);
+int user_allow_namespaces(int limit_fd, unsigned most, struct error *err);
+
 #endif

@@ -62,7 +62,7 @@ def test_as_root(traces):
     hang = tests["test_crash.py::test_sleeps"]
     assert any("in test_sleeps" in text for name, text in hang["sections"] if name == "Captured stderr")
     for name, snapshot in (
-        ("test_module_second", "module fixture 'ledger'"),
+        ("test_module_second", "session fixture 'session_log'"),
         ("TestClassScope::test_first", "class fixture 'numbers'"),
         ("test_session_first", "session fixture 'session_log'"),
     ):
