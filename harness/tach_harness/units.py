@@ -160,6 +160,17 @@ def uses(item, alive=None):
     return found
 
 
+def _may_ask(item):
+    """Whether ITEM, or a fixture of its own, has ``request``, with which others can be asked for at run time."""
+    info = getattr(item, "_fixtureinfo", None)
+    if info is None:
+        return False
+    own = {name for name, definitions in info.name2fixturedefs.items() if definitions[-1].scope == "function"}
+    asking = {name for name in own for definition in info.name2fixturedefs[name] if "request" in definition.argnames}
+    builtin = {name for name in asking if info.name2fixturedefs[name][-1].func.__module__.startswith(_HARMLESS)}
+    return "request" in info.argnames or bool(asking - builtin)
+
+
 class _Tree:
     """How it works: a range of items below one collector is split into the runs below the next ones. Fixtures that
     more than one run uses, and that outlive these runs, make a unit; each run is then split in its turn."""
@@ -168,9 +179,13 @@ class _Tree:
         self.chains = [item.listchain() for item in items]
         alive = {}
         self.uses = [uses(item, alive) for item in items]
+        self.may_ask = [_may_ask(item) for item in items]
         self.units = []
 
     def _owner(self, index, holders):
+        """The innermost of HOLDERS with a fixture of the item's; any, where the item may ask for others as it runs."""
+        if self.may_ask[index] and holders:
+            return holders[-1]
         fixtures = {use.fixture for use in self.uses[index]}
         return next((unit for unit in reversed(holders) if unit.fixtures & fixtures), None)
 

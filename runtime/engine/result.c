@@ -288,6 +288,27 @@ const char *result_phase_of_death(const struct result *r)
         return phase_names[phase_of_death(r)];
 }
 
+/* OWN: those of the test's last report that has any, which repeats what the others have; or NULL. */
+static void send_properties(struct event *ev, const struct result *r, yajl_val own)
+{
+        int open = 0;
+
+        for (size_t i = 0; i <= r->n; i++) {
+                yajl_val list = i == 0 ? own
+                                : json_true(r->reports[i - 1], "scope")
+                                    ? json_field(r->reports[i - 1], "user_properties")
+                                    : NULL;
+
+                for (size_t k = 0; YAJL_IS_ARRAY(list) && k < YAJL_GET_ARRAY(list)->len; k++) {
+                        if (!open++)
+                                event_open(ev, "user_properties", '[');
+                        event_value(ev, NULL, YAJL_GET_ARRAY(list)->values[k]);
+                }
+        }
+        if (open)
+                event_close(ev, ']');
+}
+
 int result_send(const struct result *r, const struct item *item, const struct place *place, yajl_val usage,
                 const struct death *death, struct counts *counts, int fd)
 {
@@ -306,7 +327,7 @@ int result_send(const struct result *r, const struct item *item, const struct pl
                                 phases[k] += json_number(report, "duration");
                 if (json_text(report, "reason") != NULL && reason == NULL)
                         reason = json_text(report, "reason");
-                if (YAJL_IS_ARRAY(own) && YAJL_GET_ARRAY(own)->len > 0)
+                if (!json_true(report, "scope") && YAJL_IS_ARRAY(own) && YAJL_GET_ARRAY(own)->len > 0)
                         properties = own;
         }
         if (death != NULL) {
@@ -339,8 +360,7 @@ int result_send(const struct result *r, const struct item *item, const struct pl
         if (refusals != NULL)
                 send_refused(&ev, refusals);
         send_errors(&ev, r, outcome);
-        if (properties != NULL)
-                event_value(&ev, "user_properties", properties);
+        send_properties(&ev, r, properties);
         event_int(&ev, "attempt", item->attempt);
         event_text(&ev, "isolation", place->isolation);
         event_text(&ev, "why", place->why);

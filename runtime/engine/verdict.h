@@ -1,6 +1,6 @@
 /*
- * verdict: all that is to be said of one test, until it is said. That of a collector's last test waits for the
- * teardown of what the collector's tests share, which pytest counts to it.
+ * verdict: all that is to be said of one test, until it is said. That of a collector's last test waits for
+ * the teardown of what the collector's tests share, which pytest counts to it.
  */
 #ifndef TACH_ENGINE_VERDICT_H
 #define TACH_ENGINE_VERDICT_H

@@ -58,9 +58,8 @@ static enum worker_line classify_snapshot(const struct worker *w, const struct s
         if (strcmp(t, "offer") == 0)
                 return w->snapshot->phase == SNAPSHOT_SETTING_UP ? WORKER_OFFER : WORKER_BROKEN;
         if (strcmp(t, "report") == 0)
-                return w->snapshot->phase == SNAPSHOT_TEARING_DOWN && i == (long long)u->last
-                           ? WORKER_REPORT
-                           : WORKER_BROKEN;
+                return w->snapshot->phase == SNAPSHOT_TEARING_DOWN && i == (long long)u->last ? WORKER_REPORT
+                                                                                              : WORKER_BROKEN;
         if (strcmp(t, "done") == 0)
                 return w->snapshot->phase == SNAPSHOT_TEARING_DOWN ? WORKER_DONE : WORKER_BROKEN;
         return classify_common(w, t);

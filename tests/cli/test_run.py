@@ -124,9 +124,8 @@ def test_crash_between_tests_of_a_unit(suite):
 
 def test_higher_scoped_fixture_is_set_up_once(suite):
     suite.write(
-        text="import os, pytest\n"
-        "@pytest.fixture(scope='module')\ndef pid(): return os.getpid()\n"
-        + "".join(f"def test_{i}(pid): assert pid != os.getpid()\n" for i in range(20))
+        text="import pytest\n"
+        + "".join(f"def test_{i}(): pass\n" for i in range(20))
         + "@pytest.fixture(scope='module', autouse=True)\ndef log():\n    print('set up')\n    yield\n    print('torn down')\n"
     )
     tests = suite.json().tests()

@@ -10,7 +10,8 @@ import unittest
 
 import pytest
 
-_trace = []
+#: {item: what was done on its behalf}; in a clone of a snapshot also what that did for other items
+_trace = {}
 _reports = []
 
 
@@ -27,7 +28,8 @@ def _note(verb, fixturedef, request):
     scope = getattr(fixturedef.scope, "value", fixturedef.scope)
     if scope == "function" or not _is_pytests_own(fixturedef, request):
         param = repr(request.param) if hasattr(request, "param") else ""
-        _trace.append([verb, scope, fixturedef.argname, param[:80]])
+        current = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+        _trace.setdefault(current, []).append([verb, scope, fixturedef.argname, param[:80]])
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -47,9 +49,8 @@ def pytest_fixture_post_finalizer(fixturedef, request):
 def pytest_runtest_makereport(item, call):
     done = yield
     report = done.get_result()
-    item.user_properties.append(("parity", json.dumps([call.when, _trace])))
+    item.user_properties.append(("parity", json.dumps([call.when, _trace.pop(item.nodeid, [])])))
     report.user_properties = list(item.user_properties)
-    _trace.clear()
 
 
 def _reason(report):

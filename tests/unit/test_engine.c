@@ -62,7 +62,9 @@ static void suite_checks_numbers(void **state)
         (void)state;
         feed(&s, "{\"t\":\"item\",\"i\":0,\"u\":0,\"nodeid\":\"a\"}", -EPROTO); /* no such unit */
         feed(&s, "{\"t\":\"unit\",\"u\":1,\"isolation\":\"test\"}", -EPROTO);   /* out of order */
-        feed(&s, "{\"t\":\"unit\",\"u\":0,\"isolation\":\"module\",\"why\":\"module fixture 'db'\"}", 0);
+        feed(&s,
+             "{\"t\":\"unit\",\"u\":0,\"isolation\":\"module\",\"why\":\"module fixture 'db'\",\"last\":1}",
+             0);
         feed(&s, "{\"t\":\"item\",\"i\":0,\"u\":0,\"nodeid\":\"a::x\",\"file\":\"a\",\"line\":3}", 0);
         feed(&s, "{\"t\":\"item\",\"i\":1,\"u\":0,\"nodeid\":\"a::y\",\"file\":\"a\",\"line\":5}", 0);
         feed(&s, "{\"t\":\"collected\",\"n\":3,\"exit\":0}", -EPROTO); /* it sent two */
@@ -97,16 +99,19 @@ static enum worker_line say(struct worker *w, const struct suite *s, const char 
 static void worker_speaks_for_its_own_test_only(void **state)
 {
         struct suite s = {0};
+        uint32_t items[] = {0, 1};
         struct worker w = {.current = -1,
                            .result_fd = -1,
                            .out_fd = -1,
                            .err_fd = -1,
                            .cell = -1,
                            .cell_fd = -1,
-                           .pidfd = -1};
+                           .pidfd = -1,
+                           .items = items,
+                           .n_items = 2};
 
         (void)state;
-        feed(&s, "{\"t\":\"unit\",\"u\":0,\"isolation\":\"module\",\"why\":\"\"}", 0);
+        feed(&s, "{\"t\":\"unit\",\"u\":0,\"isolation\":\"module\",\"why\":\"\",\"last\":1}", 0);
         feed(&s, "{\"t\":\"item\",\"i\":0,\"u\":0,\"nodeid\":\"a::x\"}", 0);
         feed(&s, "{\"t\":\"item\",\"i\":1,\"u\":0,\"nodeid\":\"a::y\"}", 0);
         assert_int_equal(say(&w, &s, "{\"t\":\"report\",\"i\":0}"), WORKER_BROKEN); /* nothing runs */
@@ -121,6 +126,52 @@ static void worker_speaks_for_its_own_test_only(void **state)
         assert_int_equal(say(&w, &s, "garbage"), WORKER_BROKEN);
         assert_int_equal(say(&w, &s, "{\"t\":\"report\",\"i\":0}"), WORKER_REPORT);
         assert_int_equal(say(&w, &s, "{\"t\":\"end\",\"i\":0}"), WORKER_END);
+        buf_finish(&w.in);
+        suite_finish(&s);
+}
+
+/* A snapshot offers entries of its unit and reports its teardown, each in its time, and nothing else. */
+static void snapshot_says_what_is_its_own(void **state)
+{
+        struct suite s = {.snapshots = 1};
+        struct worker w = {.current = -1, .cell = -1, .cell_fd = -1, .pidfd = -1};
+        struct part part;
+
+        (void)state;
+        feed(&s, "{\"t\":\"unit\",\"u\":0,\"isolation\":\"session\",\"why\":\"s\",\"last\":2}", 0);
+        feed(&s, "{\"t\":\"unit\",\"u\":1,\"parent\":0,\"isolation\":\"module\",\"why\":\"m\",\"last\":2}",
+             0);
+        feed(&s, "{\"t\":\"item\",\"i\":0,\"u\":1,\"nodeid\":\"a::x\"}", 0);
+        feed(&s, "{\"t\":\"item\",\"i\":1,\"u\":0,\"nodeid\":\"a::y\"}", 0);
+        feed(&s, "{\"t\":\"item\",\"i\":2,\"u\":1,\"nodeid\":\"a::z\"}", 0);
+        feed(&s, "{\"t\":\"collected\",\"n\":3,\"exit\":0}", 1);
+        assert_int_equal(s.items[2].waits, 2);
+        assert_int_equal(suite_left(&s), 1);
+        assert_int_equal(suite_next(&s, &part), 1);
+        assert_true(part.is_snapshot && part.unit == 0);
+        assert_int_equal(s.units[0].n_entries, 2);
+        w.snapshot = snapshot_new(0);
+        assert_int_equal(say(&w, &s, "{\"t\":\"done\"}"), WORKER_BROKEN);
+        assert_int_equal(say(&w, &s, "{\"t\":\"report\",\"i\":2}"), WORKER_BROKEN);
+        assert_int_equal(say(&w, &s, "{\"t\":\"up\"}"), WORKER_UP);
+        w.next = 1;
+        assert_int_equal(say(&w, &s, "{\"t\":\"enter_failed\"}"), WORKER_BROKEN);
+        assert_int_equal(say(&w, &s, "{\"t\":\"begin\",\"i\":0}"), WORKER_BROKEN);
+        assert_int_equal(say(&w, &s, "{\"t\":\"offer\"}"), WORKER_OFFER);
+        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 0, 3), -EPROTO);
+        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 1, 2), -EPROTO);
+        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 0, 2), 0);
+        assert_int_equal(say(&w, &s, "{\"t\":\"offer\"}"), WORKER_BROKEN);
+        assert_int_equal(snapshot_next(w.snapshot, &s, 0, &part), 1);
+        assert_true(part.is_snapshot && part.unit == 1 && part.from == 0);
+        assert_int_equal(snapshot_next(w.snapshot, &s, 0, &part), 1);
+        assert_true(!part.is_snapshot && part.unit == 0 && part.from == 1 && part.to == 2);
+        assert_int_equal(snapshot_next(w.snapshot, &s, 0, &part), 0);
+        w.snapshot->phase = SNAPSHOT_TEARING_DOWN;
+        assert_int_equal(say(&w, &s, "{\"t\":\"report\",\"i\":1}"), WORKER_BROKEN);
+        assert_int_equal(say(&w, &s, "{\"t\":\"report\",\"i\":2}"), WORKER_REPORT);
+        assert_int_equal(say(&w, &s, "{\"t\":\"done\"}"), WORKER_DONE);
+        snapshot_free(w.snapshot);
         buf_finish(&w.in);
         suite_finish(&s);
 }
@@ -322,6 +373,8 @@ int main(void)
             cmocka_unit_test(json_refuses_deep_nesting),
             cmocka_unit_test(suite_checks_numbers),
             cmocka_unit_test(worker_speaks_for_its_own_test_only),
+            cmocka_unit_test(snapshot_says_what_is_its_own),
+            cmocka_unit_test(snapshot_says_what_is_its_own),
             cmocka_unit_test(reports_become_pytests_outcomes),
             cmocka_unit_test(stacks_lose_pytests_own_frames),
             cmocka_unit_test(output_is_mended_to_utf8),
