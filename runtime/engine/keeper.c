@@ -240,7 +240,7 @@ int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct la
                 int fds[KEEPER_FDS];
 
                 /* it may have ended before, and said why; nothing is attached to that */
-                if (keeper_receive(k, &m, fds) == 1 && m.err.phase[0] != '\0')
+                if (keeper_receive(k->socket, &m, fds) == 1 && m.err.phase[0] != '\0')
                         *err = m.err;
         }
         if (r < 0)
@@ -262,7 +262,7 @@ int keeper_receive(int socket, struct keeper_message *ret, int *ret_fds)
         ssize_t n = fds_receive(socket, ret, sizeof *ret, fds, &n_fds);
 
         if (n == -ECONNRESET) /* it died with a message of ours unread: what it said before is still there */
-                n = fds_receive(k->socket, ret, sizeof *ret, fds, &n_fds);
+                n = fds_receive(socket, ret, sizeof *ret, fds, &n_fds);
         for (size_t i = 0; i < KEEPER_FDS; i++)
                 ret_fds[i] = i < n_fds ? fds[i] : -1;
         for (size_t i = KEEPER_FDS; i < n_fds; i++)
