@@ -34,7 +34,7 @@ static int await(struct zygote *z, const char *t, struct error *err)
                 struct pollfd p = {.fd = z->control, .events = POLLIN};
                 CLEANUP_CLOSE int fd = -1;
                 yajl_val v = NULL;
-                int r, found;
+                int r, found, failed;
 
                 if (poll(&p, 1, 60000) == 0)
                         return error_set(err, "bench", ETIMEDOUT, "wait for the zygote's \"%s\"", t);
@@ -44,13 +44,17 @@ static int await(struct zygote *z, const char *t, struct error *err)
                 if (r < 0)
                         return error_set(err, "bench", -r, "the zygote ended");
                 found = strcmp(json_text(v, "t"), t) == 0;
+                failed = strcmp(json_text(v, "t"), "clone_failed") == 0;
                 yajl_tree_free(v);
+                if (failed)
+                        return error_set(err, "bench", ECHILD, "the zygote cannot clone a worker");
                 if (found)
                         return 0;
         }
 }
 
-static int next_cell(struct zygote *z, struct error *err)
+/* *RET_SOCKET: the cell ends when it is closed; -1 where cells are not reused. */
+static int next_cell(struct zygote *z, int *ret_socket, struct error *err)
 {
         int r = keeper_ask_cell(&z->keeper);
 
@@ -68,8 +72,7 @@ static int next_cell(struct zygote *z, struct error *err)
                         return -EINVAL;
                 }
                 if (r == 1 && m.op == KEEPER_CELL) {
-                        if (fds[1] >= 0)
-                                (void)close(fds[1]);
+                        *ret_socket = fds[1];
                         return fds[0];
                 }
                 for (size_t i = 0; r == 1 && i < KEEPER_FDS; i++)
@@ -83,7 +86,8 @@ static int next_cell(struct zygote *z, struct error *err)
 static int one(struct zygote *z, int in_cell, double *ret_us, struct error *err)
 {
         int ends[2], r;
-        CLEANUP_CLOSE int cell = in_cell ? next_cell(z, err) : -1;
+        CLEANUP_CLOSE int socket = -1;
+        CLEANUP_CLOSE int cell = in_cell ? next_cell(z, &socket, err) : -1;
         CLEANUP_CLOSE int out = memfd_create("out", MFD_CLOEXEC), errs = memfd_create("err", MFD_CLOEXEC);
 
         if (in_cell && cell < 0)
