@@ -13,10 +13,11 @@ extern const char *const names_seccomp_operators[];
 extern const char *const names_seccomp_architectures[];
 /* In the order of the bits of enum spec_namespace. */
 extern const char *const names_namespaces[];
-extern const char *const names_isolation[]; /* enum spec_isolation */
-extern const char *const names_enforce[];   /* enum spec_enforce */
-extern const char *const names_reuse[];     /* enum spec_reuse */
-extern const char *const names_network[];   /* enum spec_network */
+extern const char *const names_isolation[];        /* enum spec_isolation */
+extern const char *const names_enforce[];          /* enum spec_enforce */
+extern const char *const names_reuse[];            /* enum spec_reuse */
+extern const char *const names_session_fixtures[]; /* enum spec_session_fixtures */
+extern const char *const names_network[];          /* enum spec_network */
 
 /* Index of NAME in LIST, or -1. */
 int names_find(const char *const *list, const char *name);

@@ -65,6 +65,15 @@ static int take_reuse(struct reader *rd, const struct node *n, void *at)
         return i < 0 ? i : 0;
 }
 
+static int take_session_fixtures(struct reader *rd, const struct node *n, void *at)
+{
+        int i = take_name(rd, n, names_session_fixtures, "way to set session fixtures up");
+
+        if (i >= 0)
+                *(enum spec_session_fixtures *)at = (enum spec_session_fixtures)i;
+        return i < 0 ? i : 0;
+}
+
 static int take_network(struct reader *rd, const struct node *n, void *at)
 {
         int i = take_name(rd, n, names_network, "network");
@@ -430,6 +439,8 @@ static int take_tach(struct reader *rd, const struct node *n, void *at)
             {"enforce", take_enforce, offsetof(struct spec, tach.enforce)},
             {"reuse", take_reuse, offsetof(struct spec, tach.reuse)},
             {"network", take_network, offsetof(struct spec, tach.network)},
+            {"sessionFixtures", take_session_fixtures, offsetof(struct spec, tach.session_fixtures)},
+            {"shared", take_strv, offsetof(struct spec, tach.shared)},
             {"services", take_services, offsetof(struct spec, tach.services)},
             {"cache", take_bool, offsetof(struct spec, tach.cache)},
             {"harness", take_path, offsetof(struct spec, tach.harness)},

@@ -140,6 +140,12 @@ enum spec_reuse {
         SPEC_REUSE_NEVER, /* "never": every worker gets a cell that nobody was in */
 };
 
+/* Of session-scoped fixtures that no other process can be cloned with. */
+enum spec_session_fixtures {
+        SPEC_SESSION_FIXTURES_WORKER, /* "worker": each worker sets them up for its share of the tests */
+        SPEC_SESSION_FIXTURES_ONCE,   /* "once": one worker runs all these tests */
+};
+
 enum spec_network {
         SPEC_NETWORK_PRIVATE, /* "private": a loopback interface of its own, nothing else */
         SPEC_NETWORK_HOST,    /* "host": the host's; not isolated */
@@ -186,9 +192,11 @@ struct spec {
                 double timeout;               /* seconds a test; 0: none; default 60 */
                 uint32_t max_fail;            /* "maxFail": stop after that many failures; 0: never */
                 enum spec_isolation isolation;
-                enum spec_enforce enforce; /* default required */
-                enum spec_reuse reuse;     /* default cell */
-                enum spec_network network; /* default private */
+                enum spec_enforce enforce;                   /* default required */
+                enum spec_reuse reuse;                       /* default cell */
+                enum spec_network network;                   /* default private */
+                enum spec_session_fixtures session_fixtures; /* default worker */
+                struct spec_strv shared; /* "tests/test_a.py", "tests/test_a.py::TestA": run in one worker */
                 struct spec_strv services; /* sockets of the host (service_parse); all different */
                 bool cache;                /* pytest's cache folder is written back; default false */
                 char *harness;             /* folder that holds tach_harness; NULL: beside the program */

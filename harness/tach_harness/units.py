@@ -33,6 +33,8 @@ class Unit:
         self.fixtures = set()
         self.isolation = "test"
         self.why = ""
+        #: why its tests run one after another in one worker; None: in clones of a snapshot
+        self.lane = None
 
     def add_entry(self, entry):
         self.entries.append(entry)
@@ -175,7 +177,8 @@ class _Tree:
     """How it works: a range of items below one collector is split into the runs below the next ones. Fixtures that
     more than one run uses, and that outlive these runs, make a unit; each run is then split in its turn."""
 
-    def __init__(self, items):
+    def __init__(self, items, shared):
+        self.shared_nodes = shared
         self.chains = [item.listchain() for item in items]
         alive = {}
         self.uses = [uses(item, alive) for item in items]
@@ -223,7 +226,33 @@ class _Tree:
                         shared.setdefault(use.fixture, use)
         return shared
 
+    def _lane(self, node):
+        if node.nodeid and node.nodeid in self.shared_nodes:
+            return f'shared = ["{node.nodeid}"]'
+        marked = isinstance(node, (pytest.Module, pytest.Class)) and any(m.name == "tach_shared" for m in node.own_markers)
+        return "marked tach_shared" if marked else None
+
+    def _add_lane(self, indices, node, why, holders):
+        """The tests of NODE run as under pytest, whatever they share."""
+        unit = Unit(node)
+        unit.isolation = "class" if isinstance(node, pytest.Class) else "module"
+        unit.why = unit.lane = why
+        unit.last = indices[-1]
+        owners = {self._owner(index, holders) for index in indices}
+        unit.parent = next((holder for holder in reversed(holders) if holder in owners), None)
+        self.units.append(unit)
+        for index in indices:
+            at = unit
+            while at is not None:
+                at.items.append(index)
+                at = at.parent
+
     def split(self, indices, depth=1, holders=()):
+        node = self.chains[indices[0]][depth - 1]
+        lane = self._lane(node)
+        if lane:
+            self._add_lane(indices, node, lane, holders)
+            return
         runs = self._runs(indices, depth)
         shared = self._shared(runs, depth, holders)
         inner = holders
@@ -247,9 +276,11 @@ class _Tree:
                 self.split(run, depth + 1, inner)
 
 
-def group(items):
-    """The units of ITEMS, each after the one that it is in, ordered by their first item."""
-    tree = _Tree(items)
+def group(items, shared=()):
+    """The units of ITEMS, each after the one that it is in, ordered by their first item.
+
+    SHARED: node ids of the modules and classes whose tests one worker runs."""
+    tree = _Tree(items, frozenset(shared))
     if items:
         tree.split(range(len(items)))
     for unit in tree.units:

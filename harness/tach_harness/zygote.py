@@ -70,6 +70,7 @@ class Collector:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config):
+        config.addinivalue_line("markers", "tach_shared: run the tests of this module or class in one worker, in order")
         self.config = config
 
     def pytest_sessionstart(self, session):
@@ -123,7 +124,7 @@ class Collector:
 
     def serve(self, session):
         """Sends what was collected, then makes workers until the engine has no more tests."""
-        groups = units.group(session.items)
+        groups = units.group(session.items, self.settings["shared"])
         of_item, numbers = {}, {None: -1}
         for number, unit in enumerate(groups):
             numbers[unit] = number
@@ -134,6 +135,7 @@ class Collector:
                 isolation=unit.isolation,
                 why=clip(unit.why, 4000),
                 last=unit.last,
+                lane=unit.lane and clip(unit.lane, 4000),
                 nodeid=clip(unit.node.nodeid if unit.node is not None else "", 4000),
             )
             # a unit comes after the one that it is in: the innermost remains

@@ -233,7 +233,8 @@ static int start_worker(struct run *run, struct worker *w, struct part part, int
 
         w->part = part;
         w->origin = origin;
-        w->is_lane = !part.is_snapshot && part.to - part.from > 1;
+        w->is_lane =
+            !part.is_snapshot && (part.to - part.from > 1 || run->suite.units[part.unit].lane != NULL);
         r = set_items(run, w, err);
         if (r < 0)
                 return r;

@@ -164,6 +164,48 @@ static void ask(struct run *run, struct worker *w, uint32_t op, const uint32_t *
                 scopes_break(run, w, err.what);
 }
 
+static int is_other_file(const struct run *run, const struct unit *u, size_t i)
+{
+        return i == u->n ||
+               strcmp(run->suite.items[u->items[i]].file, run->suite.items[u->items[i - 1]].file) != 0;
+}
+
+static size_t count_left(const struct run *run, const struct unit *u)
+{
+        size_t left = 0;
+
+        for (size_t i = 0; i < u->n; i++)
+                left += !run->suite.items[u->items[i]].finished;
+        return left;
+}
+
+/* Session fixtures are set up once for each worker, unless the spec says otherwise: hands the others their
+ * shares of the unfinished items, whole files, and returns where W's own ends. */
+static size_t share_out(struct run *run, const struct worker *w, const struct unit *u)
+{
+        const unsigned workers = run->plan->workers;
+        const size_t left = count_left(run, u);
+        size_t taken = 0, begin = 0, own = 0;
+        unsigned shares = 0;
+
+        if (strcmp(u->isolation, "session") != 0 ||
+            run->plan->spec->tach.session_fixtures == SPEC_SESSION_FIXTURES_ONCE)
+                return u->n;
+        for (size_t i = 1; i <= u->n; i++) {
+                taken += !run->suite.items[u->items[i - 1]].finished;
+                if (!is_other_file(run, u, i) || taken == 0 ||
+                    (i < u->n && taken * workers < left * (shares + 1)))
+                        continue;
+                if (shares++ == 0)
+                        own = i;
+                else if (begin < i)
+                        run_again(run, w->origin,
+                                  (struct part){.unit = w->part.unit, .from = begin, .to = i});
+                begin = i;
+        }
+        return own;
+}
+
 /* From here on W is a worker that runs what is left of its unit. */
 static void make_lane(struct run *run, struct worker *w, const char *why)
 {
@@ -175,20 +217,20 @@ static void make_lane(struct run *run, struct worker *w, const char *why)
                 return;
         }
         w->n_items = w->next = 0;
-        for (size_t i = 0; i < u->n; i++)
+        w->part = (struct part){.unit = w->part.unit, .to = share_out(run, w, u)};
+        for (size_t i = 0; i < w->part.to; i++)
                 if (!run->suite.items[u->items[i]].finished)
                         w->items[w->n_items++] = u->items[i];
         if (w->n_items > RUN_MAX_ITEMS) {
                 scopes_break(run, w, "more tests share it than one worker can run");
                 return;
         }
-        stream_scope(&run->stream, u, why, w->n_items);
+        stream_scope(&run->stream, u, why, count_left(run, u));
         pool_disown(&run->pool, (int)w->slot, 1);
         ask(run, w, RUN_HERE, w->items, w->n_items);
         snapshot_free(w->snapshot);
         w->snapshot = NULL;
         w->is_lane = 1;
-        w->part = (struct part){.unit = w->part.unit, .to = u->n};
         occupy(run, w);
         w->deadline = run_deadline(run);
 }

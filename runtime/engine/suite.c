@@ -46,6 +46,7 @@ static int take_unit(struct suite *s, yajl_val packet)
         u = &s->units[s->n_units];
         *u = (struct unit){.why = copy_text(packet, "why"),
                            .nodeid = copy_text(packet, "nodeid"),
+                           .lane = json_text(packet, "lane") != NULL ? copy_text(packet, "lane") : NULL,
                            .last = (uint32_t)json_int(packet, "last", -1),
                            .parent = (long)parent,
                            .depth = parent >= 0 ? s->units[parent].depth + 1 : 0};
@@ -107,9 +108,10 @@ static int take_item(struct suite *s, yajl_val packet)
 static int wait_for_ends(struct suite *s)
 {
         for (size_t i = 0; i < s->n_units; i++) {
-                const struct unit *u = &s->units[i];
+                struct unit *u = &s->units[i];
 
-                if (u->n_entries == 0)
+                u->is_over = u->n_entries == 0 || u->lane != NULL;
+                if (u->is_over)
                         continue;
                 if (u->last >= s->n_items)
                         return -EPROTO;

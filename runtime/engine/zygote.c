@@ -49,6 +49,10 @@ static int configuration(const struct plan *p, struct buf *out)
         for (size_t i = 0; i < s->tach.python_path.n; i++)
                 event_text(&ev, NULL, s->tach.python_path.v[i]);
         event_close(&ev, ']');
+        event_open(&ev, "shared", '[');
+        for (size_t i = 0; i < s->tach.shared.n; i++)
+                event_text(&ev, NULL, s->tach.shared.v[i]);
+        event_close(&ev, ']');
         event_bool(&ev, "isolated", p->isolated);
         event_int(&ev, "workers", p->workers);
         event_seconds(&ev, "timeout", s->tach.timeout);

@@ -275,6 +275,8 @@ int project_spec(const struct args *args, const struct settings *settings, const
                 r = spec_strv_add(&spec.tach.pytest_args, settings->pytest_args.v[i]);
         for (size_t i = 0; r == 0 && i < args->paths.n; i++)
                 r = spec_strv_add(&spec.tach.tests, args->paths.v[i]);
+        for (size_t i = 0; r == 0 && i < settings->shared.n; i++)
+                r = spec_strv_add(&spec.tach.shared, settings->shared.v[i]);
         for (size_t i = 0; r == 0 && i < settings->services.n; i++)
                 r = spec_strv_add(&spec.tach.services, settings->services.v[i]);
         for (size_t i = 0; r == 0 && environ[i] != NULL; i++)
@@ -300,6 +302,7 @@ int project_spec(const struct args *args, const struct settings *settings, const
         spec.tach.enforce = choices->enforce;
         spec.tach.reuse = choices->reuse;
         spec.tach.network = choices->network;
+        spec.tach.session_fixtures = choices->session_fixtures;
         spec.linux_.resources.memory_limit = choices->memory;
         spec.linux_.resources.pids_limit = choices->pids;
         if (choices->cpu > 0) {

@@ -86,6 +86,8 @@ static bool store(struct report *r, const char *event, yajl_val v)
         if (strcmp(event, "warning") == 0)
                 return r->n_warnings < 10000 &&
                        keep(&r->warnings, &r->n_warnings, &r->warnings_capacity, v) == 0;
+        if (strcmp(event, "scope") == 0)
+                return keep(&r->scopes, &r->n_scopes, &r->scopes_capacity, v) == 0;
         if (strcmp(event, "service") == 0)
                 return keep_service(r, v);
         if (strcmp(event, "start") == 0)
@@ -184,6 +186,9 @@ void report_finish(struct report *r)
                 yajl_tree_free(r->warnings[i]);
         for (size_t i = 0; i < r->n_unreachable; i++)
                 yajl_tree_free(r->unreachable[i]);
+        for (size_t i = 0; i < r->n_scopes; i++)
+                yajl_tree_free(r->scopes[i]);
+        free(r->scopes);
         for (size_t i = 0; i < sizeof single / sizeof *single; i++)
                 if (single[i] != NULL)
                         yajl_tree_free(single[i]);

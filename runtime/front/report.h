@@ -32,6 +32,8 @@ struct report {
         size_t n_warnings, warnings_capacity;
         yajl_val unreachable[SERVICES_MAX]; /* service events, the first that failed of each service */
         size_t n_unreachable;
+        yajl_val *scopes; /* scope events */
+        size_t n_scopes, scopes_capacity;
         yajl_val start, collected, session, finish; /* NULL until they came */
 };
 

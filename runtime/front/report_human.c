@@ -502,6 +502,29 @@ static void print_cells(struct report *r)
         (void)fputc('\n', r->out);
 }
 
+/* Tests that shared a worker because of what their fixtures left running: how many; with -v, why. */
+static void print_scopes(struct report *r)
+{
+        long long tests = 0;
+
+        for (size_t i = 0; i < r->n_scopes; i++) {
+                const char *nodeid = json_text(r->scopes[i], "nodeid");
+                const char *fixture = json_text(r->scopes[i], "fixture"),
+                           *why = json_text(r->scopes[i], "why");
+
+                tests += json_int(r->scopes[i], "tests", 0);
+                if (r->verbosity > 0 && fixture != NULL && why != NULL)
+                        (void)fprintf(r->out, "%s: %lld tests one after another: %s: %s\n",
+                                      nodeid != NULL && nodeid[0] != '\0' ? nodeid : "all",
+                                      json_int(r->scopes[i], "tests", 0), fixture, why);
+        }
+        if (tests > 0)
+                (void)fprintf(
+                    r->out, "%lld %s not isolated from one another: fixtures of %zu %s cannot be cloned%s\n",
+                    tests, tests == 1 ? "test was" : "tests were", r->n_scopes,
+                    r->n_scopes == 1 ? "scope" : "scopes", r->verbosity > 0 ? "" : " (-v says why)");
+}
+
 /* A test sees no more of it than a connection that is reset. */
 static void print_unreachable(struct report *r)
 {
@@ -528,6 +551,7 @@ void human_end(struct report *r)
         if (r->choices->durations > 0)
                 print_durations(r);
         print_unreachable(r);
+        print_scopes(r);
         print_text(r, json_text(r->session, "text"));
         print_short_summary(r);
         if (YAJL_IS_TRUE(json_field(r->finish, "interrupted")))

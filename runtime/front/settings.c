@@ -10,9 +10,10 @@
 #include "spec/names.h"
 #include "spec/service.h"
 
-static const char *const names[] = {"workers", "timeout",   "max-fail", "isolation", "enforce", "python",
-                                    "format",  "junit-xml", "color",    "durations", "reuse",   "network",
-                                    "memory",  "pids",      "cpu",      "seccomp"};
+static const char *const names[] = {"workers", "timeout",         "max-fail",  "isolation", "enforce",
+                                    "python",  "format",          "junit-xml", "color",     "durations",
+                                    "reuse",   "network",         "memory",    "pids",      "cpu",
+                                    "seccomp", "session_fixtures"};
 
 const char *settings_name(enum setting which)
 {
@@ -201,6 +202,11 @@ int settings_choose(const struct settings *s, struct choices *ret, struct error 
         if (i < 0)
                 return i;
         c.network = (enum spec_network)i;
+        i = choose_word(s, SETTING_SESSION_FIXTURES, names_session_fixtures, "\"worker\" or \"once\"",
+                        SPEC_SESSION_FIXTURES_WORKER, err);
+        if (i < 0)
+                return i;
+        c.session_fixtures = (enum spec_session_fixtures)i;
         i = choose_word(s, SETTING_FORMAT, formats, "\"human\" or \"json\"", FORMAT_HUMAN, err);
         if (i < 0)
                 return i;
@@ -227,6 +233,9 @@ void settings_finish(struct settings *s)
                 free(s->file_args.v[i]);
         for (size_t i = 0; i < s->services.n; i++)
                 free(s->services.v[i]);
+        for (size_t i = 0; i < s->shared.n; i++)
+                free(s->shared.v[i]);
+        free(s->shared.v);
         free(s->pytest_args.v);
         free(s->file_args.v);
         free(s->services.v);

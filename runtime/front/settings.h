@@ -27,6 +27,7 @@ enum setting {
         SETTING_PIDS,
         SETTING_CPU,
         SETTING_SECCOMP,
+        SETTING_SESSION_FIXTURES,
         SETTING_COUNT
 };
 
@@ -41,6 +42,7 @@ struct settings {
         } v[SETTING_COUNT];
         struct spec_strv file_args;   /* pytest's options in the file */
         struct spec_strv pytest_args; /* and on the command line, which come after */
+        struct spec_strv shared;      /* of the file */
         struct spec_strv services;    /* of the command line and of the file, each once */
 };
 
@@ -57,6 +59,7 @@ struct choices {
         enum spec_enforce enforce;
         enum spec_reuse reuse;
         enum spec_network network;
+        enum spec_session_fixtures session_fixtures;
         enum format format;
         enum color color;
         const char *python, *junit_xml; /* NULL: not given */

@@ -401,3 +401,67 @@ def test_a_test_that_crashes_a_shared_worker(suite):
     tests = suite.json().tests()
     assert [tests[f"test_it.py::test_{n}"]["outcome"] for n in "abc"] == ["passed", "crashed", "passed"]
     assert {test["isolation"] for test in tests.values()} == {"module"}
+
+
+THREAD = "threading.Thread(target=threading.Event().wait, daemon=True).start()"
+
+
+@pytest.mark.parametrize("setting, workers", [("", 2), ('[tool.tach]\nsession_fixtures = "once"\n', 1)])
+def test_a_session_that_cannot_be_cloned_is_set_up_by_each_worker(suite, setting, workers):
+    suite.write("pyproject.toml", setting)
+    suite.write(
+        "conftest.py",
+        "import os, threading, pytest\n@pytest.fixture(scope='session', autouse=True)\n"
+        f"def whole():\n    {THREAD}\n    print('up'); yield; print('down')\n",
+    )
+    for name in "abcd":
+        suite.write(f"test_{name}.py", "import time\ndef test_1(): time.sleep(0.2)\ndef test_2(): pass\n")
+    result = suite.json("--workers=2")
+    tests = result.tests()
+    assert {(test["outcome"], test["isolation"]) for test in tests.values()} == {("passed", "session")}
+    assert result.event("scope")["tests"] == 8
+    text = "".join(text for test in tests.values() for _, text in test["sections"])
+    assert text.count("up") == text.count("down") == workers
+
+
+SHARED = "seen = []\n{mark}class TestA:\n    def test_1(self): seen.append(1)\n    def test_2(self): assert seen == [1]\n"
+
+
+@pytest.mark.parametrize(
+    "setting, mark, isolation",
+    [
+        ('shared = ["test_it.py"]', "", "module"),
+        ('shared = ["test_it.py::TestA"]', "", "class"),
+        ("", "import pytest\npytestmark = pytest.mark.tach_shared\n", "module"),
+        ("", "import pytest\n@pytest.mark.tach_shared\n", "class"),
+    ],
+)
+def test_a_module_or_class_that_wants_one_worker_gets_one(suite, setting, mark, isolation):
+    suite.write("pyproject.toml", f"[tool.tach]\n{setting}\n[tool.pytest.ini_options]\naddopts = '--strict-markers'\n")
+    suite.write(text=SHARED.format(mark=mark))
+    suite.write("test_other.py", "import test_it\ndef test_it_is_elsewhere(): assert test_it.seen == []\n")
+    result = suite.json()
+    tests = result.tests()
+    assert {test["outcome"] for test in tests.values()} == {"passed"}, result.out
+    one = tests["test_it.py::TestA::test_2"]
+    assert one["isolation"] == isolation and (setting or "marked tach_shared") in one["why"]
+
+
+def test_a_shared_module_below_a_snapshot(suite):
+    suite.write("pyproject.toml", '[tool.tach]\nshared = ["test_it.py"]\n')
+    suite.write("conftest.py", "import pytest\n@pytest.fixture(scope='session')\ndef base(): print('up'); yield []; print('down')\n")
+    suite.write(text="def test_1(base): base.append(1)\ndef test_2(base): assert base == [1]\n")
+    suite.write("test_other.py", "def test_1(base): assert base == []\ndef test_2(base): assert base == []\n")
+    tests = suite.json().tests()
+    assert {test["outcome"] for test in tests.values()} == {"passed"}
+    text = "".join(text for test in tests.values() for _, text in test["sections"])
+    assert text.count("up") == text.count("down") == 1
+
+
+def test_the_summary_counts_what_was_not_isolated(suite):
+    suite.write(
+        text=f"import threading, pytest\n@pytest.fixture(scope='module')\ndef f(): {THREAD}\n"
+        "def test_a(f): pass\ndef test_b(f): pass\n"
+    )
+    assert "2 tests were not isolated from one another: fixtures of 1 scope cannot be cloned (-v says why)" in suite.tach().out
+    assert "test_it.py: 2 tests one after another: module fixture 'f': thread '" in suite.tach("-v").out
