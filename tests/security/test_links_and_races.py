@@ -39,7 +39,11 @@ def test_cve_2019_5736_program_overwritten_through_proc_self_exe(attack):
         "    try: fd = os.open(path, os.O_PATH)\n"
         "    except OSError as e: return errno.errorcode[e.errno]\n"
         "    end()\n"
-        "    return attempt(os.open, f'/proc/self/fd/{fd}', os.O_WRONLY)\n"
+        "    for _ in range(200):\n"  # the kernel lets go of the program a little later
+        "        said = attempt(os.open, f'/proc/self/fd/{fd}', os.O_WRONLY)\n"
+        "        if said != 'ETXTBSY': break\n"
+        "        time.sleep(0.01)\n"
+        "    return said\n"
     )
     victim = (
         "shutil.copy('/bin/sleep', 'victim')\n"
