@@ -201,7 +201,7 @@ static void send_crash(struct event *ev, const struct result *r)
 }
 
 static void send_longrepr(struct event *ev, const struct result *r, const char *outcome,
-                          const struct death *death, const char *note)
+                          const struct death *death, const char *note, const char *order)
 {
         CLEANUP_BUF struct buf text = {0};
 
@@ -219,6 +219,12 @@ static void send_longrepr(struct event *ev, const struct result *r, const char *
         if (death != NULL && buf_addf(&text, "%s%s", text.len > 0 ? "\n" : "", death->reason) < 0)
                 buf_reset(&text);
         if (note != NULL && text.len > 0 && buf_addf(&text, "\n%s", note) < 0)
+                buf_reset(&text);
+        if (order != NULL && buf_addf(&text,
+                                      "\nIt depends on an earlier test: when %s runs in one worker, in "
+                                      "order, it passes. To have that, "
+                                      "write into pyproject.toml:\n[tool.tach]\nshared = [\"%s\"]",
+                                      order, order) < 0)
                 buf_reset(&text);
         event_text(ev, "longrepr", text.len > 0 ? text.data : NULL);
 }
@@ -353,7 +359,7 @@ int result_send(const struct result *r, const struct item *item, const struct pl
         const int failed = same(outcome, "failed") || same(outcome, "error");
         const char *note = death == NULL && failed ? place->note : NULL;
 
-        send_longrepr(&ev, r, outcome, death, note);
+        send_longrepr(&ev, r, outcome, death, note, place->order);
         send_crash(&ev, r);
         event_text(&ev, "reason", death != NULL ? death->reason : note != NULL ? note : reason);
         send_sections(&ev, r, death, refusals);
@@ -365,6 +371,7 @@ int result_send(const struct result *r, const struct item *item, const struct pl
         event_text(&ev, "isolation", place->isolation);
         event_text(&ev, "why", place->why);
         event_text(&ev, "snapshot", place->snapshot);
+        event_text(&ev, "depends_on", place->order);
         event_text(&ev, "cell", place->cell);
         event_open(&ev, "usage", '{');
         event_value(&ev, "cpu_s", json_field(usage, "cpu_s"));

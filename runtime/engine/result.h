@@ -28,6 +28,7 @@ struct item {
         uint32_t unit;
         unsigned attempt;
         int finished;
+        int died;             /* it crashed, or ran out of time */
         unsigned waits;       /* units whose end is counted to it, and still to come */
         struct verdict *held; /* until then; or NULL */
         struct result later;  /* reports of such ends that came before the verdict */
@@ -62,6 +63,7 @@ int result_add(struct result *r, yajl_val report);
 struct place {
         const char *isolation, *why; /* what it shared a worker with */
         const char *snapshot;        /* what it was cloned from; NULL: the interpreter that collected */
+        const char *order;           /* the module in whose order it would have passed; NULL: none */
         const char *cell;            /* "fresh" or "reused"; NULL: none */
         const struct usage *used;    /* of its cgroup leaf; NULL: nothing is known */
         const char *note;            /* what its limits did; NULL: nothing */

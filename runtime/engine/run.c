@@ -192,7 +192,7 @@ static int set_items(const struct run *run, struct worker *w, struct error *err)
         const struct unit *u = &run->suite.units[w->part.unit];
         size_t from = w->part.from;
 
-        w->items = calloc(u->n + 2, sizeof *w->items);
+        w->items = calloc((w->part.is_order ? run->suite.n_items : u->n) + 2, sizeof *w->items);
         if (w->items == NULL)
                 return error_set(err, "run", ENOMEM, "start a worker");
         if (w->part.is_snapshot) {
@@ -201,7 +201,9 @@ static int set_items(const struct run *run, struct worker *w, struct error *err)
                 w->snapshot = snapshot_new(w->items[1]);
                 return w->snapshot != NULL ? 2 : error_set(err, "run", ENOMEM, "start a snapshot");
         }
-        for (; from < w->part.to; from++)
+        if (w->part.is_order)
+                w->n_items = order_items(&run->order, &run->suite, &w->part, w->items);
+        for (; !w->part.is_order && from < w->part.to; from++)
                 if (!run->suite.items[u->items[from]].finished)
                         w->items[w->n_items++] = u->items[from];
         if (w->n_items > RUN_MAX_ITEMS)
@@ -233,8 +235,8 @@ static int start_worker(struct run *run, struct worker *w, struct part part, int
 
         w->part = part;
         w->origin = origin;
-        w->is_lane =
-            !part.is_snapshot && (part.to - part.from > 1 || run->suite.units[part.unit].lane != NULL);
+        w->is_lane = !part.is_snapshot && !part.is_order &&
+                     (part.to - part.from > 1 || run->suite.units[part.unit].lane != NULL);
         r = set_items(run, w, err);
         if (r < 0)
                 return r;
@@ -381,12 +383,17 @@ struct verdict *run_verdict(struct run *run, const struct worker *w, uint32_t it
         return v;
 }
 
+/* 0: no end. */
+static long long max_failures(const struct run *run)
+{
+        return run->plan->spec->tach.max_fail > 0 ? (long long)run->plan->spec->tach.max_fail
+                                                  : run->suite.max_fail;
+}
+
+static void say(struct run *run, struct verdict *v);
+
 void run_tell(struct run *run, struct verdict *v)
 {
-        const long long max_fail = run->plan->spec->tach.max_fail > 0
-                                       ? (long long)run->plan->spec->tach.max_fail
-                                       : run->suite.max_fail;
-
         struct item *item = &run->suite.items[v->item];
 
         for (size_t i = 0; i < item->later.n; i++)
@@ -397,6 +404,24 @@ void run_tell(struct run *run, struct verdict *v)
                 item->held = v;
                 return;
         }
+        if (!run->stopping) {
+                struct part again;
+                int kept = order_ended(&run->order, &run->suite, v, &again);
+
+                if (kept < 0)
+                        run_check(run, kept);
+                if (again.is_order)
+                        run_again(run, -1, again);
+                if (kept > 0)
+                        return;
+        }
+        say(run, v);
+}
+
+static void say(struct run *run, struct verdict *v)
+{
+        const long long max_fail = max_failures(run);
+
         run_check(run, verdict_send(v, &run->suite.items[v->item], &run->stream, &run->journal));
         verdict_free(v);
         if (max_fail > 0 && run->stream.counts.failed >= max_fail && !run->stopped) {
@@ -407,11 +432,41 @@ void run_tell(struct run *run, struct verdict *v)
         }
 }
 
+/* A test that ran a second time, after those before it. */
+static void end_in_order(struct run *run, struct worker *w, const struct death *death)
+{
+        if (death == NULL && w->result.failed == 0 && w->result.n > 0 &&
+            order_passed(&run->order, &run->suite, (uint32_t)w->current) < 0)
+                run_check(run, -ENOMEM);
+        result_finish(&w->result);
+        w->refusals = (struct refusals){0};
+        w->current = -1;
+        w->test_bytes = 0;
+        w->used_service = 1; /* what it did with services is nobody's: its cell is not used again */
+}
+
+/* The module of ITEM has run in order, or nothing will any more (-1). */
+static void tell_in_order(struct run *run, long item)
+{
+        struct verdict *v;
+
+        while ((v = order_take(&run->order, item)) != NULL)
+                say(run, v);
+}
+
 /* END: the worker's line, or NULL; becomes the verdict's. */
 static void end_test(struct run *run, struct worker *w, yajl_val end, struct death *death)
 {
         const uint32_t item = (uint32_t)w->current;
-        struct verdict *v = run_verdict(run, w, item);
+        struct verdict *v;
+
+        if (w->part.is_order) {
+                end_in_order(run, w, death);
+                if (end != NULL)
+                        yajl_tree_free(end);
+                return;
+        }
+        v = run_verdict(run, w, item);
 
         run->suite.items[item].finished = 1;
         w->current = -1;
@@ -429,6 +484,7 @@ static void end_test(struct run *run, struct worker *w, yajl_val end, struct dea
         if (death != NULL) {
                 death_by_limit(death, &v->used, w->leaf.fd, v->note[0] != '\0' ? v->note : NULL);
                 verdict_died(v, death);
+                run->suite.items[item].died = 1;
         }
         if (w->cell >= 0)
                 w->used_service |= report_services(run, w->cell, run->suite.items[item].nodeid);
@@ -444,7 +500,7 @@ static void begin_test(struct run *run, struct worker *w)
 {
         usage_read(w->leaf.fd, run->plan->cgroup.controllers, &w->before);
         w->current = w->items[w->next++];
-        run->suite.items[w->current].attempt++;
+        run->suite.items[w->current].attempt += !w->part.is_order;
         w->began = run_now();
         w->deadline = run_deadline(run);
 }
@@ -480,11 +536,14 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                         run_check(run, -ENOMEM);
                 return; /* v is the result's */
         case WORKER_WARNING:
+                if (w->part.is_order)
+                        break;
                 stream_warning(&run->stream, v);
                 journal_line(&run->journal, "warning", v, warning_keys);
                 break;
         case WORKER_CACHE:
-                journal_line(&run->journal, "cache", v, cache_keys);
+                if (!w->part.is_order)
+                        journal_line(&run->journal, "cache", v, cache_keys);
                 break;
         case WORKER_END:
                 end_test(run, w, v, NULL);
@@ -507,7 +566,8 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                         worker_kill(w);
                 break;
         case WORKER_EXIT:
-                pytest_exit(run, v);
+                if (!w->part.is_order)
+                        pytest_exit(run, v);
                 break;
         case WORKER_INTERNAL:
                 (void)snprintf(
@@ -566,7 +626,7 @@ static void end_worker(struct run *run, struct worker *w, int status)
                 begin_test(run, w); /* it died on the way to its first test */
         if (w->current >= 0)
                 end_test(run, w, NULL, &death);
-        if (w->next < w->n_items)
+        if (w->next < w->n_items && !w->part.is_order)
                 run_again(run, w->origin, w->part);
 }
 
@@ -595,7 +655,7 @@ static void lose_clone(struct run *run, int origin)
 void run_exited(struct run *run, struct worker *w, int status)
 {
         const int origin = w->origin;
-        struct part left;
+        struct part left, part;
         int was_running;
 
         drain(run, w);
@@ -609,7 +669,10 @@ void run_exited(struct run *run, struct worker *w, int status)
                         WIFEXITED(status) && WEXITSTATUS(status) == 0;
         if (w->is_lane && !suite_part(&run->suite, w->part.unit, &left))
                 scopes_over(run, w->part.unit);
+        part = w->part;
         release(run, w);
+        if (part.is_order)
+                tell_in_order(run, (long)part.from);
         lose_clone(run, origin);
         ask_cells(run);
         run_dispatch(run);
@@ -669,6 +732,8 @@ static void about_worker(struct run *run, int origin, const char *t, yajl_val v,
 static void collected(struct run *run)
 {
         run->collected = 1;
+        if (run->plan->isolated && max_failures(run) == 0)
+                run_check(run, order_begin(&run->order, &run->suite));
         stream_start(&run->stream, run->plan, &run->suite);
         stream_collected(&run->stream, &run->suite, &run->refusals);
         if (run->plan->isolated)
@@ -985,8 +1050,10 @@ static void tell_held(struct run *run)
                 run->suite.items[i].held = NULL;
                 run->suite.items[i].waits = 0;
                 if (held != NULL)
-                        run_tell(run, held);
+                        say(run, held);
         }
+        if (!run->fatal)
+                tell_in_order(run, -1);
 }
 
 static int is_over(struct run *run)
@@ -1186,6 +1253,7 @@ int run_tests(const struct plan *plan, int out_fd)
         if (run.signal_fd >= 0)
                 (void)close(run.signal_fd);
         free(run.workers);
+        order_finish(&run.order);
         suite_finish(&run.suite);
         return code;
 }

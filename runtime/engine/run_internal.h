@@ -6,6 +6,7 @@
 
 #include "runtime/engine/journal.h"
 #include "runtime/engine/leaves.h"
+#include "runtime/engine/order.h"
 #include "runtime/engine/plan.h"
 #include "runtime/engine/pool.h"
 #include "runtime/engine/services.h"
@@ -38,6 +39,7 @@ struct run {
         struct services services;
         struct stream stream;
         struct journal journal;
+        struct order order;
         int collected, quitting, zygote_gone, stopping, interrupted, fatal, signals;
         int exit_requested; /* by pytest.exit(): its code, else -1 */
         int exit_changed;   /* by a hook of the session's end: the code, else -1 */

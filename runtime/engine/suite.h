@@ -42,6 +42,7 @@ struct part {
         uint32_t unit;
         size_t from, to;
         int is_snapshot; /* a snapshot of the unit is to be made; else a worker runs them one after another */
+        int is_order;    /* items in order, from number FROM of the suite on (order.h) */
 };
 
 struct suite {

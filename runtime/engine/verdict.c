@@ -42,6 +42,7 @@ int verdict_send(const struct verdict *v, const struct item *item, struct stream
         const struct place place = {.isolation = v->isolation,
                                     .why = v->why != NULL ? v->why : "",
                                     .snapshot = v->snapshot,
+                                    .order = v->order,
                                     .cell = v->cell[0] != '\0' ? v->cell : NULL,
                                     .used = &v->used,
                                     .note = v->note[0] != '\0' ? v->note : NULL,
@@ -63,5 +64,6 @@ void verdict_free(struct verdict *v)
                 yajl_tree_free(v->end);
         free(v->why);
         free(v->snapshot);
+        free(v->order);
         free(v);
 }

@@ -20,6 +20,7 @@ struct verdict {
         struct usage used;
         struct refusals refusals;
         char isolation[16], note[192], cell[8]; /* "": no cell */
+        char *order;                            /* the module in whose order it would have passed; or NULL */
         char *why, *snapshot;                   /* why it shared a worker; what it was cloned from, or NULL */
 };
 

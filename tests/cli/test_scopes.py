@@ -465,3 +465,43 @@ def test_the_summary_counts_what_was_not_isolated(suite):
     )
     assert "2 tests were not isolated from one another: fixtures of 1 scope cannot be cloned (-v says why)" in suite.tach().out
     assert "test_it.py: 2 tests one after another: module fixture 'f': thread '" in suite.tach("-v").out
+
+
+DEPENDENT = """
+import os, pytest
+seen = []
+@pytest.fixture(scope="module")
+def shared(): return []
+def test_first(): seen.append(1); print("from the second run")
+def test_dies(): os.abort()
+def test_on_memory(): assert seen == [1]
+def test_on_itself(): assert 0
+def test_fills(shared): shared.append(1)
+def test_on_a_fixture(shared): assert shared == [1]
+def test_on_a_file():
+    assert os.path.exists("made")
+def test_makes(): open("made", "w").close()
+"""
+
+
+def test_a_test_that_depends_on_an_earlier_one_is_told_so(suite):
+    suite.write("tests/test_it.py", DEPENDENT)
+    suite.write("tests/test_other.py", "def test_alone(): assert 0\n")
+    result = suite.json()
+    tests = result.tests()
+    told = {nodeid.rpartition("::")[2] for nodeid, test in tests.items() if test["depends_on"] == "tests/test_it.py"}
+    assert told == {"test_on_memory", "test_on_a_fixture"}
+    failed = {nodeid.rpartition("::")[2] for nodeid, test in tests.items() if test["outcome"] == "failed"}
+    assert failed == told | {"test_on_itself", "test_on_a_file", "test_alone"}
+    assert 'shared = ["tests/test_it.py"]' in tests["tests/test_it.py::test_on_memory"]["longrepr"]
+    assert result.event("finish")["counts"] == {"failed": 6, "passed": 3} and result.code == 1
+    text = suite.tach().out
+    assert text.count("It depends on an earlier test: when tests/test_it.py runs in one worker, in order, it passes") == 2
+    suite.write("pyproject.toml", '[tool.tach]\nshared = ["tests/test_it.py"]\n')
+    suite.write("tests/test_it.py", DEPENDENT.replace("os.abort()", "pass"))
+    assert suite.json().tests()["tests/test_it.py::test_on_memory"]["outcome"] == "passed"
+
+
+def test_nothing_runs_twice_where_the_first_failure_ends_the_run(suite):
+    suite.write("tests/test_it.py", "seen = []\ndef test_a(): seen.append(1)\ndef test_b(): assert seen\n")
+    assert suite.json("-x").tests()["tests/test_it.py::test_b"]["depends_on"] is None
