@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "spec/base/utf8.h"
+#include "spec/glob.h"
 #include "spec/names.h"
 #include "spec/service.h"
 #include "spec/spec.h"
@@ -424,6 +425,26 @@ static int take_services(struct reader *rd, const struct node *n, void *at)
         return r;
 }
 
+static int take_pattern(struct reader *rd, const struct node *n, void *at)
+{
+        const char *wrong;
+        int r = take_string(rd, n, at);
+
+        if (r < 0)
+                return r;
+        wrong = glob_check(n->text);
+        return wrong != NULL ? refuse(rd, n, "%s", wrong) : 0;
+}
+
+static int take_keep(struct reader *rd, const struct node *n, void *at)
+{
+        int r = take_expect(rd, n, NODE_ARRAY);
+
+        if (r == 0 && n->n > SPEC_MAX_KEEP)
+                return refuse(rd, n, "more than %d patterns", SPEC_MAX_KEEP);
+        return r == 0 ? take_strings(rd, n, at, take_pattern) : r;
+}
+
 static int take_tach(struct reader *rd, const struct node *n, void *at)
 {
         static const struct field fields[] = {
@@ -443,6 +464,8 @@ static int take_tach(struct reader *rd, const struct node *n, void *at)
             {"shared", take_strv, offsetof(struct spec, tach.shared)},
             {"services", take_services, offsetof(struct spec, tach.services)},
             {"cache", take_bool, offsetof(struct spec, tach.cache)},
+            {"keep", take_keep, offsetof(struct spec, tach.keep)},
+            {"reportWrites", take_bool, offsetof(struct spec, tach.report_writes)},
             {"harness", take_path, offsetof(struct spec, tach.harness)},
         };
 

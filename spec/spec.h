@@ -18,6 +18,7 @@
 
 #define SPEC_MAX_BYTES (16u << 20) /* longest run.json that is read */
 #define SPEC_MAX_DEPTH 32          /* deepest nesting */
+#define SPEC_MAX_KEEP  64          /* patterns of tach.keep */
 
 struct spec_strv {
         char **v;
@@ -199,7 +200,9 @@ struct spec {
                 struct spec_strv shared; /* "tests/test_a.py", "tests/test_a.py::TestA": run in one worker */
                 struct spec_strv services; /* sockets of the host (service_parse); all different */
                 bool cache;                /* pytest's cache folder is written back; default false */
-                char *harness;             /* folder that holds tach_harness; NULL: beside the program */
+                struct spec_strv keep; /* patterns (glob_check) of what tests write and the project gets */
+                bool report_writes;    /* "reportWrites": say what each test wrote, without keep too */
+                char *harness;         /* folder that holds tach_harness; NULL: beside the program */
         } tach;
 };
 
