@@ -112,7 +112,8 @@ static int cell_project(const struct cell_plan *plan, int layers_fd, int *ret_up
                                               .layers_fd = layers_fd,
                                               .levels = plan->levels,
                                               .scratch = scratch,
-                                              .tmpfs_options = plan->tmpfs_options};
+                                              .tmpfs_options = plan->tmpfs_options,
+                                              .hand_over = plan->hand_over};
         int r;
 
         if (plan->levels > PROJECT_MAX_LEVELS)
@@ -400,7 +401,8 @@ static int outer_project(const struct cell_plan *plan, int project_tree, int sol
                                              .parts = plan->parts,
                                              .layers_fd = own,
                                              .scratch = LAYERS "/written/0",
-                                             .tmpfs_options = plan->tmpfs_options};
+                                             .tmpfs_options = plan->tmpfs_options,
+                                             .hand_over = plan->hand_over};
         return project_mount(&parts, err);
 }
 

@@ -40,7 +40,8 @@ struct cell_plan {
          * socket, on SOCKET: 0 or -errno. */
         int (*hand_over_cell)(int socket, const struct error *err, const int fds[2]);
         enum spec_network network;
-        struct listen_plan listen; /* services of the host */
+        struct listen_plan listen;          /* services of the host */
+        struct project_hand_over hand_over; /* of what is written to the project */
 };
 
 /* In a process that was just cloned with these namespaces and mapped: makes the outer sandbox's

@@ -51,7 +51,7 @@ static int open_layers(struct nest *n, struct error *err)
         if (r < 0)
                 return r;
         n->plan.levels++;
-        n->plan.listen.socket = n->socket;
+        n->plan.listen.socket = n->plan.hand_over.socket = n->socket;
         n->is_open = 1;
         return 0;
 }

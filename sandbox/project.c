@@ -190,6 +190,19 @@ static int overlay(const char *options, int target_fd, const char *name, struct 
         return r;
 }
 
+static int hand_over(const struct project_layers *l, size_t index, struct error *err)
+{
+        char path[PATH_MAX];
+        int r;
+
+        if (l->hand_over.layer == NULL)
+                return 0;
+        (void)snprintf(path, sizeof path, "%s/%zu/up", l->scratch, index);
+        CLEANUP_CLOSE int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        r = fd < 0 ? -errno : l->hand_over.layer(l->hand_over.socket, index, fd);
+        return r < 0 ? error_set(err, "mount", r, "hand over what is written to the project") : 0;
+}
+
 static int mount_overlay(const struct project_layers *l, size_t index, int lower_fd, int target_fd,
                          const char *name, struct error *err)
 {
@@ -213,6 +226,8 @@ static int mount_overlay(const struct project_layers *l, size_t index, int lower
                        lower_fd, l->scratch, index, l->scratch, index);
         if (r == 0)
                 r = overlay(options, target_fd, name, err);
+        if (r == 0)
+                r = hand_over(l, index, err);
         while (opened > 0)
                 if (written[--opened] >= 0)
                         (void)close(written[opened]);

@@ -37,6 +37,12 @@ void project_finish(struct project_parts *parts);
 
 #define PROJECT_MAX_LEVELS 24
 
+/* Who gets the upper layer of each overlay before anything runs on it: 0 or -errno. */
+struct project_hand_over {
+        int socket;
+        int (*layer)(int socket, size_t part, int fd); /* NULL: nobody; FD (O_PATH) is borrowed */
+};
+
 /* Mounts the parts on PROJECT. LAYERS_FD: the folder that has the original below "project", and below
  * "written/0" to "written/LEVELS - 1" what those wrote that the caller comes from: the outer sandbox, then
  * the cells around this one. SCRATCH: the folder for what is written now. OPTIONS: of a tmpfs. */
@@ -47,6 +53,7 @@ struct project_layers {
         unsigned levels;
         const char *scratch;
         const char *tmpfs_options;
+        struct project_hand_over hand_over;
 };
 int project_mount(const struct project_layers *l, struct error *err);
 

@@ -107,7 +107,7 @@ const char *glob_check(const char *pattern)
         size_t parts = 0;
 
         if (*pattern == '\0')
-                return "expected a pattern such as \".hypothesis/**\", found nothing";
+                return "expected a pattern such as \".hypothesis/**\"";
         if (*pattern == '/')
                 return "patterns are relative to the project: leave out the slash at the beginning";
         for (const char *p = pattern;; parts++) {

@@ -64,6 +64,13 @@ static int hand_over_listener(int socket, size_t index, int fd)
         return keeper_send(socket, &m, (const int[KEEPER_FDS]){fd, -1});
 }
 
+int keeper_hand_over_layer(int socket, size_t part, int fd)
+{
+        const struct keeper_message m = {.op = KEEPER_UPPER, .status = (int)part};
+
+        return keeper_send(socket, &m, (const int[KEEPER_FDS]){fd, -1});
+}
+
 /* A cell inside a cell, on the socket of that one. */
 static int hand_over_cell(int socket, const struct error *err, const int fds[2])
 {
@@ -215,7 +222,7 @@ int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct la
                 (void)close(sockets[1]);
                 return error_set(err, "keeper", errno, "pipe");
         }
-        own.listen.socket = sockets[1];
+        own.listen.socket = own.hand_over.socket = sockets[1];
         own.listen.hand_over = hand_over_listener;
         own.hand_over_cell = hand_over_cell;
         k->pid = sys_clone3(cell_clone_flags(plan) | CLONE_CLEAR_SIGHAND, &k->pidfd,

@@ -20,6 +20,7 @@ enum keeper_op {
         KEEPER_EXITED,    /* the zygote ended: status */
         KEEPER_SERVICE, /* before KEEPER_READY and KEEPER_CELL: the sandbox's socket for service number status
                          */
+        KEEPER_UPPER,   /* likewise, where they are asked for: the upper layer of the project's part status */
         KEEPER_MAKE,    /* request */
         KEEPER_FILTER,  /* to the keeper of a single command: the command's filter is attached */
 };
@@ -40,6 +41,9 @@ struct keeper {
 
 /* Sends M with the descriptors of ATTACH (NULL: none) up to the first that is < 0: 0 or -errno. */
 int keeper_send(int socket, const struct keeper_message *m, const int *attach);
+
+/* PLAN->hand_over.layer of cell_plan. */
+int keeper_hand_over_layer(int socket, size_t part, int fd);
 
 /* Clones the keeper; it answers with KEEPER_CGROUP where PLAN has control groups, then KEEPER_READY. */
 int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct launch *zygote,

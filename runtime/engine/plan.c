@@ -1,6 +1,7 @@
 /* How it works: one function a part of the plan. What the spec asks for and no part here can give is an
  * error, never ignored. */
 #include "runtime/engine/plan.h"
+#include "runtime/engine/keeper.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -312,6 +313,8 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         ret->cell.visible = (const char *const *)ret->visible;
         ret->cell.cgroup = ret->cgroup.base_fd >= 0 ? &ret->cgroup : NULL;
         ret->cell.resources = &spec->linux_.resources;
+        if (ret->project != NULL && (spec->tach.keep.n > 0 || spec->tach.report_writes))
+                ret->cell.hand_over.layer = keeper_hand_over_layer;
         if (r < 0)
                 plan_finish(ret);
         return r;

@@ -12,12 +12,15 @@
 
 #define ANSWER_SECONDS 2.0
 
-int pool_init(struct pool *p, struct keeper *keeper, struct services *services, unsigned workers,
-              struct error *err)
+int pool_init(struct pool *p, struct keeper *keeper, struct services *services, struct keep *keep,
+              unsigned workers, struct error *err)
 {
         /* as many run, as many are leaving, the rest is ready, on its way or asked, or a snapshot's */
-        *p = (struct pool){
-            .keeper = keeper, .services = services, .ahead = workers + 1u, .n = workers * 12u + 24u};
+        *p = (struct pool){.keeper = keeper,
+                           .services = services,
+                           .keep = keep,
+                           .ahead = workers + 1u,
+                           .n = POOL_CELLS(workers)};
         p->v = calloc(p->n, sizeof *p->v);
         if (p->v == NULL) {
                 p->n = 0;
@@ -104,6 +107,7 @@ static void end(struct pool *p, int index, enum dirt why)
         p->thrown_away[why]++;
         (void)syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
         services_close(p->services, index);
+        keep_end(p->keep, index, c->pidfd);
         (void)close(c->pidfd);
         if (c->socket >= 0)
                 (void)close(c->socket);
@@ -156,6 +160,7 @@ int pool_answer(struct pool *p, int index)
         if (n == 1 && dirt == DIRT_NONE && c->state == POOL_ASKED) {
                 c->state = POOL_READY;
                 p->asked--;
+                keep_clean(p->keep, index);
                 return 1;
         }
         if (c->state != POOL_TAKEN)

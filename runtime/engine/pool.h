@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "runtime/engine/keep.h"
 #include "runtime/engine/keeper.h"
 #include "runtime/engine/services.h"
 #include "sandbox/proof.h"
@@ -24,6 +25,7 @@ struct pool_cell {
 struct pool {
         struct keeper *keeper;     /* borrowed */
         struct services *services; /* borrowed */
+        struct keep *keep;         /* borrowed */
         struct pool_cell *v;
         size_t n;      /* of v: the most cells that there can be */
         size_t ahead;  /* how many to have ready */
@@ -32,9 +34,11 @@ struct pool {
         unsigned made, reused, thrown_away[DIRT_N]; /* thrown_away[DIRT_NONE]: not asked, as after a crash */
 };
 
+#define POOL_CELLS(workers) ((workers)*12u + 24u) /* the most that there can be */
+
 /* For at most WORKERS tests at a time. */
-int pool_init(struct pool *p, struct keeper *keeper, struct services *services, unsigned workers,
-              struct error *err);
+int pool_init(struct pool *p, struct keeper *keeper, struct services *services, struct keep *keep,
+              unsigned workers, struct error *err);
 
 /* Asks for cells until as many are on their way as WANTED or as are useful. */
 int pool_fill(struct pool *p, size_t wanted, struct error *err);

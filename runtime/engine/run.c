@@ -226,6 +226,16 @@ static int open_control(struct run *run, struct worker *w, int *ret_end, struct 
                                                                    : 0;
 }
 
+static void enter_snapshot(struct run *run, const struct worker *w)
+{
+        const struct unit *u = &run->suite.units[w->part.unit];
+        char name[1024];
+
+        (void)snprintf(name, sizeof name, "%.200s%s%.800s", u->why, u->nodeid[0] != '\0' ? " of " : "",
+                       u->nodeid);
+        keep_enter(&run->keep, w->cell, name, 0);
+}
+
 static int start_worker(struct run *run, struct worker *w, struct part part, int origin, struct error *err)
 {
         struct run_head head = {.op = part.is_snapshot ? RUN_SNAPSHOT : RUN_ITEMS, .slot = w->slot};
@@ -261,6 +271,8 @@ static int start_worker(struct run *run, struct worker *w, struct part part, int
                 w->cell = pool_take(&run->pool, origin);
                 w->cell_fd = run->pool.v[w->cell].pidfd;
                 w->cell_used = run->pool.v[w->cell].uses > 1;
+                if (part.is_snapshot)
+                        enter_snapshot(run, w);
                 fds[n_fds++] = w->cell_fd;
                 head.flags |= RUN_CELL;
         }
@@ -332,7 +344,8 @@ void run_dispatch(struct run *run)
         int origin;
 
         while (run->collected && !run->stopping && run->busy < run->plan->workers &&
-               (w = free_worker(run)) != NULL && next_part(run, &part, &origin)) {
+               !keep_is_behind(&run->keep) && (w = free_worker(run)) != NULL &&
+               next_part(run, &part, &origin)) {
                 if (start_worker(run, w, part, origin, &err) < 0) {
                         release(run, w);
                         if (origin < 0) {
@@ -501,6 +514,8 @@ static void begin_test(struct run *run, struct worker *w)
         usage_read(w->leaf.fd, run->plan->cgroup.controllers, &w->before);
         w->current = w->items[w->next++];
         run->suite.items[w->current].attempt += !w->part.is_order;
+        if (!w->part.is_order) /* what it writes when it runs again, to find out why it fails, is lost */
+                keep_enter(&run->keep, w->cell, run->suite.items[w->current].nodeid, w->is_lane);
         w->began = run_now();
         w->deadline = run_deadline(run);
 }
@@ -789,6 +804,8 @@ static void new_cell(struct run *run, int fds[KEEPER_FDS])
                 return;
         if (services_open(&run->services, run->services.received, index, &err) < 0)
                 run_fail(run, &err);
+        if (keep_open(&run->keep, &run->keep.received, index, KEEP_OUTER, &err) < 0)
+                run_fail(run, &err);
         if (fds[1] >= 0 && run_watch(run, fds[1], FROM_CELL, (uint32_t)index) < 0) {
                 (void)error_set(&err, "run", errno, "epoll");
                 run_fail(run, &err);
@@ -802,7 +819,8 @@ static void zygote_ready(struct run *run, int fds[KEEPER_FDS])
 {
         struct error err = {0};
 
-        if (services_open(&run->services, run->services.received, SERVICES_OUTER, &err) < 0)
+        if (services_open(&run->services, run->services.received, SERVICES_OUTER, &err) < 0 ||
+            keep_open(&run->keep, &run->keep.received, KEEP_OUTER, KEEP_OUTER, &err) < 0)
                 run_fail(run, &err);
         if (run->listener < 0 && fds[1] >= 0 && refusals_is_listener(fds[1]) &&
             run_watch(run, fds[1], FROM_LISTENER, 0) == 0)
@@ -858,6 +876,8 @@ static void from_keeper(struct run *run)
                         new_cell(run, fds);
                 else if (m.op == KEEPER_SERVICE)
                         services_receive(&run->services, run->services.received, m.status, TAKE_FD(fds[0]));
+                else if (m.op == KEEPER_UPPER)
+                        keep_receive(&run->keep, &run->keep.received, m.status, TAKE_FD(fds[0]));
                 else if (m.op == KEEPER_READY)
                         zygote_ready(run, fds);
                 for (size_t i = 0; i < KEEPER_FDS; i++)
@@ -1126,6 +1146,10 @@ static void loop(struct run *run)
                                 else
                                         ask_cells(run);
                                 break;
+                        case FROM_WRITER:
+                                keep_answer(&run->keep);
+                                run_dispatch(run);
+                                break;
                         case FROM_LISTENER:
                                 from_listener(run, events[i].events);
                                 break;
@@ -1183,7 +1207,8 @@ static int prepare(struct run *run, struct error *err)
         if (leaves_init(&run->leaves, &run->plan->cgroup, &run->plan->spec->linux_.resources,
                         run->plan->workers, err) < 0)
                 return -ENOMEM;
-        if (pool_init(&run->pool, &run->zygote.keeper, &run->services, run->plan->workers, err) < 0)
+        if (pool_init(&run->pool, &run->zygote.keeper, &run->services, &run->keep, run->plan->workers, err) <
+            0)
                 return -ENOMEM;
         sigemptyset(&set);
         sigaddset(&set, SIGINT);
@@ -1210,6 +1235,7 @@ int run_tests(const struct plan *plan, int out_fd)
                           .exit_requested = -1,
                           .exit_changed = -1,
                           .journal = {.fd = -1},
+                          .keep = {.socket = -1, .pid = -1},
                           .zygote = {.control = -1, .log = -1, .pid = -1, .keeper = {-1, -1, -1}},
                           .begin = run_now()};
         struct error err = {0};
@@ -1220,9 +1246,12 @@ int run_tests(const struct plan *plan, int out_fd)
         if (r == 0)
                 r = services_start(&run.services, &plan->cell.listen, &err);
         if (r == 0)
+                r = keep_start(&run.keep, plan, &run.stream, POOL_CELLS(plan->workers), &err);
+        if (r == 0)
                 r = zygote_start(&run.zygote, plan, &err);
         if (r == 0 && (run_watch(&run, run.zygote.control, FROM_CONTROL, 0) < 0 ||
-                       (plan->isolated && run_watch(&run, run.zygote.keeper.socket, FROM_KEEPER, 0) < 0)))
+                       (plan->isolated && run_watch(&run, run.zygote.keeper.socket, FROM_KEEPER, 0) < 0) ||
+                       (run.keep.active && run_watch(&run, run.keep.socket, FROM_WRITER, 0) < 0)))
                 r = error_set(&err, "run", errno, "epoll");
         if (r < 0)
                 run_fail(&run, &err);
@@ -1236,6 +1265,7 @@ int run_tests(const struct plan *plan, int out_fd)
         if (plan->isolated)
                 (void)report_services(&run, SERVICES_OUTER, NULL);
         services_stop(&run.services);
+        keep_finish(&run.keep);
         code = exit_code(&run);
         stream_finish(&run.stream, code, run_now() - run.begin, run.interrupted || run.exit_requested >= 0,
                       plan->isolated ? &run.pool : NULL);

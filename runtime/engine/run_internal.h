@@ -5,6 +5,7 @@
 #define TACH_ENGINE_RUN_INTERNAL_H
 
 #include "runtime/engine/journal.h"
+#include "runtime/engine/keep.h"
 #include "runtime/engine/leaves.h"
 #include "runtime/engine/order.h"
 #include "runtime/engine/plan.h"
@@ -22,7 +23,8 @@ enum source {
         FROM_WORKER,
         FROM_CELL,
         FROM_LISTENER,
-        FROM_SNAPSHOT
+        FROM_SNAPSHOT,
+        FROM_WRITER
 };
 
 struct run {
@@ -37,6 +39,7 @@ struct run {
         struct refusals refusals; /* while it collected */
         struct pool pool;
         struct services services;
+        struct keep keep;
         struct stream stream;
         struct journal journal;
         struct order order;

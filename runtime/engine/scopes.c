@@ -101,6 +101,8 @@ static void take_cell(struct run *run, struct worker *w, int fds[KEEPER_FDS])
         }
         if (services_open(&run->services, s->received, index, &err) < 0)
                 run_fail(run, &err);
+        if (keep_open(&run->keep, &s->layers, index, w->cell, &err) < 0)
+                run_fail(run, &err);
         if (fds[1] >= 0 && run_watch(run, fds[1], FROM_CELL, (uint32_t)index) < 0) {
                 (void)error_set(&err, "run", errno, "epoll");
                 run_fail(run, &err);
@@ -118,6 +120,8 @@ static void from_cell(struct run *run, struct worker *w)
 
                 if (m.op == KEEPER_SERVICE) {
                         services_receive(&run->services, s->received, m.status, TAKE_FD(fds[0]));
+                } else if (m.op == KEEPER_UPPER) {
+                        keep_receive(&run->keep, &s->layers, m.status, TAKE_FD(fds[0]));
                 } else if (m.op == KEEPER_CELL && m.err.phase[0] != '\0') {
                         s->coming -= s->coming > 0;
                         (void)snprintf(s->no_cells, sizeof s->no_cells, "%s", m.err.what);

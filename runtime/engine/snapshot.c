@@ -27,6 +27,7 @@ void snapshot_free(struct snapshot *s)
         for (size_t i = 0; i < SERVICES_MAX; i++)
                 if (s->received[i] >= 0)
                         (void)close(s->received[i]);
+        keep_close(&s->layers);
         free(s->again);
         free(s);
 }

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/engine/keep.h"
 #include "runtime/engine/services.h"
 #include "runtime/engine/suite.h"
 #include "runtime/engine/verdict.h"
@@ -33,6 +34,7 @@ struct snapshot {
         int is_gone;               /* its process has ended */
         char no_cells[768];        /* why it gets no more cells, or "" */
         int received[SERVICES_MAX];
+        struct keep_layers *layers; /* of the cell that is being made */
 };
 
 /* NULL: no memory. FIRST: the entry that it begins with. */

@@ -128,6 +128,35 @@ void stream_service(struct stream *s, const char *nodeid, const char *name, cons
         emit(s, &ev);
 }
 
+static void send_paths(struct event *ev, const char *key, char *const *paths, unsigned n)
+{
+        event_open(ev, key, '[');
+        for (unsigned i = 0; i < n; i++)
+                event_text(ev, NULL, paths[i]);
+        event_close(ev, ']');
+}
+
+void stream_wrote(struct stream *s, const struct keep_job *job, unsigned kept, unsigned lost)
+{
+        struct event ev;
+
+        if (event_begin(&ev, "wrote") < 0)
+                return;
+        event_text(&ev, "who", job->cell.owner);
+        event_int(&ev, "n_kept", kept);
+        event_int(&ev, "n_lost", lost);
+        send_paths(&ev, "kept", job->paths[0], job->n_paths[0]);
+        send_paths(&ev, "lost", job->paths[1], job->n_paths[1]);
+        emit(s, &ev);
+}
+
+void stream_unkept(struct stream *s, const struct error *err)
+{
+        stream_fail(s, err);
+        counts_add(&s->counts, "error", 1);
+        s->errors++;
+}
+
 void stream_scope(struct stream *s, const struct unit *unit, const char *why, size_t tests)
 {
         struct event ev;

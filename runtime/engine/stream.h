@@ -6,6 +6,7 @@
 
 #include <yajl/yajl_tree.h>
 
+#include "runtime/engine/keep.h"
 #include "runtime/engine/plan.h"
 #include "runtime/engine/pool.h"
 #include "runtime/engine/result.h"
@@ -18,7 +19,7 @@ struct stream {
         int started;
         int unheard; /* nobody tells which system calls the filter refuses */
         int lost;    /* -errno of the first write that failed: nobody reads us */
-        long errors; /* of collection */
+        long errors; /* of collection, and what could not be kept */
         struct counts counts;
 };
 
@@ -31,18 +32,22 @@ void stream_collected(struct stream *s, const struct suite *suite, const struct 
 void stream_service(struct stream *s, const char *nodeid, const char *name, const struct service_use *use);
 /* The TESTS that are left of UNIT run one after another in one worker. WHY: what in it cannot be cloned. */
 void stream_scope(struct stream *s, const struct unit *unit, const char *why, size_t tests);
+/* JOB's cell wrote to the project. KEPT, LOST: how many paths. */
+void stream_wrote(struct stream *s, const struct keep_job *job, unsigned kept, unsigned lost);
+/* What tests wrote could not be kept: as stream_fail, but the run goes on, and does not end well. */
+void stream_unkept(struct stream *s, const struct error *err);
 /* V: the worker's or zygote's "warning" object. */
 void stream_warning(struct stream *s, yajl_val v);
 /* An error event, and the same as a line on standard error. HINT may be NULL or empty. */
 void stream_error(struct stream *s, const char *phase, const char *what, const char *hint);
 void stream_fail(struct stream *s, const struct error *err);
-/* POOL: the cells, or NULL. */
 /* pytest's cache could not be written, for which pytest gives a warning. */
 void stream_cache(struct stream *s, const struct error *err);
 
 /* What the interpreter printed at the session's end: its plugins' summaries. */
 void stream_session(struct stream *s, const char *text);
 
+/* POOL: the cells, or NULL. */
 void stream_finish(struct stream *s, int exit_code, double wall, int interrupted, const struct pool *pool);
 
 /* How many tests and modules the counts speak of. */

@@ -36,6 +36,7 @@ const char args_help[] =
     "host's\n"
     "                                network, or not even loopback\n"
     "  --service ADDRESS             let a socket of the host in: 127.0.0.1:PORT, [::1]:PORT, unix:/PATH\n"
+    "  --keep PATTERN                let tests write project paths like this one for good (\"out/**\")\n"
     "  --memory BYTES, --pids N, --cpu N\n"
     "                                what a test may take: memory (\"64M\"), processes, processors (0.5)\n"
     "  --python PATH                 the interpreter (default: TACH_PYTHON, the active virtual environment,\n"
@@ -55,7 +56,8 @@ const char args_help[] =
     "\n"
     "Settings may also stand in pyproject.toml ([tool.tach]: workers, timeout, max-fail, isolation, "
     "enforce,\n"
-    "reuse, network, services, memory, pids, cpu, seccomp, python, format, junit-xml, color, durations, "
+    "reuse, network, services, keep, memory, pids, cpu, seccomp, python, format, junit-xml, color, "
+    "durations, "
     "pytest-args) "
     "and in the "
     "environment (TACH_WORKERS, "
@@ -75,6 +77,7 @@ enum {
         OPT_SECCOMP,
         OPT_NETWORK,
         OPT_SERVICE,
+        OPT_KEEP,
         OPT_MEMORY,
         OPT_PIDS,
         OPT_CPU,
@@ -99,6 +102,7 @@ static const struct option options[] = {
     {"seccomp", required_argument, NULL, OPT_SECCOMP},
     {"network", required_argument, NULL, OPT_NETWORK},
     {"service", required_argument, NULL, OPT_SERVICE},
+    {"keep", required_argument, NULL, OPT_KEEP},
     {"memory", required_argument, NULL, OPT_MEMORY},
     {"pids", required_argument, NULL, OPT_PIDS},
     {"cpu", required_argument, NULL, OPT_CPU},
@@ -213,6 +217,8 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
                 return give(s, SETTING_NETWORK, optarg, "--network", err);
         case OPT_SERVICE:
                 return settings_add_service(s, optarg, "--service", err);
+        case OPT_KEEP:
+                return settings_add_keep(s, optarg, "--keep", err);
         case OPT_MEMORY:
                 return give(s, SETTING_MEMORY, optarg, "--memory", err);
         case OPT_PIDS:

@@ -279,6 +279,8 @@ int project_spec(const struct args *args, const struct settings *settings, const
                 r = spec_strv_add(&spec.tach.shared, settings->shared.v[i]);
         for (size_t i = 0; r == 0 && i < settings->services.n; i++)
                 r = spec_strv_add(&spec.tach.services, settings->services.v[i]);
+        for (size_t i = 0; r == 0 && i < settings->keep.n; i++)
+                r = spec_strv_add(&spec.tach.keep, settings->keep.v[i]);
         for (size_t i = 0; r == 0 && environ[i] != NULL; i++)
                 if (strncmp(environ[i], "TACH_CONTROL_FD=", 16) != 0 &&
                     strchr(environ[i], '=') > environ[i] &&
@@ -295,6 +297,7 @@ int project_spec(const struct args *args, const struct settings *settings, const
                 return error_set(err, "project", ENOMEM, "make the spec");
         spec.tach.has_tests = true;
         spec.tach.cache = true;
+        spec.tach.report_writes = args->verbosity > 0;
         spec.tach.workers = choices->workers;
         spec.tach.timeout = choices->timeout;
         spec.tach.max_fail = choices->max_fail;

@@ -88,6 +88,8 @@ static bool store(struct report *r, const char *event, yajl_val v)
                        keep(&r->warnings, &r->n_warnings, &r->warnings_capacity, v) == 0;
         if (strcmp(event, "scope") == 0)
                 return keep(&r->scopes, &r->n_scopes, &r->scopes_capacity, v) == 0;
+        if (strcmp(event, "wrote") == 0)
+                return r->verbosity > 0 && keep(&r->writes, &r->n_writes, &r->writes_capacity, v) == 0;
         if (strcmp(event, "service") == 0)
                 return keep_service(r, v);
         if (strcmp(event, "start") == 0)
@@ -129,6 +131,9 @@ int report_line(struct report *r, const char *text, size_t n)
                 r->failed += is_failure(json_text(v, "outcome"));
         } else if (strcmp(event, "collected") == 0) {
                 r->number = (long)json_int(v, "number", 0);
+        } else if (strcmp(event, "wrote") == 0) {
+                r->n_kept_paths += json_int(v, "n_kept", 0);
+                r->n_lost_paths += json_int(v, "n_lost", 0);
         }
         if (r->choices->format == FORMAT_JSON) {
                 (void)fwrite(text, 1, n, r->out);
@@ -189,6 +194,9 @@ void report_finish(struct report *r)
         for (size_t i = 0; i < r->n_scopes; i++)
                 yajl_tree_free(r->scopes[i]);
         free(r->scopes);
+        for (size_t i = 0; i < r->n_writes; i++)
+                yajl_tree_free(r->writes[i]);
+        free(r->writes);
         for (size_t i = 0; i < sizeof single / sizeof *single; i++)
                 if (single[i] != NULL)
                         yajl_tree_free(single[i]);

@@ -34,6 +34,9 @@ struct report {
         size_t n_unreachable;
         yajl_val *scopes; /* scope events */
         size_t n_scopes, scopes_capacity;
+        yajl_val *writes; /* wrote events, with -v */
+        size_t n_writes, writes_capacity;
+        long long n_kept_paths, n_lost_paths;
         yajl_val start, collected, session, finish; /* NULL until they came */
 };
 
@@ -52,6 +55,9 @@ int report_end(struct report *r, int code, struct error *err);
 void report_finish(struct report *r);
 
 /* ---- the reporters; each file has one ---- */
+
+/* report_writes.c: what tests wrote to the project, and what of it was kept */
+void writes_print(struct report *r);
 
 /* report_human.c */
 void human_event(struct report *r, const char *event, yajl_val v);

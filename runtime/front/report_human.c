@@ -552,6 +552,7 @@ void human_end(struct report *r)
                 print_durations(r);
         print_unreachable(r);
         print_scopes(r);
+        writes_print(r);
         print_text(r, json_text(r->session, "text"));
         print_short_summary(r);
         if (YAJL_IS_TRUE(json_field(r->finish, "interrupted")))

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/glob.h"
 #include "spec/names.h"
 #include "spec/service.h"
 
@@ -55,6 +56,20 @@ int settings_add_service(struct settings *s, const char *text, const char *origi
         if (wrong != NULL)
                 return error_set(err, "settings", 0, "%.600s: %s: found \"%.120s\"", origin, wrong, text);
         return spec_strv_add(&s->services, text) < 0 ? error_set(err, "settings", ENOMEM, "%s", origin) : 0;
+}
+
+int settings_add_keep(struct settings *s, const char *text, const char *origin, struct error *err)
+{
+        const char *wrong = glob_check(text);
+
+        for (size_t i = 0; wrong == NULL && i < s->keep.n; i++)
+                if (strcmp(s->keep.v[i], text) == 0)
+                        return 0;
+        if (wrong == NULL && s->keep.n == SPEC_MAX_KEEP)
+                wrong = "too many patterns";
+        if (wrong != NULL)
+                return error_set(err, "settings", 0, "%.600s: %s: found \"%.120s\"", origin, wrong, text);
+        return spec_strv_add(&s->keep, text) < 0 ? error_set(err, "settings", ENOMEM, "%s", origin) : 0;
 }
 
 int settings_from_environment(struct settings *s, char *const *environ, struct error *err)
@@ -235,6 +250,9 @@ void settings_finish(struct settings *s)
                 free(s->services.v[i]);
         for (size_t i = 0; i < s->shared.n; i++)
                 free(s->shared.v[i]);
+        for (size_t i = 0; i < s->keep.n; i++)
+                free(s->keep.v[i]);
+        free(s->keep.v);
         free(s->shared.v);
         free(s->pytest_args.v);
         free(s->file_args.v);

@@ -44,6 +44,7 @@ struct settings {
         struct spec_strv pytest_args; /* and on the command line, which come after */
         struct spec_strv shared;      /* of the file */
         struct spec_strv services;    /* of the command line and of the file, each once */
+        struct spec_strv keep;        /* likewise: patterns of what is written back */
 };
 
 enum format { FORMAT_HUMAN, FORMAT_JSON };
@@ -75,6 +76,9 @@ int settings_give(struct settings *s, enum setting which, const char *text, cons
 /* Adds a service of the host, unless it was given before. Errors: phase "settings", what = "ORIGIN: reason".
  */
 int settings_add_service(struct settings *s, const char *text, const char *origin, struct error *err);
+
+/* The same for a pattern of paths that tests may write for good (spec/glob.h). */
+int settings_add_keep(struct settings *s, const char *text, const char *origin, struct error *err);
 
 /* Takes the TACH_* variables of ENVIRON. */
 int settings_from_environment(struct settings *s, char *const *environ, struct error *err);

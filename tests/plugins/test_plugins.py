@@ -152,6 +152,19 @@ def test_django(plugin, isolated, request):
     plugin.same(isolated=isolated)
 
 
+def test_database_of_hypothesis_is_kept(plugin, tach):
+    pytest.importorskip("hypothesis")
+    plugin.write(test_it="from hypothesis import given, strategies as st\n"
+        "@given(st.integers())\ndef test_a(i): assert i < 1000\n"
+        "@given(st.integers())\ndef test_b(i): assert i < 2000\n")  # fmt: skip
+    database = plugin.folder / ".hypothesis" / "examples"
+    assert tach().code == 1 and not database.exists()
+    assert tach("--keep", ".hypothesis/**").code == 1
+    examples = [path for path in database.rglob("*") if path.is_file()]
+    assert len(examples) >= 2
+    assert tach("--keep", ".hypothesis/**").code == 1
+
+
 @pytest.mark.xfail(strict=True, reason="what a worker measures is lost when it ends: pytest-cov does not work yet")
 def test_cov(plugin, tach):
     plugin.use("pytest_cov", "python3-pytest-cov")
