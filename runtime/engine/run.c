@@ -693,14 +693,11 @@ void run_exited(struct run *run, struct worker *w, int status)
         run_dispatch(run);
 }
 
-static void clone_failed(struct run *run, struct worker *w, yajl_val v)
+/* PART could not be cloned from ORIGIN, for the reason in V. */
+static void part_failed(struct run *run, struct part part, int origin, yajl_val v)
 {
-        const struct part part = w->part;
-        const int origin = w->origin;
         struct error err = {0};
 
-        leave(run, w);
-        release(run, w);
         (void)error_set(&err, "worker", (int)json_int(v, "errno", 0), "%s", json_text(v, "what"));
         if (err.errnum == EAGAIN && run->busy > 0) {
                 run_again(run, origin, part);
@@ -710,6 +707,17 @@ static void clone_failed(struct run *run, struct worker *w, yajl_val v)
                 run_fail(run, &err);
                 stop(run);
         }
+}
+
+static void clone_failed(struct run *run, struct worker *w, yajl_val v)
+{
+        const struct part part = w->part;
+        const int origin = w->origin, given_up = w->abandoned;
+
+        leave(run, w);
+        release(run, w);
+        if (!given_up) /* else its cell may have been killed before */
+                part_failed(run, part, origin, v);
         lose_clone(run, origin);
 }
 

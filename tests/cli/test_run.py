@@ -285,6 +285,17 @@ def test_second_interrupt_is_at_once(suite, traces):
     assert traces.left(str(suite.path)) == []
 
 
+def test_interrupt_while_workers_are_born(suite):
+    """Their cells are killed before the interpreter has put them there."""
+    suite.write(text=SLEEPERS)
+    for k in range(15):
+        process = suite.start()
+        wait_for(process, "collected")
+        time.sleep(k * 0.0004)
+        code, _, err = end(process, signal.SIGINT)
+        assert (code, err) == (2, "")
+
+
 @MODES
 @pytest.mark.parametrize("victim", ["tach", "tach-run"])
 def test_killed_program_leaves_nothing(suite, traces, mode, victim):
