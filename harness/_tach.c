@@ -260,7 +260,7 @@ static PyObject *serve(PyObject *self, PyObject *arg)
                         return PyLong_FromLong(fds[0]);
                 own = head->op == RUN_SNAPSHOT ? 4 : head->op == RUN_ITEMS ? 3 : 0;
                 expected = own + ((head->flags & RUN_CELL) != 0) + ((head->flags & RUN_CGROUP) != 0);
-                if (head->op < RUN_ITEMS || head->op > RUN_HERE || n_fds != expected ||
+                if (head->op < RUN_ITEMS || head->op > RUN_SET_UP || n_fds != expected ||
                     head->n_items > RUN_MAX_ITEMS ||
                     (size_t)got != sizeof *head + head->n_items * sizeof(uint32_t) ||
                     n_workers == MAX_WORKERS) {

@@ -17,6 +17,8 @@ enum run_op {
         RUN_SNAPSHOT = 3, /* items: a unit, and which of its entries is the first */
         RUN_NEXT = 4,     /* a snapshot: what it offered is done */
         RUN_HERE = 5,     /* a snapshot: become the worker of these items; nothing is attached */
+        RUN_SET_UP = 6,   /* a snapshot: items: one that asked, for which of the unit's fixtures, and in which
+                             phase (0 set-up, 1 call) */
 };
 
 enum run_flag {

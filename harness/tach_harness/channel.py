@@ -9,7 +9,7 @@ import socket
 from json.encoder import JSONEncoder
 
 #: Operations of a packet from the engine (harness/run_message.h).
-RUN_ITEMS, RUN_QUIT, RUN_SNAPSHOT, RUN_NEXT, RUN_HERE = range(1, 6)
+RUN_ITEMS, RUN_QUIT, RUN_SNAPSHOT, RUN_NEXT, RUN_HERE, RUN_SET_UP = range(1, 7)
 #: Bytes of UTF-8 of one text (a section, a longrepr) that are sent at most.
 MAX_TEXT = 1 << 20
 #: Bytes of one text in a control packet.

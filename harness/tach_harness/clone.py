@@ -44,6 +44,7 @@ class Origin:
         return asked
 
     def _become(self, op, slot, numbers, result_fd, out_fd, err_fd, control):
+        self.reporter.asking.become(numbers[0] if op == RUN_SNAPSHOT else None)
         if op == RUN_ITEMS:
             floor = next(reversed(self.session._setupstate.stack), None)
             worker.live(self, slot, result_fd, out_fd, err_fd, lambda: worker.run(self, numbers, floor))

@@ -5,6 +5,9 @@ needs of the unit's fixtures; if nothing of that changes what is set up, the nex
 offers these entries to the engine, clones what the engine asks for, and goes on when the engine says so: when all
 that was cloned has ended. At the end it tears down what it has set up; that belongs to its last item, as under pytest.
 
+What tests ask for as they run (asking.py) it sets up when the engine says so: when what was cloned has ended, and
+before the test that asked is cloned again. If it has to ask itself, it ends, and is made again.
+
 A set-up that fails stays in pytest's fixture, and fails again in each test that asks for it. Where the process
 cannot be cloned (forkable.py), it runs what is left itself, one test after another.
 """
@@ -17,7 +20,8 @@ from _pytest.logging import caplog_records_key
 from _pytest.runner import CallInfo
 
 from tach_harness import forkable, output, reports, worker
-from tach_harness.channel import RUN_HERE
+from tach_harness.asking import PHASES, Asked
+from tach_harness.channel import RUN_HERE, RUN_SET_UP
 from tach_harness.units import uses
 
 
@@ -44,7 +48,7 @@ def _request(item):
 
 def _execute(request, item, use):
     """Sets up the fixture, which may be one that another of the same name, set up in the test, overrides."""
-    definitions = request._arg2fixturedefs.get(use.name) or item._fixtureinfo.name2fixturedefs[use.name]
+    definitions = request._arg2fixturedefs.get(use.name) or use.definitions
     if definitions[-1] is use.definition:
         request._get_active_fixturedef(use.name)
     elif hasattr(request, "_compute_fixture_value"):
@@ -129,6 +133,9 @@ class Snapshot:
         if not missing or index in self.tried:
             return False
         self.tried.add(index)
+        return self._set_up_for(index, missing, PHASES[0])
+
+    def _set_up_for(self, index, missing, phase):
         before = dict(self.up)
         item, state = self.session.items[index], self.session._setupstate
         began = time.perf_counter()
@@ -140,6 +147,8 @@ class Snapshot:
             finally:
                 del state.setup
 
+        asking = self.reporter.asking
+        asking.begin(index, self.reporter.results.pid)
         self.reporter.index = index
         self.reporter.arrange = arrange
         try:
@@ -149,23 +158,40 @@ class Snapshot:
         finally:
             self.reporter.results.end_copies()
             self.reporter.arrange = None
+        if asking.end():
+            raise Asked
         self._note()
         if self.up == before:
             return False
         self.reporter.pending.setdefault(index, None)
-        self.reporter.seconds[index] = time.perf_counter() - began
+        seconds = self.reporter.seconds
+        seconds[index, phase] = seconds.get((index, phase), 0) + time.perf_counter() - began
         return True
+
+    def set_up_asked(self, index, number, phase):
+        """Sets up what the item has asked for in the PHASE: the unit's fixture of that NUMBER."""
+        item, use = self.session.items[index], list(self.unit.fixtures.values())[number].by(self.session.items[index])
+        self.reporter.asking.answered.add((index, use.definition))
+        sections = item._report_sections
+        before = len(sections)
+        self._set_up_for(index, [use], PHASES[phase])
+        sections[before:] = [(PHASES[phase], *section[1:]) for section in sections[before:]]
 
     def next_batch(self, first):
         """Sets up for the entry number FIRST: the number of the entry after those that can run now."""
         number, changed = first, False
         while number < len(self.unit.entries):
             indices = _items(self.unit.entries[number])
-            if changed and any(self._missing(index) and index not in self.tried for index in indices):
+            # what is up may be needed by the entries before, and end for this one
+            is_ready = changed or (self.up and number > first)
+            if is_ready and any(self._missing(index) and index not in self.tried for index in indices):
                 break
             for index in indices:
                 changed |= self._set_up(index)
             number += 1
+            # if it asks, this snapshot is made again: what was set up in its name must not have served others
+            if changed and any(map(self.reporter.asking.is_missing, indices)):
+                break
         return number
 
     def tear_down(self):
@@ -201,20 +227,28 @@ def run(origin, unit, first, control):
     reporter.results.send("up")
     before = forkable.Traces()
     snapshot = Snapshot(session, reporter, unit)
-    while first < len(unit.entries):
-        last = snapshot.next_batch(first)
-        why = forkable.obstacle(before)
-        if not why:
-            origin.prepare(control, reporter.results.fd)
-        reporter.results.send("offer", **{"from": first, "to": last, "why": why})
-        asked = origin.serve(control)
-        if isinstance(asked, int):
-            break
-        if asked[0] == RUN_HERE:
-            os.close(control)
-            worker.run(origin, asked[2], snapshot.floor)
-            return
-        first = last
+    asked, last = None, first
+    try:
+        while last < len(unit.entries) or asked is not None:
+            if asked is not None:
+                snapshot.set_up_asked(*asked)
+            else:
+                first, last = last, snapshot.next_batch(last)
+            why = forkable.obstacle(before)
+            if not why:
+                origin.prepare(control, reporter.results.fd)
+            reporter.results.send("offer", **{"from": first, "to": last, "why": why})
+            said = origin.serve(control)
+            if isinstance(said, int):
+                break
+            op, _, numbers, *_ = said
+            if op == RUN_HERE:
+                os.close(control)
+                worker.run(origin, numbers, snapshot.floor)
+                return
+            asked = numbers if op == RUN_SET_UP else None
+    except Asked:
+        worker.ask(reporter, reporter.index)
     index, report = snapshot.tear_down()
     reporter.results.send("report", i=index, scope=True, **reports.fields(session.config, report))
     output.flush()

@@ -1,14 +1,16 @@
 """Which tests share fixtures of a wider scope than a test, as a tree of units.
 
 A unit stands for one snapshot: a process that sets up fixtures which several tests use, and from which these tests
-and the units inside it are cloned. Its fixtures are those that more than one of its entries needs and that outlive
-an entry; an item belongs to the innermost unit with a fixture of its own, or to none. pytest's own fixtures do not
-count, except those that stand for setup_module, setUpClass and the like.
+and the units inside it are cloned. Its fixtures are those that more than one of its entries needs, or may ask for as
+it runs (hints.py), and that outlive an entry; an item belongs to the innermost unit with a fixture of its own, or to
+none. pytest's own fixtures do not count, except those that stand for setup_module, setUpClass and the like.
 """
 
 import sys
 
 import pytest
+
+from tach_harness.hints import Hints
 
 #: Widest last.
 SCOPES = ["test", "class", "module", "package", "session"]
@@ -29,8 +31,10 @@ class Unit:
         #: the collector whose tests these are, and the last of its tests, which pytest counts the teardown to
         self.node = node
         self.last = -1
-        #: of what the snapshot sets up
-        self.fixtures = set()
+        #: {fixture: its use} of what the snapshot sets up, or may be asked for
+        self.fixtures = {}
+        #: {index of an item: the uses that it may ask for}
+        self.asks = {}
         self.isolation = "test"
         self.why = ""
         #: why its tests run one after another in one worker; None: in clones of a snapshot
@@ -127,10 +131,18 @@ def _variants(item, name, definitions):
 class Use:
     """That an item uses a fixture of a wider scope."""
 
-    def __init__(self, name, definition, scope, node, variant):
+    def __init__(self, name, definition, scope, node, variant, definitions=()):
         self.name, self.definition, self.scope, self.node, self.variant = name, definition, scope, node, variant
+        #: all of that name, the overriding ones last
+        self.definitions = definitions
         #: the same for all instances of the fixture, of which one is set up at a time
         self.fixture = (id(definition), id(node))
+
+    def by(self, item):
+        """The same fixture, as ITEM uses it."""
+        definitions = Hints(item.session).reachable(item, self.name)
+        variant = _variants(item, self.name, definitions)
+        return Use(self.name, self.definition, self.scope, self.node, variant, definitions.get(self.name, ()))
 
 
 def _uses_package(item):
@@ -158,8 +170,21 @@ def uses(item, alive=None):
             if scope == "class" and alive is not None:
                 before = alive.get(definition)
                 node = alive[definition] = before if before in item.listchain() else node
-            found.append(Use(name, definition, scope, node, _variants(item, name, definitions)))
+            variant = _variants(item, name, definitions)
+            found.append(Use(name, definition, scope, node, variant, definitions.get(name, ())))
     return found
+
+
+def _asks(item, hints):
+    """The uses that ITEM may make of more fixtures, as it runs."""
+    info = getattr(item, "_fixtureinfo", None)
+    definitions = hints.of(item, info) if info is not None else {}
+    for name, known in definitions.items():
+        for definition in known:
+            scope = _scope(item, name, definition)
+            if _counts(item, name, definition, scope):
+                node = _node(item, scope, definition)
+                yield Use(name, definition, scope, node, _variants(item, name, definitions))
 
 
 def _may_ask(item):
@@ -183,14 +208,20 @@ class _Tree:
         alive = {}
         self.uses = [uses(item, alive) for item in items]
         self.may_ask = [_may_ask(item) for item in items]
+        hints = Hints(items[0].session) if items else None
+        self.asks = [list(_asks(item, hints)) for item in items]
         self.units = []
 
     def _owner(self, index, holders):
         """The innermost of HOLDERS with a fixture of the item's; any, where the item may ask for others as it runs."""
         if self.may_ask[index] and holders:
             return holders[-1]
-        fixtures = {use.fixture for use in self.uses[index]}
-        return next((unit for unit in reversed(holders) if unit.fixtures & fixtures), None)
+        fixtures = {use.fixture for use in self._all(index)}
+        return next((unit for unit in reversed(holders) if unit.fixtures.keys() & fixtures), None)
+
+    def _all(self, index):
+        """What the item uses, then what it may ask for."""
+        return self.uses[index] + self.asks[index]
 
     def _add(self, index, holders):
         unit = self._owner(index, holders)
@@ -199,8 +230,13 @@ class _Tree:
             self.units.append(unit)
         else:
             unit.add_entry(index)
+        self._enter(index, unit)
+
+    def _enter(self, index, unit):
         while unit is not None:
             unit.items.append(index)
+            if self.asks[index] and unit.fixtures:
+                unit.asks[index] = [use for use in self.asks[index] if use.fixture in unit.fixtures]
             unit = unit.parent
 
     def _runs(self, indices, depth):
@@ -214,12 +250,12 @@ class _Tree:
         return runs
 
     def _shared(self, runs, depth, holders):
-        """The uses of fixtures that more than one of RUNS needs."""
+        """{fixture: use} of fixtures that more than one of RUNS needs."""
         held = {fixture for unit in holders for fixture in unit.fixtures}
         first, shared = {}, {}
         for number, run in enumerate(runs):
             for index in run:
-                for use in self.uses[index]:
+                for use in self._all(index):
                     if use.fixture in held or not any(use.node is node for node in self.chains[index][:depth]):
                         continue
                     if first.setdefault((use.fixture, use.variant), number) != number:
@@ -242,10 +278,7 @@ class _Tree:
         unit.parent = next((holder for holder in reversed(holders) if holder in owners), None)
         self.units.append(unit)
         for index in indices:
-            at = unit
-            while at is not None:
-                at.items.append(index)
-                at = at.parent
+            self._enter(index, unit)
 
     def split(self, indices, depth=1, holders=()):
         node = self.chains[indices[0]][depth - 1]
@@ -258,13 +291,14 @@ class _Tree:
         inner = holders
         if shared:
             users = [
-                index for run in runs if any(use.fixture in shared for i in run for use in self.uses[i]) for index in run
+                index for run in runs if any(use.fixture in shared for i in run for use in self._all(i)) for index in run
             ]
             unit = Unit(self.chains[users[0]][depth - 1])
-            widest = max(shared.values(), key=lambda use: SCOPES.index(use.scope))
+            sure = {use.fixture for index in users for use in self.uses[index]}
+            widest = max(shared.values(), key=lambda use: (use.fixture in sure, SCOPES.index(use.scope)))
             unit.last = indices[-1]
             unit.isolation, unit.why = widest.scope, _label(widest.name, widest.scope)
-            unit.fixtures = set(shared)
+            unit.fixtures = shared
             owners = {self._owner(index, holders) for index in users}
             unit.parent = next((holder for holder in reversed(holders) if holder in owners), None)
             self.units.append(unit)

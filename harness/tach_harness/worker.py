@@ -9,12 +9,14 @@ import random
 import resource
 import signal
 import sys
+from contextlib import suppress
 from traceback import format_exc
 
 import pytest
 from _pytest.outcomes import Exit
 
 from tach_harness import output, reports
+from tach_harness.asking import PHASES, Asked
 from tach_harness.channel import Results, clip
 
 #: Exit codes of pytest.
@@ -32,15 +34,18 @@ class Reporter:
     Registered in the zygote already, since registering costs time; silent until a worker gives it a channel.
     """
 
-    def __init__(self, config, workers):
+    def __init__(self, config, workers, asking):
         self.config = config
+        self.asking = asking
         self.workers = workers
         self.results = None
         self.index = -1
         #: in a snapshot that sets up for an item: what takes the place of the item's protocol
         self.arrange = None
-        #: {index: an error or None} of the items on whose behalf a snapshot has set up, and {index: how long it took}
-        self.pending, self.seconds = {}, {}
+        #: {index: an error or None} of the items on whose behalf a snapshot has set up
+        self.pending = {}
+        #: {(index, phase): how long that took}
+        self.seconds = {}
         #: (definition, request) of the wider fixtures that this process has set up
         self.wider = []
 
@@ -75,20 +80,20 @@ class Reporter:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item, call):
-        carried = call.when == "setup" and self.arrange is None and self.index in self.pending
+        carried = call.when in PHASES and self.arrange is None and self.index in self.pending
         if carried:
             item._report_sections[:] = _merged(item._report_sections)
         outcome = yield
         if carried and outcome.excinfo is None:
-            outcome.get_result().duration += self.seconds.pop(self.index, 0)
+            outcome.get_result().duration += self.seconds.pop((self.index, call.when), 0)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report):
-        if self.results is not None:
+        if self.results is not None and self.asking.wanted is None:
             self.results.send("report", i=self.index, **reports.fields(self.config, report))
 
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
-        if self.results is not None:
+        if self.results is not None and self.asking.wanted is None:
             self.results.send("warning", **reports.warning_fields(warning_message, nodeid))
 
 
@@ -142,8 +147,13 @@ def run(origin, indices, floor):
         following = session.items[indices[position + 1]] if position + 1 < len(indices) else floor
         before = _getrusage(_SELF)
         reporter.index = index
+        reporter.asking.begin(index, reporter.results.pid, may_ask=position == 0)
         reporter.results.send("begin", i=index)
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        with suppress(Asked):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if reporter.asking.end():
+            _forget(session, reporter, floor)
+            break
         reporter.results.send("end", i=index, usage=_usage(before))
         if session.shouldfail:
             raise Exit(str(session.shouldfail), _FAILED)
@@ -151,6 +161,20 @@ def run(origin, indices, floor):
             raise Exit(str(session.shouldstop), _INTERRUPTED)
     output.flush()
     reporter.results.send("done")
+
+
+def _forget(session, reporter, floor):
+    """A test that asks begins again elsewhere: what it has set up is torn down, and nothing of that is told."""
+    reporter.results.end_copies()
+    with suppress(BaseException):
+        session._setupstate.teardown_exact(floor)
+        reporter.end_wider(session._setupstate.stack)
+    ask(reporter, reporter.index)
+
+
+def ask(reporter, index):
+    unit, fixture, phase = reporter.asking.wanted
+    reporter.results.send("ask", i=index, u=unit, fixture=fixture, phase=phase)
 
 
 def _end_session(session, results, floor, reason, returncode):

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from tach_harness import _tach, cachedir, clone, finale, output, reports, units, worker
+from tach_harness import _tach, asking, cachedir, clone, finale, output, reports, units, worker
 from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
 
 #: Bytes of the configuration packet at most.
@@ -156,14 +156,17 @@ class Collector:
                 config._tmp_path_factory.getbasetemp()  # one for all workers, as under pytest
         output.silence_terminal(config)
         reports.prepare(config)
-        reporter = worker.Reporter(config, self.settings["workers"])
+        asker = asking.Asking(groups)
+        reporter = worker.Reporter(config, self.settings["workers"], asker)
         config.pluginmanager.register(reporter, "tach-worker")
+        config.pluginmanager.register(asker, "tach-asking")
         origin = clone.Origin(session, reporter, groups)
         origin.prepare(self.control.fd)
         self.answer(0, number=len(session.items))
         self.silent = True
         born = origin.serve(self.control.fd)
         config.pluginmanager.unregister(reporter)
+        config.pluginmanager.unregister(asker)
         try:
             if born >= 0:
                 finale.replay(session, born)

@@ -29,6 +29,7 @@ struct item {
         unsigned attempt;
         int finished;
         int died;             /* it crashed, or ran out of time */
+        unsigned asks;        /* for fixtures, as it ran */
         unsigned waits;       /* units whose end is counted to it, and still to come */
         struct verdict *held; /* until then; or NULL */
         struct result later;  /* reports of such ends that came before the verdict */

@@ -21,6 +21,7 @@
 
 #include "harness/run_message.h"
 #include "runtime/base/json.h"
+#include "runtime/engine/asks.h"
 #include "runtime/engine/cachedir.h"
 #include "runtime/engine/run_internal.h"
 #include "runtime/engine/scopes.h"
@@ -482,6 +483,7 @@ static void end_test(struct run *run, struct worker *w, yajl_val end, struct dea
         v = run_verdict(run, w, item);
 
         run->suite.items[item].finished = 1;
+        asks_test_ended(run, w);
         w->current = -1;
         w->test_bytes = 0;
         if (v == NULL) {
@@ -536,6 +538,13 @@ static const char *const cache_keys[] = {"key", "value", NULL};
 
 static void drain(struct run *run, struct worker *w);
 
+static void break_off(struct worker *w)
+{
+        (void)snprintf(w->why_killed, sizeof w->why_killed,
+                       "the test wrote on the channel that reports its result");
+        worker_kill(w);
+}
+
 static void take_line(struct run *run, struct worker *w, enum worker_line kind, yajl_val v)
 {
         struct error err = {0};
@@ -563,6 +572,10 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
         case WORKER_END:
                 end_test(run, w, v, NULL);
                 return; /* v is the verdict's */
+        case WORKER_ASK:
+                if (asks_take(run, w, v) < 0)
+                        break_off(w);
+                break;
         case WORKER_UP:
                 w->next = 1;
                 w->deadline = run_deadline(run);
@@ -595,9 +608,7 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                 stop(run);
                 break;
         case WORKER_BROKEN:
-                (void)snprintf(w->why_killed, sizeof w->why_killed,
-                               "the test wrote on the channel that reports its result");
-                worker_kill(w);
+                break_off(w);
                 break;
         }
         if (v != NULL)

@@ -21,9 +21,16 @@ static const struct unit *unit_of(const struct run *run, const struct worker *w)
         return &run->suite.units[w->part.unit];
 }
 
+/* It must be alone before it goes on. */
+static int is_held(const struct snapshot *s)
+{
+        return s->is_ending || s->ask.item >= 0;
+}
+
 static int offers(const struct worker *w)
 {
-        return w->stage == WORKER_OFFERING && w->snapshot != NULL && w->snapshot->phase == SNAPSHOT_OFFERING;
+        return w->stage == WORKER_OFFERING && w->snapshot != NULL &&
+               w->snapshot->phase == SNAPSHOT_OFFERING && !is_held(w->snapshot);
 }
 
 int scopes_may_open(const struct run *run, unsigned depth)
@@ -270,23 +277,27 @@ void scopes_offer(struct run *run, struct worker *w, yajl_val v)
 void scopes_go_on(struct run *run, struct worker *w)
 {
         struct snapshot *s = w->snapshot;
-        int is_end;
+        int is_end, is_asked;
 
         if (s == NULL || s->phase != SNAPSHOT_OFFERING || s->children > 0 || w->killed || s->is_gone)
                 return;
-        if (s->no_cells[0] != '\0' && snapshot_left(s) > 0) {
+        if (s->no_cells[0] != '\0' && snapshot_left(s) > 0 && !s->is_ending) {
                 make_lane(run, w, s->no_cells);
                 return;
         }
-        if (s->coming > 0 || snapshot_left(s) > 0)
+        if (s->coming > 0 || (snapshot_left(s) > 0 && !is_held(s)))
                 return;
-        is_end = run->stopping || s->to == unit_of(run, w)->n_entries;
+        is_asked = s->ask.item >= 0;
+        is_end = run->stopping || s->is_ending || (!is_asked && s->to == unit_of(run, w)->n_entries);
         pool_disown(&run->pool, (int)w->slot, 1);
         s->phase = is_end ? SNAPSHOT_TEARING_DOWN : SNAPSHOT_SETTING_UP;
         occupy(run, w);
         w->began = run_now();
         w->deadline = run->stopping ? w->began + TEARDOWN_SECONDS : run_deadline(run);
-        ask(run, w, is_end ? RUN_QUIT : RUN_NEXT, NULL, 0);
+        if (is_asked && !is_end)
+                ask(run, w, RUN_SET_UP, (uint32_t[]){(uint32_t)s->ask.item, s->ask.fixture, s->ask.phase}, 3);
+        else
+                ask(run, w, is_end ? RUN_QUIT : RUN_NEXT, NULL, 0);
 }
 
 void scopes_stop(struct run *run, struct worker *w)
@@ -328,7 +339,9 @@ void scopes_report(struct run *run, struct worker *w, yajl_val v)
 {
         struct item *item = &run->suite.items[unit_of(run, w)->last];
 
-        if (result_add(item->held != NULL ? &item->held->result : &item->later, v) < 0)
+        if (w->snapshot->is_ending && !w->snapshot->has_results)
+                yajl_tree_free(v); /* as if it had never been there */
+        else if (result_add(item->held != NULL ? &item->held->result : &item->later, v) < 0)
                 run_check(run, -ENOMEM);
 }
 
@@ -357,6 +370,8 @@ static void blame_next(struct run *run, const struct worker *w, const struct dea
         if (!suite_part(&run->suite, w->part.unit, &left))
                 return;
         item = unit_of(run, w)->items[left.from];
+        if (w->snapshot->ask.item >= 0)
+                item = (uint32_t)w->snapshot->ask.item;
         v = run_verdict(run, w, item);
         run->suite.items[item].attempt++;
         run->suite.items[item].finished = 1;

@@ -12,7 +12,8 @@ struct snapshot *snapshot_new(size_t first)
 
         if (s != NULL) {
                 s->control = -1;
-                s->next = s->to = first;
+                s->from = s->next = s->to = first;
+                s->ask.item = -1;
                 memset(s->received, -1, sizeof s->received);
         }
         return s;
@@ -54,10 +55,14 @@ size_t snapshot_entry(const struct suite *suite, uint32_t unit, size_t at)
 
 int snapshot_offer(struct snapshot *s, const struct unit *unit, long long from, long long to)
 {
-        if (s->phase != SNAPSHOT_SETTING_UP || from != (long long)s->to || to <= from ||
-            to > (long long)unit->n_entries)
+        if (s->phase != SNAPSHOT_SETTING_UP || to <= from || to > (long long)unit->n_entries)
+                return -EPROTO;
+        if (s->ask.item >= 0 ? from != (long long)s->from || to != (long long)s->to
+                             : from != (long long)s->to)
                 return -EPROTO;
         s->phase = SNAPSHOT_OFFERING;
+        s->ask.item = -1;
+        s->from = (size_t)from;
         s->to = (size_t)to;
         return 0;
 }

@@ -24,14 +24,24 @@ enum snapshot_phase {
         SNAPSHOT_TEARING_DOWN,
 };
 
+/* What the item ITEM has asked for in PHASE (0 set-up, 1 call); ITEM -1: nothing. */
+struct snapshot_ask {
+        long item;
+        uint32_t fixture, phase;
+};
+
 struct snapshot {
         int control; /* SOCK_SEQPACKET, ours, non-blocking */
         enum snapshot_phase phase;
-        size_t next, to;    /* entries: offered, and not cloned yet */
+        size_t from, to;    /* entries: offered */
+        size_t next;        /* of these, not cloned yet */
         struct part *again; /* parts to run again, before the others */
         size_t n_again, again_capacity;
         unsigned children, coming; /* workers and snapshots that live; cells that were asked for */
         int is_gone;               /* its process has ended */
+        struct snapshot_ask ask;   /* what it is to set up before it goes on, or sets up */
+        int is_ending;             /* it is to be made again, when one around it has set up something */
+        int has_results;           /* a test in it has ended */
         char no_cells[768];        /* why it gets no more cells, or "" */
         int received[SERVICES_MAX];
         struct keep_layers *layers; /* of the cell that is being made */
@@ -44,7 +54,8 @@ void snapshot_free(struct snapshot *s);
 /* The entry of UNIT that its item number AT begins or is in. */
 size_t snapshot_entry(const struct suite *suite, uint32_t unit, size_t at);
 
-/* It offers the entries of UNIT from FROM to before TO: 0 or -EPROTO. */
+/* It offers the entries of UNIT from FROM to before TO, after it has set up what was asked for the same as
+ * before: 0 or -EPROTO. */
 int snapshot_offer(struct snapshot *s, const struct unit *unit, long long from, long long to);
 
 /* What can be cloned from it next: 1, or 0 if there is nothing. */

@@ -47,6 +47,14 @@ static enum worker_line classify_common(const struct worker *w, const char *t)
         return WORKER_BROKEN;
 }
 
+static int is_in(const struct unit *u, long long item)
+{
+        for (size_t k = 0; k < u->n; k++)
+                if ((long long)u->items[k] == item)
+                        return 1;
+        return 0;
+}
+
 /* A snapshot's only report is of the teardown. */
 static enum worker_line classify_snapshot(const struct worker *w, const struct suite *suite, const char *t,
                                           long long i)
@@ -57,6 +65,8 @@ static enum worker_line classify_snapshot(const struct worker *w, const struct s
                 return WORKER_UP;
         if (strcmp(t, "offer") == 0)
                 return w->snapshot->phase == SNAPSHOT_SETTING_UP ? WORKER_OFFER : WORKER_BROKEN;
+        if (strcmp(t, "ask") == 0)
+                return w->snapshot->phase == SNAPSHOT_SETTING_UP && is_in(u, i) ? WORKER_ASK : WORKER_BROKEN;
         if (strcmp(t, "report") == 0)
                 return w->snapshot->phase == SNAPSHOT_TEARING_DOWN && i == (long long)u->last ? WORKER_REPORT
                                                                                               : WORKER_BROKEN;
@@ -80,6 +90,8 @@ static enum worker_line classify(const struct worker *w, const struct suite *sui
                 return w->current < 0 && w->next < w->n_items && i == (long long)w->items[w->next]
                            ? WORKER_BEGIN
                            : WORKER_BROKEN;
+        if (strcmp(t, "ask") == 0) /* where no test has run before: others may depend on that */
+                return w->current >= 0 && i == w->current && w->next == 1 ? WORKER_ASK : WORKER_BROKEN;
         if (strcmp(t, "end") == 0)
                 return w->current >= 0 && i == w->current ? WORKER_END : WORKER_BROKEN;
         if (strcmp(t, "done") == 0)

@@ -283,13 +283,12 @@ def test_what_a_fixture_printed_belongs_to_the_first_test(suite):
     assert result.event("finish")["counts"] == {"passed": 2, "warnings": 1}
 
 
-def test_a_test_that_asks_at_run_time(suite):
-    """What no snapshot holds is the test's own: set up and torn down in its worker."""
+def test_what_no_code_names_is_set_up_by_the_test_that_asks(suite):
     suite.write(
         text="import pytest\n@pytest.fixture(scope='module')\ndef held(): return []\n"
         "@pytest.fixture(scope='module')\ndef asked(): print('up'); yield []; print('down')\n"
         "@pytest.mark.parametrize('i', range(2))\n"
-        "def test_it(held, request, i): value = request.getfixturevalue('asked'); assert value == []; value.append(1)\n"
+        "def test_it(held, request, i):\n    value = request.getfixturevalue('as' + 'ked'[i - i:]); assert value == []; value.append(1)\n"
     )
     for test in suite.json().tests().values():
         sections = dict(map(tuple, test["sections"]))

@@ -132,9 +132,7 @@ def test_hypothesis(plugin, isolated):
 
 
 @MODES
-def test_django(plugin, isolated, request):
-    if isolated:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the plugin asks for its database at run time: one a test"))
+def test_django(plugin, isolated):
     plugin.use("pytest_django", "python3-pytest-django")
     pytest.importorskip("django")
     plugin.write(**{"pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = site_settings\npython_files = test_*.py\n"},
