@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from tach_harness import _tach, asking, cachedir, clone, finale, output, reports, units, worker
+from tach_harness import _tach, asking, async_native, cachedir, clone, finale, output, reports, units, worker
 from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
 
 #: Bytes of the configuration packet at most.
@@ -205,7 +205,7 @@ def main(control_fd):
     _send_header(control)
     collector, terminal = Collector(control, settings), finale.Terminal()
     try:
-        code = int(pytest.main(settings["args"], plugins=[collector, terminal]))
+        code = int(pytest.main(settings["args"], plugins=[async_native.AsyncNative(), collector, terminal]))
     except BaseException:
         if not collector.answered:
             raise
