@@ -11,6 +11,8 @@ import threading
 import pytest
 from _pytest.fixtures import SubRequest
 
+#: For so many fixtures a test asks; the engine takes some more. Others it sets up for itself.
+_MOST = 100
 #: Phases of a test, as they are sent.
 PHASES = ("setup", "call")
 
@@ -54,6 +56,8 @@ class Asking:
     def _find(self, request):
         definition = request._fixturedef
         if (self.index, definition) in self.answered or definition.cached_result is not None:
+            return None
+        if sum(index == self.index for index, _ in self.answered) >= _MOST:
             return None
         nodes = request.node.listchain()
         found = ((unit, number) for unit, number, node in reversed(self.known.get(definition, ())) if node in nodes)

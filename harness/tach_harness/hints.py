@@ -36,7 +36,7 @@ class Hints:
 
     def __init__(self, session):
         self.manager = session._fixturemanager
-        self.of_code, self.of_place = {}, {}
+        self.of_code, self.of_info, self.of_place = {}, {}, {}
 
     def _named(self, function):
         """The words in FUNCTION that could be names of fixtures; None where it asks for nothing."""
@@ -72,16 +72,22 @@ class Hints:
         info = getattr(item, "_fixtureinfo", None)
         return self._closure(item, [name], info.name2fixturedefs if info is not None else {})
 
-    def of(self, item, info):
-        """{name: definitions} of what ITEM, whose fixtures are INFO's, may ask for."""
+    def _names(self, item, info):
         asking = [definition.func for definitions in info.name2fixturedefs.values() for definition in definitions
                   if "request" in definition.argnames]  # fmt: skip
         if "request" in info.argnames:
             asking.append(getattr(item.parent.obj, item.originalname, None))  # not item.obj: makes an instance
         named = [names for names in map(self._named, asking) if names is not None]
-        if not named:
+        return frozenset().union(*named) if named else None
+
+    def of(self, item, info):
+        """{name: definitions} of what ITEM, whose fixtures are INFO's, may ask for."""
+        key = id(info)  # of all items with the same function
+        if key not in self.of_info:
+            self.of_info[key] = self._names(item, info)
+        names = self.of_info[key]
+        if names is None:
             return {}
-        names = frozenset().union(*named)
         params = getattr(getattr(item, "callspec", None), "params", {})
         names |= {value for value in params.values() if isinstance(value, str) and value in self.manager._arg2fixturedefs}
         key = (item.parent, names, frozenset(info.name2fixturedefs))

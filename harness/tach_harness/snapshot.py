@@ -22,7 +22,7 @@ from _pytest.runner import CallInfo
 from tach_harness import forkable, output, reports, worker
 from tach_harness.asking import PHASES, Asked
 from tach_harness.channel import RUN_HERE, RUN_SET_UP
-from tach_harness.units import uses
+from tach_harness.units import label, uses
 
 
 def _is_builtin(plugin):
@@ -93,6 +93,8 @@ class Snapshot:
         #: fixture: the variant that is set up
         self.up = {}
         self.tried = set()
+        #: the uses that it was set up for since the last offer
+        self.recent = []
 
     def _missing(self, index):
         """The uses of the item for which nothing is set up yet, or something else."""
@@ -136,6 +138,7 @@ class Snapshot:
         return self._set_up_for(index, missing, PHASES[0])
 
     def _set_up_for(self, index, missing, phase):
+        self.recent += missing
         before = dict(self.up)
         item, state = self.session.items[index], self.session._setupstate
         began = time.perf_counter()
@@ -194,6 +197,12 @@ class Snapshot:
                 break
         return number
 
+    def label(self):
+        """What was set up since the last offer, if that is one fixture."""
+        labels = {label(use.name, use.scope) for use in self.recent}
+        self.recent.clear()
+        return labels.pop() if len(labels) == 1 else self.unit.why
+
     def tear_down(self):
         """Ends what this process has set up: (the last of the collector's items, report). The suite's own hooks are the tests'."""
         item = self.session.items[self.unit.last]
@@ -237,7 +246,7 @@ def run(origin, unit, first, control):
             why = forkable.obstacle(before)
             if not why:
                 origin.prepare(control, reporter.results.fd)
-            reporter.results.send("offer", **{"from": first, "to": last, "why": why})
+            reporter.results.send("offer", **{"from": first, "to": last, "fixture": snapshot.label(), "why": why})
             said = origin.serve(control)
             if isinstance(said, int):
                 break

@@ -107,7 +107,8 @@ def _node(item, scope, definition):
     return item.session
 
 
-def _label(name, scope):
+def label(name, scope):
+    """The fixture in words."""
     if name.startswith(_XUNIT):
         words = name.strip("_").split("_")
         name = "setUpClass" if "setUpClass" in words else "_".join(words[1:3])
@@ -297,7 +298,7 @@ class _Tree:
             sure = {use.fixture for index in users for use in self.uses[index]}
             widest = max(shared.values(), key=lambda use: (use.fixture in sure, SCOPES.index(use.scope)))
             unit.last = indices[-1]
-            unit.isolation, unit.why = widest.scope, _label(widest.name, widest.scope)
+            unit.isolation, unit.why = widest.scope, label(widest.name, widest.scope)
             unit.fixtures = shared
             owners = {self._owner(index, holders) for index in users}
             unit.parent = next((holder for holder in reversed(holders) if holder in owners), None)

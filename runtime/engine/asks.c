@@ -28,6 +28,7 @@ static void forget_test(struct run *run, struct worker *w)
         result_finish(&w->result);
         w->refusals = (struct refusals){0};
         w->test_bytes = 0;
+        keep_clean(&run->keep, w->cell);
         run->suite.items[w->current].attempt--;
         w->current = -1;
         w->next = w->n_items;

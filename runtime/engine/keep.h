@@ -69,7 +69,7 @@ void keep_close(struct keep_layers **layers);
 
 /* From now on NAME runs in CELL; SHARED: others did before. */
 void keep_enter(struct keep *k, int cell, const char *name, int shared);
-/* Nothing was written in CELL, which is used again. */
+/* Nothing was written in CELL, which is used again, or nothing that counts. */
 void keep_clean(struct keep *k, int cell);
 /* CELL was killed; PIDFD (borrowed) tells when it has ended. */
 void keep_end(struct keep *k, int cell, int pidfd);

@@ -217,11 +217,18 @@ static size_t share_out(struct run *run, const struct worker *w, const struct un
         return own;
 }
 
-/* From here on W is a worker that runs what is left of its unit. */
-static void make_lane(struct run *run, struct worker *w, const char *why)
+/* From here on W is a worker that runs what is left of its unit. FIXTURE: the one because of WHY, or NULL. */
+static void make_lane(struct run *run, struct worker *w, const char *fixture, const char *why)
 {
         struct unit *u = &run->suite.units[w->part.unit];
+        char *name = strdup(fixture != NULL ? fixture : u->why);
 
+        if (name == NULL) {
+                run_check(run, -ENOMEM);
+                return;
+        }
+        free(u->why);
+        u->why = name;
         if (u->lane == NULL && asprintf(&u->lane, "%s: %s", u->why, why) < 0) {
                 u->lane = NULL;
                 run_check(run, -ENOMEM);
@@ -262,7 +269,7 @@ void scopes_offer(struct run *run, struct worker *w, yajl_val v)
                 return;
         }
         if (why != NULL && why[0] != '\0') {
-                make_lane(run, w, why);
+                make_lane(run, w, json_text(v, "fixture"), why);
                 return;
         }
         if (w->stage == WORKER_RUNNING) {
@@ -282,7 +289,7 @@ void scopes_go_on(struct run *run, struct worker *w)
         if (s == NULL || s->phase != SNAPSHOT_OFFERING || s->children > 0 || w->killed || s->is_gone)
                 return;
         if (s->no_cells[0] != '\0' && snapshot_left(s) > 0 && !s->is_ending) {
-                make_lane(run, w, s->no_cells);
+                make_lane(run, w, NULL, s->no_cells);
                 return;
         }
         if (s->coming > 0 || (snapshot_left(s) > 0 && !is_held(s)))
@@ -339,10 +346,12 @@ void scopes_report(struct run *run, struct worker *w, yajl_val v)
 {
         struct item *item = &run->suite.items[unit_of(run, w)->last];
 
-        if (w->snapshot->is_ending && !w->snapshot->has_results)
-                yajl_tree_free(v); /* as if it had never been there */
-        else if (result_add(item->held != NULL ? &item->held->result : &item->later, v) < 0)
+        if (w->snapshot->is_ending && !w->snapshot->has_results) { /* as if it had never been there */
+                keep_clean(&run->keep, w->cell);
+                yajl_tree_free(v);
+        } else if (result_add(item->held != NULL ? &item->held->result : &item->later, v) < 0) {
                 run_check(run, -ENOMEM);
+        }
 }
 
 static void end_children(struct run *run, const struct worker *w)

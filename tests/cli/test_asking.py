@@ -194,6 +194,43 @@ def test_what_cannot_be_cloned_is_shared_in_one_worker(suite, scope, workers):
     assert result.event("scope")["scope"] == scope and lived(tests) == (workers, workers)
 
 
+def test_modules_that_cannot_be_cloned_ask_for_the_session(suite):
+    suite.write("conftest.py", ASK.format(scope="session", body="pass"))
+    for name in "ab":
+        suite.write(
+            f"test_{name}.py",
+            "import threading, pytest\n@pytest.fixture(scope='module', autouse=True)\n"
+            "def m(): threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+            "def test_1(request): request.getfixturevalue('f').append(1)\n"
+            "def test_2(request): assert request.getfixturevalue('f') == [1]\n",
+        )
+    tests = suite.json("--workers=2").tests()
+    assert {(test["outcome"], test["isolation"]) for test in tests.values()} == {("passed", "module")} and lived(tests) == (1, 1)
+
+
+def test_it_does_not_matter_that_the_test_catches_all(suite):
+    code = "try: request.getfixturevalue('f')\n    except BaseException: pass"
+    suite.write(text=ASK.format(scope="module", body="pass") + "".join(f"def test_{n}(request):\n    {code}\n" for n in "abc"))
+    tests = suite.json("--workers=2").tests()
+    assert {test["outcome"] for test in tests.values()} == {"passed"} and lived(tests) == (1, 1)
+
+
+def test_in_a_thread_and_in_a_child_process_the_test_sets_up_for_itself(suite):
+    suite.write(
+        text=ASK.format(scope="module", body="pass")
+        + "def test_a(request):\n    found = []\n"
+        "    thread = threading.Thread(target=lambda: found.append(request.getfixturevalue('f'))); thread.start(); thread.join()\n"
+        "    assert found == [[]]\n"
+        "def test_b(request):\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0: os._exit(request.getfixturevalue('f') != [])\n"
+        "    assert os.waitpid(pid, 0)[1] == 0\n"
+        "def test_c(request): assert request.getfixturevalue('f') == []\n"
+    )
+    tests = suite.json("--workers=2").tests()
+    assert {test["outcome"] for test in tests.values()} == {"passed"}, tests
+
+
 def test_a_set_up_that_dies(suite):
     """It ends the test that asked; for the next one it is tried again."""
     suite.write(
@@ -237,6 +274,22 @@ def test_a_module_in_one_worker_goes_on_where_its_tests_ask(suite):
     suite.write("test_other.py", "def test_a(request): request.getfixturevalue('f')\ndef test_b(): pass\n")
     tests = suite.json("--workers=1").tests()
     assert {test["outcome"] for test in tests.values()} == {"passed"}
+
+
+def test_what_is_kept_was_written_once(suite):
+    suite.write("pyproject.toml", "[tool.tach]\nkeep = ['*.txt']\n")
+    suite.write("conftest.py", ASK.format(scope="session", body="open('f.txt', 'a').write('x')"))
+    suite.write(
+        text="def add(name):\n    with open(name, 'a') as file: file.write('x')\n"
+        "class TestA:\n    @classmethod\n    def setup_class(cls): add('class.txt')\n"
+        "    def test_a(self, request): add('a.txt'); request.getfixturevalue('f')\n"
+        "    def test_b(self, request): request.getfixturevalue('f'); add('b.txt')\n"
+    )
+    suite.write("test_other.py", "def test_it(f): pass\n")
+    result = suite.json("--workers=2")
+    assert {test["outcome"] for test in result.tests().values()} == {"passed"}, result.out
+    assert {path.name: path.read_text() for path in suite.path.glob("*.txt")} == dict.fromkeys(("a.txt", "b.txt", "class.txt", "f.txt"), "x")
+    assert not [event for event in result.events if event["event"] == "error"]
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,75 @@ def test_database_of_hypothesis_is_kept(plugin, tach):
     assert tach("--keep", ".hypothesis/**").code == 1
 
 
+DJANGO = {
+    "pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = site_settings\n",
+    "site_settings": "SECRET_KEY = 'x'\nUSE_TZ = True\nDEFAULT_AUTO_FIELD = 'django.db.models.AutoField'\n"
+    "INSTALLED_APPS = ['django.contrib.auth', 'django.contrib.contenttypes', 'django.contrib.sessions']\n"
+    "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'real.sqlite3', 'TEST': {'NAME': %r}}}\n",
+    "test_marks": """
+import pytest
+def users():
+    from django.contrib.auth.models import User
+    return User.objects
+@pytest.mark.django_db
+@pytest.mark.parametrize("i", range(8))
+def test_mark(i): assert users().count() == 0; users().create(username="m"); assert users().count() == 1
+@pytest.mark.parametrize("i", range(4))
+def test_fixture(db, i): assert users().count() == 0; users().create(username="f")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("i", range(2))
+def test_transaction(i): assert users().count() == 0; users().create(username="t")
+def test_admin(admin_client): assert users().count() == 1
+def test_blocked():
+    with pytest.raises(RuntimeError): users().count()
+class TestPlain:
+    pytestmark = pytest.mark.django_db
+    def test_one(self): users().create(username="a")
+    def test_two(self): assert users().count() == 0
+""",
+    "test_cases": """
+from django.contrib.auth.models import User
+from django.test import SimpleTestCase, TestCase, TransactionTestCase
+class Case(TestCase):
+    @classmethod
+    def setUpTestData(cls): cls.user = User.objects.create(username="shared")
+    def test_a(self): User.objects.create(username="a"); self.assertEqual(User.objects.count(), 2)
+    def test_b(self): User.objects.create(username="b"); self.assertEqual(User.objects.count(), 2)
+    def test_c(self): self.user.username = "changed"; self.user.save()
+    def test_d(self): self.assertEqual(User.objects.get().username, "shared")
+class Whole(TransactionTestCase):
+    def test_a(self): User.objects.create(username="a"); self.assertEqual(User.objects.count(), 1)
+    def test_b(self): User.objects.create(username="b"); self.assertEqual(User.objects.count(), 1)
+class Simple(SimpleTestCase):
+    def test_a(self): pass
+    def test_b(self): pass
+""",
+}
+
+
+@MODES
+def test_django_makes_its_database_once(plugin, isolated):
+    """For marks, fixtures and test cases together, though it asks for it only as the tests run."""
+    plugin.use("pytest_django", "python3-pytest-django")
+    pytest.importorskip("django")
+    plugin.write(**DJANGO | {"site_settings": DJANGO["site_settings"] % ":memory:"})
+    assert len(plugin.same(isolated=isolated).tests) == 26
+
+
+def test_django_makes_a_database_in_a_file_for_each_worker(plugin, tach):
+    """SQLite has the file open: the process cannot be cloned, and each worker's tests have a file of their own."""
+    plugin.use("pytest_django", "python3-pytest-django")
+    pytest.importorskip("django")
+    plugin.write(**DJANGO | {"site_settings": DJANGO["site_settings"] % "test.sqlite3"})
+    result = tach("--format=json", "--workers=2", "-p", "no:cacheprovider")
+    tests = result.tests()
+    assert {test["outcome"] for test in tests.values()} == {"passed"} and len(tests) == 26, result.out
+    scope = result.event("scope")
+    assert (scope["scope"], scope["fixture"]) == ("session", "session fixture 'django_db_setup'")
+    assert "/test.sqlite3_gw" in scope["why"] and scope["why"].endswith(", open for writing")
+    assert not list(plugin.folder.glob("*sqlite3*"))
+
+
 @pytest.mark.xfail(strict=True, reason="what a worker measures is lost when it ends: pytest-cov does not work yet")
 def test_cov(plugin, tach):
     plugin.use("pytest_cov", "python3-pytest-cov")

@@ -124,8 +124,13 @@ static void worker_speaks_for_its_own_test_only(void **state)
         assert_int_equal(say(&w, &s, "{\"t\":\"end\",\"i\":1}"), WORKER_BROKEN);
         assert_int_equal(say(&w, &s, "{\"t\":\"enter_failed\"}"), WORKER_BROKEN);
         assert_int_equal(say(&w, &s, "garbage"), WORKER_BROKEN);
+        assert_int_equal(say(&w, &s, "{\"t\":\"ask\",\"i\":1}"), WORKER_BROKEN);
+        assert_int_equal(say(&w, &s, "{\"t\":\"ask\",\"i\":0}"), WORKER_ASK);
         assert_int_equal(say(&w, &s, "{\"t\":\"report\",\"i\":0}"), WORKER_REPORT);
         assert_int_equal(say(&w, &s, "{\"t\":\"end\",\"i\":0}"), WORKER_END);
+        w.current = 1;
+        w.next = 2;
+        assert_int_equal(say(&w, &s, "{\"t\":\"ask\",\"i\":1}"), WORKER_BROKEN); /* a test ran before */
         buf_finish(&w.in);
         suite_finish(&s);
 }
@@ -157,6 +162,8 @@ static void snapshot_says_what_is_its_own(void **state)
         w.next = 1;
         assert_int_equal(say(&w, &s, "{\"t\":\"enter_failed\"}"), WORKER_BROKEN);
         assert_int_equal(say(&w, &s, "{\"t\":\"begin\",\"i\":0}"), WORKER_BROKEN);
+        assert_int_equal(say(&w, &s, "{\"t\":\"ask\",\"i\":3}"), WORKER_BROKEN);
+        assert_int_equal(say(&w, &s, "{\"t\":\"ask\",\"i\":1}"), WORKER_ASK);
         assert_int_equal(say(&w, &s, "{\"t\":\"offer\"}"), WORKER_OFFER);
         assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 0, 3), -EPROTO);
         assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 1, 2), -EPROTO);
@@ -166,6 +173,16 @@ static void snapshot_says_what_is_its_own(void **state)
         assert_true(part.is_snapshot && part.unit == 1 && part.from == 0);
         assert_int_equal(snapshot_next(w.snapshot, &s, 0, &part), 1);
         assert_true(!part.is_snapshot && part.unit == 0 && part.from == 1 && part.to == 2);
+        assert_int_equal(snapshot_next(w.snapshot, &s, 0, &part), 0);
+        assert_int_equal(say(&w, &s, "{\"t\":\"ask\",\"i\":1}"), WORKER_BROKEN);
+        /* what was asked for does not change what is offered */
+        w.snapshot->phase = SNAPSHOT_SETTING_UP;
+        w.snapshot->ask.item = 1;
+        assert_int_equal(snapshot_again(w.snapshot, part), 0);
+        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 0, 1), -EPROTO);
+        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 0, 2), 0);
+        assert_int_equal(snapshot_left(w.snapshot), 1);
+        assert_int_equal(snapshot_next(w.snapshot, &s, 0, &part), 1);
         assert_int_equal(snapshot_next(w.snapshot, &s, 0, &part), 0);
         w.snapshot->phase = SNAPSHOT_TEARING_DOWN;
         assert_int_equal(say(&w, &s, "{\"t\":\"report\",\"i\":1}"), WORKER_BROKEN);
