@@ -461,6 +461,7 @@ static int take_tach(struct reader *rd, const struct node *n, void *at)
             {"reuse", take_reuse, offsetof(struct spec, tach.reuse)},
             {"network", take_network, offsetof(struct spec, tach.network)},
             {"sessionFixtures", take_session_fixtures, offsetof(struct spec, tach.session_fixtures)},
+            {"djangoSettings", take_string, offsetof(struct spec, tach.django_settings)},
             {"shared", take_strv, offsetof(struct spec, tach.shared)},
             {"services", take_services, offsetof(struct spec, tach.services)},
             {"cache", take_bool, offsetof(struct spec, tach.cache)},

@@ -178,5 +178,6 @@ void spec_finish(struct spec *s)
         free(s->tach.python);
         free(s->tach.project);
         free(s->tach.harness);
+        free(s->tach.django_settings);
         *s = (struct spec){0};
 }

@@ -197,6 +197,7 @@ struct spec {
                 enum spec_reuse reuse;                       /* default cell */
                 enum spec_network network;                   /* default private */
                 enum spec_session_fixtures session_fixtures; /* default worker */
+                char *django_settings;   /* module; "": none; NULL: DJANGO_SETTINGS_MODULE of process.env */
                 struct spec_strv shared; /* "tests/test_a.py", "tests/test_a.py::TestA": run in one worker */
                 struct spec_strv services; /* sockets of the host (service_parse); all different */
                 bool cache;                /* pytest's cache folder is written back; default false */

@@ -297,6 +297,7 @@ static void write_tach(yajl_gen g, const struct spec *s)
         put_text(g, "reuse", names_reuse[s->tach.reuse]);
         put_text(g, "network", names_network[s->tach.network]);
         put_text(g, "sessionFixtures", names_session_fixtures[s->tach.session_fixtures]);
+        put_text(g, "djangoSettings", s->tach.django_settings);
         put_strv(g, "shared", &s->tach.shared);
         put_strv(g, "services", &s->tach.services);
         put_bool(g, "cache", s->tach.cache);

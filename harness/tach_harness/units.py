@@ -15,7 +15,7 @@ from tach_harness.hints import Hints
 #: Widest last.
 SCOPES = ["test", "class", "module", "package", "session"]
 #: Plugins whose wider fixtures hold nothing that tests could share.
-_HARMLESS = ("_pytest.", "xdist.")
+_HARMLESS = ("_pytest.", "xdist.", "tach_harness.")
 #: Names that pytest gives the fixtures which call xunit's and unittest's set-up functions.
 _XUNIT = ("_xunit_setup_", "_unittest_setUp", "xunit_setup_", "unittest_setUp")
 

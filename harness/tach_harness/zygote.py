@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from tach_harness import _tach, asking, async_native, cachedir, clone, finale, output, reports, units, worker
+from tach_harness import _tach, asking, async_native, cachedir, clone, django_native, finale, output, reports, units, worker
 from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
 
 #: Bytes of the configuration packet at most.
@@ -48,6 +48,8 @@ class Collector:
         self.silent = False  # in a worker, whose own plugin speaks; and when the workers' warnings are repeated
         self.header = []
         self.cache = None
+        #: called with the session when it is collected
+        self.before_clones = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config):
@@ -124,6 +126,8 @@ class Collector:
 
     def serve(self, session):
         """Sends what was collected, then makes workers until the engine has no more tests."""
+        for prepare in self.before_clones:
+            prepare(session)
         groups = units.group(session.items, self.settings["shared"])
         of_item, numbers = {}, {None: -1}
         for number, unit in enumerate(groups):
@@ -204,8 +208,10 @@ def main(control_fd):
     _tach.configure(settings["seccompFd"], settings["cwd"], [tuple(limit) for limit in settings["rlimits"]])
     _send_header(control)
     collector, terminal = Collector(control, settings), finale.Terminal()
+    django = django_native.DjangoNative(settings.get("django"), settings["isolated"])
+    collector.before_clones.append(django.before_clones)
     try:
-        code = int(pytest.main(settings["args"], plugins=[async_native.AsyncNative(), collector, terminal]))
+        code = int(pytest.main(settings["args"], plugins=[async_native.AsyncNative(), django, collector, terminal]))
     except BaseException:
         if not collector.answered:
             raise

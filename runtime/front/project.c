@@ -289,6 +289,8 @@ int project_spec(const struct args *args, const struct settings *settings, const
                         r = spec_strv_add(&spec.process.env, environ[i]);
         if (r == 0)
                 r = replace(&spec.tach.python, python);
+        if (r == 0 && choices->django_settings != NULL)
+                r = replace(&spec.tach.django_settings, choices->django_settings);
         if (r == 0)
                 r = replace(&spec.tach.project, tree_of(root, cwd));
         if (r == 0)

@@ -11,10 +11,10 @@
 #include "spec/names.h"
 #include "spec/service.h"
 
-static const char *const names[] = {"workers", "timeout",         "max-fail",  "isolation", "enforce",
-                                    "python",  "format",          "junit-xml", "color",     "durations",
-                                    "reuse",   "network",         "memory",    "pids",      "cpu",
-                                    "seccomp", "session_fixtures"};
+static const char *const names[] = {"workers", "timeout",          "max-fail",       "isolation", "enforce",
+                                    "python",  "format",           "junit-xml",      "color",     "durations",
+                                    "reuse",   "network",          "memory",         "pids",      "cpu",
+                                    "seccomp", "session_fixtures", "django_settings"};
 
 const char *settings_name(enum setting which)
 {
@@ -230,6 +230,10 @@ int settings_choose(const struct settings *s, struct choices *ret, struct error 
         if (i < 0)
                 return i;
         c.color = (enum color)i;
+        c.django_settings = s->v[SETTING_DJANGO_SETTINGS].text;
+        if (s->v[SETTING_DJANGO_SETTINGS].rank == RANK_FILE && c.django_settings[0] != '\0' &&
+            getenv("DJANGO_SETTINGS_MODULE") != NULL)
+                c.django_settings = NULL;
         c.python = s->v[SETTING_PYTHON].text;
         c.junit_xml = s->v[SETTING_JUNIT_XML].text;
         *ret = c;

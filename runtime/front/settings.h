@@ -28,6 +28,7 @@ enum setting {
         SETTING_CPU,
         SETTING_SECCOMP,
         SETTING_SESSION_FIXTURES,
+        SETTING_DJANGO_SETTINGS,
         SETTING_COUNT
 };
 
@@ -64,6 +65,7 @@ struct choices {
         enum format format;
         enum color color;
         const char *python, *junit_xml; /* NULL: not given */
+        const char *django_settings;    /* "": none; NULL: DJANGO_SETTINGS_MODULE, which beats the file */
 };
 
 /* The setting's name in the file ("max-fail"), or NULL past the last. */

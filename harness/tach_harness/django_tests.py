@@ -1,0 +1,176 @@
+"""What Django's test runner would do around a test that is no TestCase of Django's.
+
+Such a test may use every database, in a transaction that begins when it first does, and is rolled back after the
+test's fixtures have been torn down. What its coroutines hand to threads uses the same connection.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from asgiref.sync import SyncToAsync
+from django.core import mail
+from django.db import connections, transaction
+from django.test import Client, SimpleTestCase, TestCase, TransactionTestCase
+
+
+class _Block:
+    """The transactions of one test, by alias."""
+
+    def __init__(self, aliases):
+        self.entered = {}
+        self.aliases = list(aliases)
+        self.durability = getattr(transaction.Atomic, "_ensure_durability", None)  # Django before 4.1
+
+    def arm(self):
+        for alias in self.aliases:
+            if alias not in self.entered:
+                connections[alias].ensure_connection = lambda alias=alias: self._enter(alias)
+
+    def disarm(self):
+        for alias in self.aliases:
+            vars(connections[alias]).pop("ensure_connection", None)
+
+    def _enter(self, alias):
+        connection = connections[alias]
+        type(connection).ensure_connection(connection)
+        vars(connection).pop("ensure_connection", None)
+        if self.durability:
+            transaction.Atomic._ensure_durability = False
+        block = transaction.atomic(using=alias)
+        block._from_testcase = True
+        block.__enter__()
+        self.entered[alias] = block
+
+    def _check(self, connection):
+        if connection.connection is None or connection.needs_rollback or not connection.is_usable():
+            return
+        if connection.features.can_defer_constraint_checks:
+            connection.check_constraints()
+
+    def roll_back(self):
+        """Ends the transactions. Raises what constraints are violated."""
+        self.disarm()
+        if self.durability:
+            transaction.Atomic._ensure_durability = True
+        try:
+            for alias in reversed(self.entered):
+                self._check(connections[alias])
+        finally:
+            for alias, block in reversed(self.entered.items()):
+                transaction.set_rollback(True, using=alias)
+                block.__exit__(None, None, None)
+            self.entered.clear()
+
+
+class _SharedConnections:
+    """In the one thread that asgiref runs synchronous code of coroutines in, the connections of this one."""
+
+    def __init__(self, aliases):
+        self.shared = {alias: connections[alias] for alias in aliases}
+        self.executor = ThreadPoolExecutor(max_workers=1, initializer=self._share)
+
+    def _share(self):
+        for alias, connection in self.shared.items():
+            connections[alias] = connection
+
+    def __enter__(self):
+        for connection in self.shared.values():
+            connection.inc_thread_sharing()
+        self.before, SyncToAsync.single_thread_executor = SyncToAsync.single_thread_executor, self.executor
+
+    def __exit__(self, *_):
+        SyncToAsync.single_thread_executor = self.before
+        self.executor.shutdown()
+        for connection in self.shared.values():
+            connection.dec_thread_sharing()
+
+
+def _options(transaction=False, reset_sequences=False, databases=None, serialized_rollback=False):
+    return {
+        "transaction": transaction or reset_sequences,
+        "reset_sequences": reset_sequences,
+        "databases": "__all__" if databases is None else databases,
+        "serialized_rollback": serialized_rollback,
+    }
+
+
+class DjangoTests:
+    def __init__(self, databases):
+        self.databases = databases
+        self.block = None
+
+    def _is_case(self, item, case):
+        cls = getattr(item, "cls", None)
+        return isinstance(cls, type) and issubclass(cls, case)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef, request):
+        """What fixtures of wider scopes do to a database stays, but for setUpClass, which begins a transaction."""
+        if request.scope == "function":
+            yield
+            return
+        before, self.databases.atomic = self.databases.atomic, False
+        if "setUpClass" in fixturedef.argname:
+            self.databases.atomic = self._is_case(request, TestCase)
+        if self.block is not None:
+            self.block.disarm()
+        yield
+        self.databases.atomic = before
+        if self.block is not None:
+            self.block.arm()
+
+    @pytest.fixture(autouse=True)
+    def _django_test(self, request):
+        if self._is_case(request.node, SimpleTestCase):
+            self.databases.atomic = self._is_case(request.node, TestCase)
+            yield
+            self.databases.atomic = False
+            return
+        mail.outbox = []
+        mark = request.node.get_closest_marker("django_db")
+        options = _options(*mark.args, **mark.kwargs) if mark is not None else _options()
+        if options.pop("transaction") or "transactional_db" in request.fixturenames:
+            yield from self._transactional(options)
+        else:
+            yield from self._rolled_back()
+
+    def _rolled_back(self):
+        self.databases.atomic = True
+        self.block = _Block(self.databases.made)
+        self.block.arm()
+        try:
+            with _SharedConnections(self.databases.made):
+                yield
+        finally:
+            self.databases.atomic = False
+            block, self.block = self.block, None
+            block.roll_back()
+
+    def _transactional(self, options):
+        """As a test of a TransactionTestCase."""
+        case_type = type("Case", (TransactionTestCase,), {**options, "runTest": lambda self: None})
+        case_type.setUpClass()
+        try:
+            case = case_type()
+            case._pre_setup()
+            yield
+            case._post_teardown()
+        finally:
+            case_type.tearDownClass()
+            case_type.doClassCleanups()
+
+    @pytest.fixture
+    def db(self):
+        """For suites that were written for pytest-django: every test may use the databases."""
+
+    @pytest.fixture
+    def transactional_db(self):
+        """The test commits; its databases are flushed afterwards."""
+
+    @pytest.fixture
+    def client(self):
+        return Client()
+
+    @pytest.fixture
+    def mailoutbox(self):
+        return mail.outbox

@@ -1,0 +1,235 @@
+"""Django's test databases without pytest-django: tests/projects/django, and what else a suite may do."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from running import ROOT, environment
+
+pytest.importorskip("django", reason="python3-django is missing: scripts/bootstrap plugins")
+PROJECT = ROOT / "tests" / "projects" / "django"
+PLUGIN = ROOT / "build/plugins/python3-pytest-django/usr/lib/python3/dist-packages"
+MODES = pytest.mark.parametrize("mode", [(), ("--no-isolation",)], ids=["cells", "no-isolation"])
+QUIET = ("-p", "no:cacheprovider")
+SETTINGS = """
+SECRET_KEY = "x"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "real.sqlite3"}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch):
+    for name in ("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "DATABASE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def project(suite):
+    shutil.copytree(PROJECT, suite.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    return suite
+
+
+@pytest.fixture
+def site(suite):
+    """A suite with settings of its own, which runs text: {name: test event}."""
+    suite.write("pyproject.toml", '[tool.tach]\ndjango_settings = "settings"\n')
+    suite.write("settings.py", SETTINGS)
+
+    def run(text, *args, **more):
+        suite.write(text="import pytest\nfrom django.db import connection, connections\n" + text)
+        run.result = suite.json(*QUIET, *args, **more)
+        return {nodeid.partition("::")[2]: test for nodeid, test in run.result.tests().items()}
+
+    run.suite = suite
+    return run
+
+
+def outcomes(tests):
+    return {name: test["outcome"] for name, test in tests.items()}
+
+
+def by_django(path, **env):
+    """{Class::test: whether it passed}, as Django's own runner says."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "test", "-v", "2"], cwd=path, env=environment(**env), capture_output=True, text=True, check=False
+    )  # fmt: skip
+    name = r"(\w+) \(\S*\.(\w+)\.\w+\)"
+    # what fails as it is torn down is printed twice
+    run, failed = (set(re.findall(text, done.stderr, re.MULTILINE)) for text in (rf"^{name} \.\.\. ", rf"^(?:FAIL|ERROR): {name}$"))
+    assert len(run) == int(re.search(r"^Ran (\d+) tests", done.stderr, re.MULTILINE)[1]), done.stderr
+    return {f"{cls}::{name}": (name, cls) not in failed for name, cls in run}
+
+
+def by_pytest_django(path):
+    if not PLUGIN.is_dir():
+        pytest.skip("python3-pytest-django is missing: scripts/bootstrap plugins")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *QUIET, "-rA", "test_plain.py"], cwd=path, capture_output=True, text=True, check=False,
+        env=environment(PYTHONPATH=str(PLUGIN), DJANGO_SETTINGS_MODULE="library.settings"),
+    )  # fmt: skip
+    found = re.findall(r"^(PASSED|FAILED|ERROR) test_plain.py::(\S+)", done.stdout, re.MULTILINE)
+    return {name: outcome.lower() for outcome, name in found}
+
+
+@pytest.mark.parametrize("database", ["memory", "file"])
+@MODES
+def test_cases(project, traces, database, mode):
+    """What Django's own runner says, and nothing of it stays."""
+    expected = by_django(project.path, DATABASE=database)
+    before = sorted(os.listdir(project.path))
+    result = project.json(*QUIET, *mode, "shelf", env={"DATABASE": database})
+    found = {nodeid.partition("::")[2]: test["outcome"] == "passed" for nodeid, test in result.tests().items()}
+    assert found == expected, result.out
+    assert list(expected.values()).count(False) == 3
+    assert sorted(os.listdir(project.path)) == before and not traces.left()
+    if not mode:
+        how = {nodeid.rpartition("::")[0].rpartition("::")[2]: test["isolation"] for nodeid, test in result.tests().items()}
+        # what has a file open is not cloned; what has threads neither
+        shared = "test" if database == "memory" else "class"
+        assert how == {"BookCase": shared, "OtherCase": shared, "NoDatabase": "test", "Committing": "test", "Live": "class"}
+
+
+@pytest.mark.parametrize("database", ["memory", "file"])
+@MODES
+def test_functions(project, database, mode):
+    result = project.json(*QUIET, *mode, "test_plain.py", env={"DATABASE": database})
+    found = outcomes({nodeid.partition("::")[2]: test for nodeid, test in result.tests().items()})
+    assert [name for name, outcome in found.items() if outcome != "passed"] != []
+    assert found == by_pytest_django(project.path), result.out
+
+
+@MODES
+def test_steps_aside_for_the_plugin(project, mode):
+    if not PLUGIN.is_dir():
+        pytest.skip("python3-pytest-django is missing: scripts/bootstrap plugins")
+    project.write("test_plain.py", "from shelf.models import Author\ndef test_not_marked(): Author.objects.count()\n")
+    result = project.json(*QUIET, *mode, "test_plain.py", env={"PYTHONPATH": str(PLUGIN)})
+    (test,) = result.tests().values()
+    assert test["outcome"] == "failed" and "Database access not allowed" in test["longrepr"]
+
+
+@MODES
+def test_wider_fixtures(site, mode):
+    """What they write is there for their tests, which may spoil it."""
+    tests = site(
+        "from django.contrib.auth.models import User\n"
+        "@pytest.fixture(scope='module')\ndef user():\n    assert not connection.in_atomic_block\n"
+        "    user = User.objects.create(username='wide'); yield user; assert User.objects.get() == user\n"
+        "@pytest.mark.parametrize('i', range(3))\ndef test_delete(user, i):\n"
+        "    assert User.objects.get() == user\n    User.objects.all().delete()\n"
+        "def test_add(user): User.objects.create(username='b'); assert User.objects.count() == 2\n",
+        *mode,
+    )
+    assert set(outcomes(tests).values()) == {"passed"} and len(tests) == 4, site.result.out
+
+
+@MODES
+def test_coroutines(site, mode):
+    tests = site(
+        "from asgiref.sync import sync_to_async\nfrom django.contrib.auth.models import User\n"
+        "@pytest.fixture\nasync def user(): return await sync_to_async(User.objects.create)(username='a')\n"
+        "@pytest.mark.parametrize('i', range(2))\nasync def test_it(user, i):\n"
+        "    assert await sync_to_async(User.objects.count)() == 1\n"
+        "    await sync_to_async(User.objects.create)(username='b')\n"
+        "async def test_unsafe(): User.objects.count()\n"
+        "def test_nothing_left(): assert User.objects.count() == 0\n",
+        *mode,
+    )
+    assert outcomes(tests) == {"test_it[0]": "passed", "test_it[1]": "passed", "test_unsafe": "failed", "test_nothing_left": "passed"}
+    assert "SynchronousOnlyOperation" in tests["test_unsafe"]["longrepr"]
+
+
+@MODES
+def test_several_databases(site, mode):
+    site.suite.write(
+        "settings.py",
+        SETTINGS + "DATABASES['other'] = {**DATABASES['default'], 'NAME': 'other.sqlite3'}\n"
+        "DATABASES['replica'] = {**DATABASES['default'], 'TEST': {'MIRROR': 'default'}}\n",
+    )
+    tests = site(
+        "from django.contrib.auth.models import User\nfrom django.test import TestCase\n"
+        "@pytest.mark.parametrize('i', range(2))\ndef test_both(i):\n"
+        "    User.objects.create(username='a'); User.objects.using('other').create(username='b')\n"
+        "    assert [u.username for u in User.objects.using('other').all()] == ['b']\n"
+        "class Both(TestCase):\n    databases = {'default', 'other'}\n"
+        "    def test_it(self): self.assertEqual(User.objects.using('other').count(), 0)\n"
+        "class One(TestCase):\n    def test_it(self): User.objects.using('other').count()\n",
+        *mode,
+    )
+    assert outcomes(tests) == {"test_both[0]": "passed", "test_both[1]": "passed", "Both::test_it": "passed", "One::test_it": "failed"}
+
+
+def test_real_database_is_not_touched(site):
+    """While the suite is collected, and by tests for whose database no test database was made."""
+    site("import django.contrib.auth.models as m\nm.User.objects.count()\ndef test_a(): pass\n")
+    assert site.result.code == 2 and "while it is collected" in site.result.out
+    tests = site(
+        "from django.test import SimpleTestCase\n"
+        "def setUpModule(): connection.cursor()\n"
+        "class Case(SimpleTestCase):\n    def test_a(self): pass\n"
+    )
+    assert outcomes(tests) == {"Case::test_a": "error"}
+    assert "no test database was made for 'default'" in tests["Case::test_a"]["longrepr"]
+    assert not (site.suite.path / "real.sqlite3").exists()
+
+
+def test_mended_settings_and_mail(site):
+    """setup_test_environment() was called."""
+    tests = site(
+        "from django.conf import settings\nfrom django.core import mail\n"
+        "@pytest.mark.parametrize('i', range(2))\ndef test_a(i):\n"
+        "    assert not settings.DEBUG and 'testserver' in settings.ALLOWED_HOSTS and mail.outbox == []\n"
+        "    mail.send_mail('s', 'b', 'a@b.c', ['d@e.f']); assert len(mail.outbox) == 1\n"
+    )
+    assert set(outcomes(tests).values()) == {"passed"}
+
+
+def test_suite_that_sets_up_itself(site):
+    site.suite.write(
+        "conftest.py",
+        "import pytest\nfrom django.test import utils\n"
+        "def pytest_configure(): utils.setup_test_environment()\n"
+        "@pytest.fixture(scope='session', autouse=True)\n"
+        "def databases(): names = utils.setup_databases(0, False); yield; utils.teardown_databases(names, 0)\n",
+    )
+    tests = site("def test_a(): assert not connection.in_atomic_block; connection.cursor()\n")
+    assert outcomes(tests) == {"test_a": "passed"}
+
+
+def test_which_settings(suite):
+    """A flag or variable of Tach's, DJANGO_SETTINGS_MODULE, the file; and none."""
+    for name in ("one", "two", "three"):
+        suite.write(f"{name}.py", SETTINGS + f"WHICH = {name!r}\n")
+    suite.write("pyproject.toml", '[tool.tach]\ndjango_settings = "one"\n')
+    suite.write(text="def test_a():\n    from django.conf import settings\n    print(settings.configured and settings.WHICH)\n")
+
+    def which(**env):
+        (test,) = suite.json(*QUIET, env=env).tests().values()
+        return test["sections"][0][1].strip()
+
+    assert which() == "one"
+    assert which(DJANGO_SETTINGS_MODULE="two") == "two"
+    assert which(DJANGO_SETTINGS_MODULE="two", TACH_DJANGO_SETTINGS="three") == "three"
+    assert which(DJANGO_SETTINGS_MODULE="two", TACH_DJANGO_SETTINGS="") == "False"
+    suite.write("pyproject.toml", '[tool.tach]\ndjango_settings = ""\n')
+    assert which() == "False"
+    suite.write("pyproject.toml", "")
+    assert which(DJANGO_SETTINGS_MODULE="left.over") == "False"
+
+
+def test_settings_that_are_wrong(suite):
+    suite.write("pyproject.toml", '[tool.tach]\ndjango_settings = "site_settings"\n')
+    suite.write(text="def test_a(): pass\n")
+    result = suite.tach(*QUIET)
+    assert result.code == 4
+    assert "Django cannot be set up with the settings 'site_settings': ModuleNotFoundError: No module named 'site_settings'" in result.err
+    suite.write("site_settings.py", SETTINGS.replace("sqlite3'", "x").replace('sqlite3", "NAME"', 'postgresql", "HOST": "127.0.0.1", "PORT": 9, "NAME"'))
+    result = suite.tach(*QUIET)
+    assert result.code == 4 and "test databases cannot be made" in result.err and "services" in result.err, result.err
