@@ -86,19 +86,32 @@ class Snapshot:
         self.stack = session._setupstate.stack
         #: what was set up before this process was cloned, which is not its own to tear down
         self.floor = next(reversed(self.stack), None)
-        #: of each item, what it uses of the unit's fixtures
-        self.wanted, alive = {}, {}
+        #: of each item, what it uses, and what of that is the unit's
+        self.used, self.wanted, alive = {}, {}, {}
         for index in unit.items:
-            self.wanted[index] = [use for use in uses(session.items[index], alive) if use.fixture in unit.fixtures]
+            self.used[index] = uses(session.items[index], alive)
+            self.wanted[index] = [use for use in self.used[index] if use.fixture in unit.fixtures]
         #: fixture: the variant that is set up
         self.up = {}
         self.tried = set()
+        self.has_offered = False
         #: the uses that it was set up for since the last offer
         self.recent = []
 
     def _missing(self, index):
-        """The uses of the item for which nothing is set up yet, or something else."""
-        return [use for use in self.wanted[index] if self.up.get(use.fixture) != use.variant]
+        """The uses of the item for which nothing is set up yet, or something else; after one that failed, none."""
+        found = [use for use in self.wanted[index] if self.up.get(use.fixture) != use.variant]
+        return [use for use in found if not self._has_failed_before(index, use)] if found else found
+
+    def _has_failed_before(self, index, last):
+        for use in self.used[index]:
+            if use is last:
+                return False
+            is_up = use.fixture not in self.unit.fixtures or self.up.get(use.fixture) == use.variant
+            result = getattr(use.definition, "cached_result", None)
+            if is_up and result is not None and result[2] is not None:
+                return True
+        return False
 
     def _note(self):
         """Forgets what has ended since, as with the fixture that it depended on."""
@@ -185,17 +198,24 @@ class Snapshot:
         number, changed = first, False
         while number < len(self.unit.entries):
             indices = _items(self.unit.entries[number])
-            # what is up may be needed by the entries before, and end for this one
-            is_ready = changed or (self.up and number > first)
-            if is_ready and any(self._missing(index) and index not in self.tried for index in indices):
+            if changed and any(self._missing(index) and index not in self.tried for index in indices):
                 break
             for index in indices:
                 changed |= self._set_up(index)
             number += 1
-            # if it asks, this snapshot is made again: what was set up in its name must not have served others
-            if changed and any(map(self.reporter.asking.is_missing, indices)):
-                break
         return number
+
+    def first(self, begin, end):
+        """The entry, of those that are offered, to run before the others; -1: none.
+
+        If it asks for what is set up around this snapshot, this is made again, as if nothing had been set up yet:
+        no test may have used it. It is the others' turn to ask when one has."""
+        if self.has_offered or not self.up:
+            return -1
+        self.has_offered = True
+        entries = range(begin, end)
+        asks = self.reporter.asking.is_missing
+        return next((n for n in entries if any(map(asks, _items(self.unit.entries[n])))), -1)
 
     def label(self):
         """What was set up since the last offer, if that is one fixture."""
@@ -246,7 +266,9 @@ def run(origin, unit, first, control):
             why = forkable.obstacle(before)
             if not why:
                 origin.prepare(control, reporter.results.fd)
-            reporter.results.send("offer", **{"from": first, "to": last, "fixture": snapshot.label(), "why": why})
+            early = snapshot.first(first, last) if asked is None else -1
+            offer = {"from": first, "to": last, "first": early, "fixture": snapshot.label(), "why": why}
+            reporter.results.send("offer", **offer)
             said = origin.serve(control)
             if isinstance(said, int):
                 break

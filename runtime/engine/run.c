@@ -327,11 +327,15 @@ static void release(struct run *run, struct worker *w)
  * first, so that as few as possible live at a time. */
 static int next_part(struct run *run, struct part *ret, int *ret_origin)
 {
-        struct worker *w = scopes_next(run);
+        struct worker *w;
 
-        *ret_origin = w != NULL ? (int)w->slot : -1;
-        if (w != NULL)
-                return snapshot_next(w->snapshot, &run->suite, w->part.unit, ret);
+        while ((w = scopes_next(run)) != NULL) {
+                *ret_origin = (int)w->slot;
+                if (snapshot_next(w->snapshot, &run->suite, w->part.unit, ret))
+                        return 1;
+                scopes_go_on(run, w); /* what it offered has ended before */
+        }
+        *ret_origin = -1;
         if (suite_is_snapshot_next(&run->suite) && !scopes_may_open(run, 0))
                 return 0;
         return (!run->plan->isolated || pool_ready(&run->pool, -1) > 0) && suite_next(&run->suite, ret);

@@ -21,10 +21,10 @@ static const struct unit *unit_of(const struct run *run, const struct worker *w)
         return &run->suite.units[w->part.unit];
 }
 
-/* It must be alone before it goes on. */
+/* What was cloned from it must end before anything else is. */
 static int is_held(const struct snapshot *s)
 {
-        return s->is_ending || s->ask.item >= 0;
+        return s->is_ending || s->ask.item >= 0 || s->first_state == SNAPSHOT_FIRST_RUNS;
 }
 
 static int offers(const struct worker *w)
@@ -257,8 +257,8 @@ void scopes_offer(struct run *run, struct worker *w, yajl_val v)
 {
         const char *why = json_text(v, "why");
 
-        if (snapshot_offer(w->snapshot, unit_of(run, w), json_int(v, "from", -1), json_int(v, "to", -1)) <
-            0) {
+        if (snapshot_offer(w->snapshot, unit_of(run, w), json_int(v, "from", -1), json_int(v, "to", -1),
+                           json_int(v, "first", -1)) < 0) {
                 scopes_break(run, w, "it wrote on the channel that reports its results");
                 return;
         }
@@ -288,6 +288,8 @@ void scopes_go_on(struct run *run, struct worker *w)
 
         if (s == NULL || s->phase != SNAPSHOT_OFFERING || s->children > 0 || w->killed || s->is_gone)
                 return;
+        if (s->first_state == SNAPSHOT_FIRST_RUNS)
+                s->first_state = SNAPSHOT_FIRST_RAN;
         if (s->no_cells[0] != '\0' && snapshot_left(s) > 0 && !s->is_ending) {
                 make_lane(run, w, NULL, s->no_cells);
                 return;

@@ -53,13 +53,19 @@ size_t snapshot_entry(const struct suite *suite, uint32_t unit, size_t at)
         return i;
 }
 
-int snapshot_offer(struct snapshot *s, const struct unit *unit, long long from, long long to)
+int snapshot_offer(struct snapshot *s, const struct unit *unit, long long from, long long to, long long first)
 {
         if (s->phase != SNAPSHOT_SETTING_UP || to <= from || to > (long long)unit->n_entries)
                 return -EPROTO;
         if (s->ask.item >= 0 ? from != (long long)s->from || to != (long long)s->to
                              : from != (long long)s->to)
                 return -EPROTO;
+        if (first != -1 && (first < from || first >= to || s->ask.item >= 0))
+                return -EPROTO;
+        if (s->ask.item < 0) {
+                s->first = first >= 0 ? (size_t)first : 0;
+                s->first_state = first >= 0 ? SNAPSHOT_FIRST_IS_NEXT : SNAPSHOT_NO_FIRST;
+        }
         s->phase = SNAPSHOT_OFFERING;
         s->ask.item = -1;
         s->from = (size_t)from;
@@ -67,23 +73,37 @@ int snapshot_offer(struct snapshot *s, const struct unit *unit, long long from, 
         return 0;
 }
 
-int snapshot_next(struct snapshot *s, const struct suite *suite, uint32_t unit, struct part *ret)
+/* The entry number AT, if it is not finished. */
+static int part_of(const struct suite *suite, uint32_t unit, size_t at, struct part *ret)
 {
         const struct unit *u = &suite->units[unit];
+        const struct entry *e = &u->entries[at];
 
+        if (e->unit >= 0)
+                return suite_part(suite, (uint32_t)e->unit, ret);
+        *ret = (struct part){.unit = unit, .from = e->at, .to = e->at + 1};
+        return !suite->items[u->items[e->at]].finished;
+}
+
+int snapshot_next(struct snapshot *s, const struct suite *suite, uint32_t unit, struct part *ret)
+{
         if (s->phase != SNAPSHOT_OFFERING)
                 return 0;
         if (s->n_again > 0) {
                 *ret = s->again[--s->n_again];
                 return 1;
         }
-        while (s->next < s->to) {
-                const struct entry *e = &u->entries[s->next++];
-
-                if (e->unit >= 0 && suite_part(suite, (uint32_t)e->unit, ret))
+        if (s->first_state == SNAPSHOT_FIRST_IS_NEXT) {
+                s->first_state = SNAPSHOT_FIRST_RUNS;
+                if (part_of(suite, unit, s->first, ret))
                         return 1;
-                if (e->unit < 0 && !suite->items[u->items[e->at]].finished) {
-                        *ret = (struct part){.unit = unit, .from = e->at, .to = e->at + 1};
+                s->first_state = SNAPSHOT_FIRST_RAN;
+        }
+        for (; s->next < s->to; s->next++) {
+                if (s->first_state != SNAPSHOT_NO_FIRST && s->next == s->first)
+                        continue;
+                if (part_of(suite, unit, s->next, ret)) {
+                        s->next++;
                         return 1;
                 }
         }
@@ -92,13 +112,12 @@ int snapshot_next(struct snapshot *s, const struct suite *suite, uint32_t unit, 
 
 int snapshot_is_snapshot_next(const struct snapshot *s, const struct suite *suite, uint32_t unit)
 {
-        const struct unit *u = &suite->units[unit];
+        const size_t at = s->first_state == SNAPSHOT_FIRST_IS_NEXT ? s->first : s->next;
         struct part part;
 
         if (s->n_again > 0)
                 return s->again[s->n_again - 1].is_snapshot;
-        return s->next < s->to && u->entries[s->next].unit >= 0 &&
-               suite_part(suite, (uint32_t)u->entries[s->next].unit, &part) && part.is_snapshot;
+        return at < s->to && part_of(suite, unit, at, &part) && part.is_snapshot;
 }
 
 int snapshot_again(struct snapshot *s, struct part part)
@@ -118,5 +137,9 @@ int snapshot_again(struct snapshot *s, struct part part)
 
 size_t snapshot_left(const struct snapshot *s)
 {
-        return s->phase == SNAPSHOT_OFFERING ? s->n_again + (s->to - s->next) : 0;
+        const int is_cloned = s->first_state == SNAPSHOT_FIRST_RUNS || s->first_state == SNAPSHOT_FIRST_RAN;
+
+        if (s->phase != SNAPSHOT_OFFERING)
+                return 0;
+        return s->n_again + (s->to - s->next) - (is_cloned && s->next <= s->first);
 }

@@ -30,11 +30,21 @@ struct snapshot_ask {
         uint32_t fixture, phase;
 };
 
+/* Of the entry that is to run before the others, and alone. */
+enum snapshot_first {
+        SNAPSHOT_NO_FIRST,
+        SNAPSHOT_FIRST_IS_NEXT,
+        SNAPSHOT_FIRST_RUNS,
+        SNAPSHOT_FIRST_RAN,
+};
+
 struct snapshot {
         int control; /* SOCK_SEQPACKET, ours, non-blocking */
         enum snapshot_phase phase;
-        size_t from, to;    /* entries: offered */
-        size_t next;        /* of these, not cloned yet */
+        size_t from, to; /* entries: offered */
+        size_t next;     /* of these, not cloned yet */
+        size_t first;    /* of these, by what the next says */
+        enum snapshot_first first_state;
         struct part *again; /* parts to run again, before the others */
         size_t n_again, again_capacity;
         unsigned children, coming; /* workers and snapshots that live; cells that were asked for */
@@ -55,8 +65,9 @@ void snapshot_free(struct snapshot *s);
 size_t snapshot_entry(const struct suite *suite, uint32_t unit, size_t at);
 
 /* It offers the entries of UNIT from FROM to before TO, after it has set up what was asked for the same as
- * before: 0 or -EPROTO. */
-int snapshot_offer(struct snapshot *s, const struct unit *unit, long long from, long long to);
+ * before: 0 or -EPROTO. FIRST: the one of them that runs before the others, and alone; -1: none. */
+int snapshot_offer(struct snapshot *s, const struct unit *unit, long long from, long long to,
+                   long long first);
 
 /* What can be cloned from it next: 1, or 0 if there is nothing. */
 int snapshot_next(struct snapshot *s, const struct suite *suite, uint32_t unit, struct part *ret);

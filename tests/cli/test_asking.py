@@ -150,13 +150,15 @@ def test_a_class_that_asks_is_set_up_once_for_its_tests(suite):
     assert lived(tests) == (1 + 3, 1 + 3)
 
 
-def test_a_class_whose_test_asks_begins_again(suite):
-    """What its first test asks for, before anything of the class was told."""
+@pytest.mark.parametrize("asking", ["abcd", "a", "d"])
+def test_a_class_whose_test_asks_begins_again(suite, asking):
+    """The first test that may ask is the first of the class to run: nothing of the class has been told."""
+    asks = "request.getfixturevalue('f')"
     suite.write("conftest.py", ASK.format(scope="session", body="pass"))
     suite.write(
         text="class TestA:\n    @classmethod\n    def setup_class(cls): print('class up')\n"
         "    @classmethod\n    def teardown_class(cls): print('class down')\n"
-        + "".join(f"    def test_{n}(self, request): request.getfixturevalue('f')\n" for n in "abcd")
+        + "".join(f"    def test_{n}(self, request): {asks if n in asking else 'pass'}\n" for n in "abcd")
     )
     suite.write("test_other.py", "def test_it(f): pass\n")
     tests = suite.json("--workers=4").tests()

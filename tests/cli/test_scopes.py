@@ -241,6 +241,14 @@ def test_broken_fixtures_break_what_they_break_under_pytest(suite):
     assert "class end" in tests["test_it.py::TestY::test_b"]["longrepr"]
 
 
+def test_what_comes_after_a_broken_fixture_is_not_set_up(suite):
+    suite.write("conftest.py", "import pytest\n@pytest.fixture(scope='session', autouse=True)\ndef fails(): raise OSError('no')\n")
+    suite.write("test_one.py", "class TestX:\n    def setup_class(cls): print('class up')\n    def test_a(self): pass\n    def test_b(self): pass\n")
+    suite.write("test_two.py", "def setup_module(): print('module up')\ndef test_a(): pass\ndef test_b(): pass\n")
+    tests = suite.json().tests()
+    assert {(test["outcome"], *test["sections"]) for test in tests.values()} == {("error",)}
+
+
 def test_a_skipped_test_sets_nothing_up(suite):
     suite.write(
         "conftest.py",

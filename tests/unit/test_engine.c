@@ -165,9 +165,9 @@ static void snapshot_says_what_is_its_own(void **state)
         assert_int_equal(say(&w, &s, "{\"t\":\"ask\",\"i\":3}"), WORKER_BROKEN);
         assert_int_equal(say(&w, &s, "{\"t\":\"ask\",\"i\":1}"), WORKER_ASK);
         assert_int_equal(say(&w, &s, "{\"t\":\"offer\"}"), WORKER_OFFER);
-        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 0, 3), -EPROTO);
-        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 1, 2), -EPROTO);
-        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 0, 2), 0);
+        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 0, 3, -1), -EPROTO);
+        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 1, 2, -1), -EPROTO);
+        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 0, 2, -1), 0);
         assert_int_equal(say(&w, &s, "{\"t\":\"offer\"}"), WORKER_BROKEN);
         assert_int_equal(snapshot_next(w.snapshot, &s, 0, &part), 1);
         assert_true(part.is_snapshot && part.unit == 1 && part.from == 0);
@@ -179,8 +179,8 @@ static void snapshot_says_what_is_its_own(void **state)
         w.snapshot->phase = SNAPSHOT_SETTING_UP;
         w.snapshot->ask.item = 1;
         assert_int_equal(snapshot_again(w.snapshot, part), 0);
-        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 0, 1), -EPROTO);
-        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 0, 2), 0);
+        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 0, 1, -1), -EPROTO);
+        assert_int_equal(snapshot_offer(w.snapshot, &s.units[0], 0, 2, -1), 0);
         assert_int_equal(snapshot_left(w.snapshot), 1);
         assert_int_equal(snapshot_next(w.snapshot, &s, 0, &part), 1);
         assert_int_equal(snapshot_next(w.snapshot, &s, 0, &part), 0);
@@ -190,6 +190,37 @@ static void snapshot_says_what_is_its_own(void **state)
         assert_int_equal(say(&w, &s, "{\"t\":\"done\"}"), WORKER_DONE);
         snapshot_free(w.snapshot);
         buf_finish(&w.in);
+        suite_finish(&s);
+}
+
+/* One entry runs before the others, once. */
+static void snapshot_has_a_first_entry(void **state)
+{
+        struct suite s = {.snapshots = 1};
+        struct snapshot *one = snapshot_new(0);
+        struct part part;
+
+        (void)state;
+        feed(&s, "{\"t\":\"unit\",\"u\":0,\"isolation\":\"module\",\"why\":\"m\",\"last\":2}", 0);
+        feed(&s, "{\"t\":\"item\",\"i\":0,\"u\":0,\"nodeid\":\"a::x\"}", 0);
+        feed(&s, "{\"t\":\"item\",\"i\":1,\"u\":0,\"nodeid\":\"a::y\"}", 0);
+        feed(&s, "{\"t\":\"item\",\"i\":2,\"u\":0,\"nodeid\":\"a::z\"}", 0);
+        assert_int_equal(snapshot_offer(one, &s.units[0], 0, 3, 3), -EPROTO);
+        assert_int_equal(snapshot_offer(one, &s.units[0], 0, 3, 1), 0);
+        assert_int_equal(snapshot_left(one), 3);
+        assert_int_equal(snapshot_next(one, &s, 0, &part), 1);
+        assert_int_equal(part.from, 1);
+        assert_int_equal(one->first_state, SNAPSHOT_FIRST_RUNS);
+        assert_int_equal(snapshot_left(one), 2);
+        one->first_state = SNAPSHOT_FIRST_RAN;
+        assert_int_equal(snapshot_next(one, &s, 0, &part), 1);
+        assert_int_equal(part.from, 0);
+        assert_int_equal(snapshot_left(one), 1);
+        assert_int_equal(snapshot_next(one, &s, 0, &part), 1);
+        assert_int_equal(part.from, 2);
+        assert_int_equal(snapshot_next(one, &s, 0, &part), 0);
+        assert_int_equal(snapshot_left(one), 0);
+        snapshot_free(one);
         suite_finish(&s);
 }
 
@@ -391,6 +422,7 @@ int main(void)
             cmocka_unit_test(suite_checks_numbers),
             cmocka_unit_test(worker_speaks_for_its_own_test_only),
             cmocka_unit_test(snapshot_says_what_is_its_own),
+            cmocka_unit_test(snapshot_has_a_first_entry),
             cmocka_unit_test(snapshot_says_what_is_its_own),
             cmocka_unit_test(reports_become_pytests_outcomes),
             cmocka_unit_test(stacks_lose_pytests_own_frames),
