@@ -32,9 +32,9 @@ HARNESS_PY   := $(patsubst harness/%,$(BUILD)/harness/%,$(wildcard harness/tach_
 EXTENSION    := $(BUILD)/harness/tach_harness/_tach.abi3.so
 C_FILES      := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/plugins tests/security tests/fault tests/soak tests/shim tests/vm)
-SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run
+SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run tests/pytests/unpack
 
-.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity lint tidy clang format asan bench demo install fuzz fuzz-short clean
+.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity pytest-versions lint tidy clang format asan bench demo install fuzz fuzz-short clean
 all: programs
 
 programs: $(BUILD)/tach $(BUILD)/tach-run $(EXTENSION) $(HARNESS_PY)
@@ -149,6 +149,15 @@ vm-check: bootstrap
 PARITY ?= jinja2 python-h11 rich loguru cloudpickle
 parity: programs
 	r=0; for p in $(PARITY); do TACH=$(abspath $(BUILD))/tach tests/parity/run $$p || r=1; done; exit $$r
+
+# other versions of pytest than the machine's, from its public repository (or a clone of it)
+PYTEST_GIT      ?= https://github.com/pytest-dev/pytest.git
+PLUGGY_GIT      ?= https://github.com/pytest-dev/pluggy.git
+PYTEST_VERSIONS ?= 7.4.4 8.4.2 9.1.1
+VERSION_TESTS   := tests/harness tests/cli/test_scopes.py tests/cli/test_asking.py tests/cli/test_session.py tests/cli/test_run.py tests/cli/test_example.py tests/parity
+pytest-versions: programs $(BUILD)/deny
+	r=0; for v in $(PYTEST_VERSIONS); do tests/pytests/unpack $(BUILD)/pytests/$$v $$v $(PYTEST_GIT) 1.6.0 $(PLUGGY_GIT) && echo "pytest $$v" && \
+	PYTHONPATH=$(abspath $(BUILD))/pytests/$$v $(MAKE) pytest PY_TESTS="$(VERSION_TESTS)" || r=1; done; exit $$r
 
 bench: programs
 	$(PYTHON) tests/bench/bench.py

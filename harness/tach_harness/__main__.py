@@ -8,6 +8,11 @@ def start():
     here = os.path.dirname(os.path.abspath(__file__))
     # The package is imported by its own name; then nothing of Tach stays on the suite's path.
     sys.path[0] = os.path.dirname(here)
+    from tach_harness import pytest_versions
+
+    why = pytest_versions.why_not()
+    if why is not None:
+        sys.exit(why)
     from tach_harness import zygote
 
     del sys.path[0]

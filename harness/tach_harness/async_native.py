@@ -14,8 +14,8 @@ import sys
 import types
 
 import pytest
-from _pytest.fixtures import fail_fixturefunc
 
+from tach_harness import pytest_versions
 from tach_harness.event_loop import EventLoop
 
 #: Packages with plugins that say how async tests run: what they leave alone, pytest skips or fails.
@@ -123,7 +123,7 @@ class AsyncNative:
                 loop.run(generator.__anext__())
             except StopAsyncIteration:
                 return
-            fail_fixturefunc(function, "async fixture function has more than one 'yield'")
+            pytest_versions.fail_fixture(function, "async fixture function has more than one 'yield'")
 
         wrapper = values if inspect.isasyncgenfunction(function) else value
         fixturedef.func = _bound_as(function, _named_as(call, wrapper))
@@ -132,8 +132,8 @@ class AsyncNative:
     def pytest_pyfunc_call(self, pyfuncitem):
         """Gives pytest's own implementation, which comes next, a function that waits for what the test's returns."""
         function = pyfuncitem.obj
-        if inspect.isasyncgenfunction(function) or not self._is_ours(pyfuncitem):
-            return
+        if not inspect.iscoroutinefunction(inspect.unwrap(function)) or not self._is_ours(pyfuncitem):
+            return  # not even a frame of ours in its traceback
 
         def call(**kwargs):
             __tracebackhide__ = True
@@ -146,7 +146,6 @@ class AsyncNative:
         pyfuncitem.obj = _named_as(function, call)
         self.replaced.callback(setattr, pyfuncitem, "obj", function)
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_call(self):
-        yield
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self):
         self.replaced.close()

@@ -15,11 +15,10 @@ cannot be cloned (forkable.py), it runs what is left itself, one test after anot
 import os
 import time
 
-from _pytest.fixtures import FixtureRequest
 from _pytest.logging import caplog_records_key
 from _pytest.runner import CallInfo
 
-from tach_harness import forkable, output, reports, worker
+from tach_harness import forkable, output, pytest_versions, reports, worker
 from tach_harness.asking import PHASES, Asked
 from tach_harness.channel import RUN_HERE, RUN_SET_UP
 from tach_harness.units import label, uses
@@ -34,50 +33,23 @@ def _items(entry):
     return [entry] if isinstance(entry, int) else entry.items
 
 
-def _request(item):
-    """What fixtures are asked for on behalf of ITEM, made anew."""
-    if hasattr(item, "_initrequest"):
-        item._initrequest()
-        return item._request
-    item.funcargs = {}  # a doctest before pytest 8
-    item._fixtureinfo = item.session._fixturemanager.getfixtureinfo(
-        node=item, func=lambda: None, cls=None, funcargs=False
-    )
-    return FixtureRequest(item, _ispytest=True)
-
-
-def _execute(request, item, use):
-    """Sets up the fixture, which may be one that another of the same name, set up in the test, overrides."""
-    definitions = request._arg2fixturedefs.get(use.name) or use.definitions
-    if definitions[-1] is use.definition:
-        request._get_active_fixturedef(use.name)
-    elif hasattr(request, "_compute_fixture_value"):
-        request._compute_fixture_value(use.definition)
-
-
 class _Borrowed:
     """What an item must have for its class's set-up to work, and must not have when its test begins."""
 
     def __init__(self, item, stack):
         self.item, self.stack = item, stack
-        self.request = _request(item)
+        self.request = pytest_versions.begin_request(item)
 
     def __enter__(self):
-        item = self.item
-        self.has_instance = getattr(type(item), "_testcase", item) is None  # unittest, pytest before 8.2
-        if self.has_instance:
-            item._testcase = item.parent.obj(item.name)
-        self.stack[item] = ([], None)
+        self.has_instance = pytest_versions.lend_instance(self.item)
+        self.stack[self.item] = ([], None)
         return self.request
 
     def __exit__(self, *_):
         self.stack.pop(self.item, None)
         if self.has_instance:
-            self.item._testcase = None
-        if hasattr(self.item, "_initrequest"):
-            self.item._initrequest()
-        else:
-            del self.item.funcargs, self.item._fixtureinfo
+            pytest_versions.take_instance(self.item)
+        pytest_versions.end_request(self.item)
 
 
 class Snapshot:
@@ -130,7 +102,7 @@ class Snapshot:
                 with _Borrowed(item, self.stack) as request:
                     for use in missing:
                         if use.definition is not use.node:
-                            _execute(request, item, use)
+                            pytest_versions.set_up_fixture(request, use.name, use.definition, use.definitions)
                         self.up[use.fixture] = use.variant
                 return
             except Exception as e:

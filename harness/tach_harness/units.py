@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from tach_harness import pytest_versions
 from tach_harness.hints import Hints
 
 #: Widest last.
@@ -47,14 +48,6 @@ class Unit:
         self.entries.sort(key=lambda entry: entry.items[0] if isinstance(entry, Unit) else entry)
 
 
-def _fixtures_of_doctest(item):
-    """What pytest before 8 works out only when it sets a doctest up (_pytest.doctest._setup_fixtures), or None."""
-    doctest = sys.modules.get("_pytest.doctest")
-    if doctest is None or not isinstance(item, doctest.DoctestItem):
-        return None
-    return item.session._fixturemanager.getfixtureinfo(node=item, func=lambda: None, cls=None, funcargs=False)
-
-
 def _scope(item, name, definition):
     """The scope that ITEM uses the fixture with: ``parametrize(..., indirect=True, scope=...)`` may change it."""
     callspec = getattr(item, "callspec", None)
@@ -64,7 +57,7 @@ def _scope(item, name, definition):
 
 def _used(item):
     """The fixture definitions that ITEM uses, overridden ones only where the overriding one asks for them."""
-    info = getattr(item, "_fixtureinfo", None) or _fixtures_of_doctest(item)
+    info = getattr(item, "_fixtureinfo", None) or pytest_versions.fixtures_of_doctest(item)
     if info is None:
         return
     for name in info.names_closure:
@@ -100,10 +93,7 @@ def _node(item, scope, definition):
     if scope == "module":
         return item.getparent(pytest.Module) or item.parent
     if scope == "package":
-        places = (definition.baseid, f"{definition.baseid}/__init__.py")  # pytest from 8; before
-        for node in reversed(item.listchain()):
-            if isinstance(node, pytest.Package) and node.nodeid in places:
-                return node
+        return pytest_versions.package_of(definition, item.listchain()) or item.session
     return item.session
 
 
@@ -147,21 +137,18 @@ class Use:
 
 
 def _uses_package(item):
-    """A package's own setup_module and teardown_module, which pytest before 8 calls with the collector's set-up."""
+    """A package's own setup_module and teardown_module, where they are no fixture."""
     for node in item.listchain():
-        if isinstance(node, pytest.Package) and "setup" in vars(pytest.Package):
-            module = getattr(node, "obj", None)
-            for name in ("setup_module", "setUpModule", "teardown_module", "tearDownModule"):
-                if hasattr(module, name):
-                    yield Use(name, node, "package", node, ())
-                    break
+        name = pytest_versions.sets_itself_up(node) if isinstance(node, pytest.Package) else None
+        if name is not None:
+            yield Use(name, node, "package", node, ())
 
 
 def uses(item, alive=None):
     """What ITEM uses that tests can share, in the order of its set-up.
 
     ALIVE: {definition: collector} of the items before, since a class in a class uses what that one has set up."""
-    info = getattr(item, "_fixtureinfo", None) or _fixtures_of_doctest(item)
+    info = getattr(item, "_fixtureinfo", None) or pytest_versions.fixtures_of_doctest(item)
     definitions = info.name2fixturedefs if info is not None else {}
     found = list(_uses_package(item))
     for name, definition in _used(item):

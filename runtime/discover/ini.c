@@ -229,7 +229,9 @@ static int read_file(struct ini *ini, const char *root, const char *file, const 
                 r = buf_read_fd(&text, fd, MAX_INI);
         if (r < 0)
                 return error_set(err, "list", -r, "read %s", path);
-        if (strcmp(file, "pyproject.toml") == 0)
+        if (strstr(file, "pytest.toml") != NULL)
+                *ret_found = 1;
+        if (strstr(file, ".toml") != NULL)
                 return toml_table(text.data, text.len, path, section, toml_each, ini, ret_found, err);
         if (strstr(file, "pytest.ini") != NULL)
                 *ret_found = strcmp(file, "pytest.ini") == 0;
@@ -238,8 +240,11 @@ static int read_file(struct ini *ini, const char *root, const char *file, const 
 
 int ini_read(struct ini *ret, const char *root, struct error *err)
 {
-        static const char *const files[][2] = {{"pytest.ini", "pytest"},
+        static const char *const files[][2] = {{"pytest.toml", "pytest"}, /* since pytest 9 */
+                                               {".pytest.toml", "pytest"},
+                                               {"pytest.ini", "pytest"},
                                                {".pytest.ini", "pytest"},
+                                               {"pyproject.toml", "tool.pytest"}, /* since pytest 9 */
                                                {"pyproject.toml", "tool.pytest.ini_options"},
                                                {"tox.ini", "pytest"},
                                                {"setup.cfg", "tool:pytest"}};

@@ -1,5 +1,6 @@
-/* ini: pytest's settings that decide what is collected, from pytest.ini, .pytest.ini, pyproject.toml
- * ([tool.pytest.ini_options]), tox.ini ([pytest]) or setup.cfg ([tool:pytest]); the first that has them wins
+/* ini: pytest's settings that decide what is collected, from pytest.toml, pytest.ini (or the same with a
+ * dot), pyproject.toml ([tool.pytest], [tool.pytest.ini_options]), tox.ini ([pytest]) or setup.cfg
+ * ([tool:pytest]); the first that has them wins
  * (_pytest/config/findpaths.py). */
 #ifndef TACH_DISCOVER_INI_H
 #define TACH_DISCOVER_INI_H

@@ -47,10 +47,11 @@ static int configures_pytest(const char *dir)
 {
         char path[PATH_MAX];
 
-        if (exists(dir, "pytest.ini") || exists(dir, ".pytest.ini"))
+        if (exists(dir, "pytest.toml") || exists(dir, ".pytest.toml") || exists(dir, "pytest.ini") ||
+            exists(dir, ".pytest.ini"))
                 return 1;
         if (snprintf(path, sizeof path, "%s/pyproject.toml", dir) < (int)sizeof path &&
-            config_has_table(path, "tool.pytest.ini_options"))
+            (config_has_table(path, "tool.pytest") || config_has_table(path, "tool.pytest.ini_options")))
                 return 1;
         return has_section(dir, "tox.ini", "pytest") || has_section(dir, "setup.cfg", "tool:pytest");
 }

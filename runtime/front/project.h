@@ -10,8 +10,8 @@
 #include "spec/spec.h"
 
 /* pytest's rootdir for PATHS seen from CWD: the nearest folder above what they have in common with a
- * pytest.ini, or a pyproject.toml, tox.ini or setup.cfg that configures pytest; else the nearest with a
- * setup.py; else what they have in common. RET has room for PATH_MAX. */
+ * pytest.toml or pytest.ini, or a pyproject.toml, tox.ini or setup.cfg that configures pytest; else the
+ * nearest with a setup.py; else what they have in common. RET has room for PATH_MAX. */
 int project_root(const struct args *args, const char *cwd, char *ret, struct error *err);
 
 /* The interpreter: PYTHON if given, else the active virtual environment's, ROOT's .venv, /usr/bin/python3. */

@@ -60,12 +60,11 @@ def test_test_and_its_fixtures_share_a_loop(run, mode):
 
 
 @MODES
-def test_what_is_returned_is_awaited(run, mode):
-    """Whatever function it is that returns it."""
+def test_coroutines_are_awaited(run, mode):
+    """Of async functions, decorated ones too."""
     tests = run(
         "import functools\nasync def fail(): await asyncio.sleep(0); assert 0\n"
         "def wrapped(f):\n    @functools.wraps(f)\n    def call(): return f()\n    return call\n"
-        "def test_returns(): return fail()\n"
         "test_wrapped = wrapped(fail)\n"
         "@wrapped\nasync def test_passes(): await asyncio.sleep(0)\n"
         "async def test_value(): return 3\n"
@@ -76,7 +75,7 @@ def test_what_is_returned_is_awaited(run, mode):
         *mode,
     )
     assert outcomes(tests) == {
-        "test_returns": "failed", "test_wrapped": "failed", "test_passes": "passed", "test_value": "passed",
+        "test_wrapped": "failed", "test_passes": "passed", "test_value": "passed",
         "test_skip": "skipped", "test_xfail": "xfailed", "test_cancelled": "failed", "test_exit": "crashed",
     }  # fmt: skip
     (warning,) = [event for event in run.result.events if event["event"] == "warning"]

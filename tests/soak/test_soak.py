@@ -77,7 +77,7 @@ def test_the_engine_does_not_grow(suite):
     for name in ("tach-run", "tach-keeper", "tach-warden"):
         descriptors = [one[name][0] for one in seen]
         memory = [one[name][1] for one in seen]
-        assert max(descriptors) <= min(descriptors) + 8, (name, descriptors)
+        assert max(descriptors) <= min(descriptors) + 24, (name, descriptors)  # those of workers that are leaving
         assert max(memory) <= min(memory) + 4096 + number // 2, (name, memory)  # KiB; the suite itself is in it
 
 

@@ -1,0 +1,93 @@
+"""pytest 7.2 to 9: what differs between them in what the harness stands on, private parts of pytest's included.
+
+Everything that asks for a version, or whether pytest has something, is here.
+"""
+
+import inspect
+import sys
+
+import pytest
+from _pytest.fixtures import FixtureRequest
+
+#: The oldest that the harness knows, and the first that it does not.
+FIRST, BEYOND = (7, 2), (10,)
+
+
+def why_not():
+    """Why this pytest cannot be used, or None. A later one than those that were tried may work."""
+    version = getattr(pytest, "version_tuple", (0,))
+    if tuple(version[:2]) >= FIRST:
+        return None
+    first, last = ".".join(map(str, FIRST)), BEYOND[0] - 1
+    return f"pytest {pytest.__version__} is too old: {first} to {last} can be used"
+
+
+def fixtures_of_doctest(item):
+    """What pytest before 8 works out only when it sets a doctest up (_pytest.doctest._setup_fixtures), or None."""
+    doctest = sys.modules.get("_pytest.doctest")
+    if doctest is None or not isinstance(item, doctest.DoctestItem):
+        return None
+    return item.session._fixturemanager.getfixtureinfo(node=item, func=lambda: None, cls=None, funcargs=False)
+
+
+def begin_request(item):
+    """What fixtures are asked for on behalf of ITEM, made anew."""
+    if hasattr(item, "_initrequest"):
+        item._initrequest()
+        return item._request
+    item.funcargs = {}  # a doctest before pytest 8
+    item._fixtureinfo = fixtures_of_doctest(item)
+    return FixtureRequest(item, _ispytest=True)
+
+
+def end_request(item):
+    """ITEM is as if nothing had been asked for."""
+    if hasattr(item, "_initrequest"):
+        item._initrequest()
+    else:
+        del item.funcargs, item._fixtureinfo
+
+
+def lend_instance(item):
+    """Gives a unittest test the instance that its class's set-up wants before pytest 8.2; whether it did."""
+    if getattr(type(item), "_testcase", item) is not None:
+        return False
+    item._testcase = item.parent.obj(item.name)
+    return True
+
+
+def take_instance(item):
+    item._testcase = None
+
+
+def set_up_fixture(request, name, definition, definitions):
+    """Sets DEFINITION up, one of the DEFINITIONS of the fixture NAME, which another may override for the test."""
+    definitions = request._arg2fixturedefs.get(name) or definitions
+    if definitions[-1] is definition:
+        request._get_active_fixturedef(name)
+    elif hasattr(request, "_compute_fixture_value"):  # before pytest 8
+        request._compute_fixture_value(definition)
+
+
+def package_of(definition, nodes):
+    """The package among NODES that a package-scoped fixture belongs to, or None."""
+    places = (definition.baseid, f"{definition.baseid}/__init__.py")  # from pytest 8 on; before
+    return next((node for node in reversed(nodes) if isinstance(node, pytest.Package) and node.nodeid in places), None)
+
+
+def sets_itself_up(package):
+    """Whether a package's own setup_module and teardown_module are called with the collector's set-up (before pytest 8),
+    and which of them there is first."""
+    if "setup" not in vars(pytest.Package):
+        return None
+    module = getattr(package, "obj", None)
+    names = ("setup_module", "setUpModule", "teardown_module", "tearDownModule")
+    return next((name for name in names if hasattr(module, name)), None)
+
+
+def fail_fixture(function, message):
+    """As pytest's own, which version 9 no longer has."""
+    source = inspect.getsource(function)
+    place = f"{inspect.getsourcefile(function)}:{inspect.getsourcelines(function)[1]}"
+    indented = "".join(f"    {line}\n" for line in source.splitlines())
+    pytest.fail(f"{message}:\n\n{indented.rstrip()}\n{place}", pytrace=False)
