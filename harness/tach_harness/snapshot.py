@@ -1,7 +1,7 @@
 """A snapshot: a process that sets up the fixtures of a unit once, for the tests and units that are cloned from it.
 
 It goes through its unit's entries in order, as pytest's own loop would. Before an entry it sets up what the entry
-needs of the unit's fixtures; if nothing of that changes what is set up, the next entry may run beside it. It then
+needs of the unit's fixtures; the entries after it that need nothing more may run beside it. It then
 offers these entries to the engine, clones what the engine asks for, and goes on when the engine says so: when all
 that was cloned has ended. At the end it tears down what it has set up; that belongs to its last item, as under pytest.
 
@@ -167,13 +167,13 @@ class Snapshot:
 
     def next_batch(self, first):
         """Sets up for the entry number FIRST: the number of the entry after those that can run now."""
-        number, changed = first, False
+        number = first
         while number < len(self.unit.entries):
             indices = _items(self.unit.entries[number])
-            if changed and any(self._missing(index) and index not in self.tried for index in indices):
-                break
+            if number > first and any(self._missing(index) and index not in self.tried for index in indices):
+                break  # those before must not see what it needs
             for index in indices:
-                changed |= self._set_up(index)
+                self._set_up(index)
             number += 1
         return number
 
