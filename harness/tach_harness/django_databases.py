@@ -14,7 +14,6 @@ import threading
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
-from django.db.utils import OperationalError
 from django.test import SimpleTestCase, utils
 
 from tach_harness import django_postgres
@@ -62,7 +61,7 @@ class Databases:
                 self._before(wrapper)
                 try:
                     return connect(wrapper)
-                except OperationalError:
+                except wrapper.Database.OperationalError:
                     if not self._make_missing(wrapper):
                         raise
                 return connect(wrapper)

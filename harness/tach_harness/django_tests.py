@@ -24,7 +24,10 @@ class _Block:
     def arm(self):
         for alias in self.aliases:
             if alias not in self.entered:
-                connections[alias].ensure_connection = lambda alias=alias: self._enter(alias)
+                self._arm(alias)
+
+    def _arm(self, alias):
+        connections[alias].ensure_connection = lambda: self._enter(alias)
 
     def disarm(self):
         for alias in self.aliases:
@@ -32,8 +35,13 @@ class _Block:
 
     def _enter(self, alias):
         connection = connections[alias]
-        type(connection).ensure_connection(connection)
+        # connecting calls it again, and must not be in a transaction yet
         vars(connection).pop("ensure_connection", None)
+        try:
+            connection.ensure_connection()
+        except BaseException:
+            self._arm(alias)
+            raise
         if self.durability:
             transaction.Atomic._ensure_durability = False
         block = transaction.atomic(using=alias)

@@ -96,9 +96,15 @@ def test_cases(project, traces, database, mode):
         assert how == {"BookCase": shared, "OtherCase": shared, "NoDatabase": "test", "Committing": "test", "Live": "class"}
 
 
+SHARED = '[tool.tach]\ndjango_settings = "library.settings"\nshared = ["test_plain.py"]\n'
+
+
 @pytest.mark.parametrize("database", ["memory", "file"])
-@MODES
+@pytest.mark.parametrize("mode", [(), ("--no-isolation",), "shared"], ids=["cells", "no-isolation", "one worker"])
 def test_functions(project, database, mode):
+    if mode == "shared":
+        project.write("pyproject.toml", SHARED)
+        mode = ()
     result = project.json(*QUIET, *mode, "test_plain.py", env={"DATABASE": database})
     found = outcomes({nodeid.partition("::")[2]: test for nodeid, test in result.tests().items()})
     assert [name for name, outcome in found.items() if outcome != "passed"] != []
@@ -233,3 +239,102 @@ def test_settings_that_are_wrong(suite):
     suite.write("site_settings.py", SETTINGS.replace("sqlite3'", "x").replace('sqlite3", "NAME"', 'postgresql", "HOST": "127.0.0.1", "PORT": 9, "NAME"'))
     result = suite.tach(*QUIET)
     assert result.code == 4 and "test databases cannot be made" in result.err and "services" in result.err, result.err
+
+
+@pytest.fixture
+def server(postgres):
+    """Of a PostgreSQL server: tach's options, the environment for the project, and what databases it has."""
+    import psycopg2
+
+    port, _ = postgres
+
+    def names():
+        with psycopg2.connect(user="tach", dbname="postgres", host="127.0.0.1", port=port) as c, c.cursor() as cursor:
+            cursor.execute("SELECT datname FROM pg_database WHERE datname LIKE 'test%' ORDER BY datname")
+            return [name for (name,) in cursor.fetchall()]
+
+    env = {"DATABASE": "postgresql", "HOST": "127.0.0.1", "PORT": str(port)}
+    yield ("--service", f"127.0.0.1:{port}"), env, names
+    assert names() == []
+
+
+@MODES
+def test_postgresql(project, server, mode):
+    options, env, _ = server
+    service = () if mode else options
+    expected = by_django(project.path, **env)
+    result = project.json(*QUIET, *mode, *service, "shelf", env=env)
+    found = {nodeid.partition("::")[2]: test["outcome"] == "passed" for nodeid, test in result.tests().items()}
+    assert found == expected and list(expected.values()).count(False) == 3, result.out
+    result = project.json(*QUIET, *mode, *service, "-n", "3", "test_plain.py", env=env)
+    found = outcomes({nodeid.partition("::")[2]: test for nodeid, test in result.tests().items()})
+    assert {name for name, outcome in found.items() if outcome != "passed"} == {"test_violation", "test_wrong"}, found
+    if not mode:
+        used = {e["nodeid"].partition("::")[2] for e in result.events if e["event"] == "service" and e["nodeid"]}
+        assert used == set(found) - {"test_no_mail"}  # connects only where the test does
+    project.write("pyproject.toml", SHARED)
+    result = project.json(*QUIET, *mode, *service, "test_plain.py", env=env)
+    assert outcomes({nodeid.partition("::")[2]: test for nodeid, test in result.tests().items()}) == found
+
+
+@MODES
+def test_postgresql_copies(project, server, mode):
+    """A worker's copy for what is rolled back; a fresh one for what is committed, by the test or for it."""
+    options, env, names = server
+    project.write(
+        "test_plain.py",
+        "import os, pytest\nfrom django.db import connection\nfrom django.test import TransactionTestCase\nfrom shelf.models import Author\n"
+        "def name():\n    with connection.cursor() as c: c.execute('select current_database()'); return c.fetchone()[0]\n"
+        "def count(): return Author.objects.count()\n"
+        "@pytest.mark.parametrize('i', range(4))\ndef test_rolled_back(i):\n"
+        "    assert name().startswith('test_library_gw') and '_own' not in name()\n"
+        "    assert count() == 1; Author.objects.create(name='a')\n"
+        "@pytest.mark.parametrize('i', range(3))\n@pytest.mark.django_db(transaction=True)\ndef test_commits(i):\n"
+        "    assert '_own' in name() and count() == 1; Author.objects.create(name='a')\n"
+        "    if i == 1: os._exit(3)\n"
+        "@pytest.fixture(scope='module')\ndef wide(): Author.objects.create(name='wide')\n"
+        "@pytest.mark.parametrize('i', range(3))\ndef test_wide(wide, i):\n"
+        "    assert '_own' in name() and count() == 2; Author.objects.all().delete()\n"
+        "@pytest.fixture(scope='class')\ndef closed(): Author.objects.create(name='wide'); connection.close(); return name_of()\n"
+        "def name_of(): return connection.settings_dict['NAME']\n"
+        "class TestClosed:\n"
+        "    @pytest.mark.parametrize('i', range(3))\n    def test_it(self, closed, i):\n"
+        "        assert count() == 2; Author.objects.all().delete(); print(closed, name())\n",
+    )
+    if mode:
+        options = ()
+    for _ in range(2):
+        result = project.json(*QUIET, *mode, *options, "test_plain.py", env=env)
+        found = {nodeid.partition("::")[2]: test for nodeid, test in result.tests().items()}
+        wrong = {name: test["outcome"] for name, test in found.items() if test["outcome"] != "passed"}
+        assert wrong == {"test_commits[1]": "crashed"} and len(found) == 13, result.out
+        assert names() == []
+    if not mode:
+        assert {test["isolation"] for name, test in found.items() if "wide" not in name} == {"test"}
+        assert {test["why"] for name, test in found.items() if "wide" in name} == {"module fixture 'wide': a connected socket"}
+
+
+def test_postgresql_after_a_run_that_was_killed(project, server):
+    """Its databases do not disturb the next run."""
+    import signal
+    import time
+
+    options, env, names = server
+    project.write("test_plain.py", "import time\ndef test_a():\n    from shelf.models import Author\n    Author.objects.count(); time.sleep(60)\n")
+    process = subprocess.Popen([os.environ.get("TACH", str(ROOT / "build/tach")), *QUIET, *options, "test_plain.py"],
+                               cwd=project.path, env=environment(**env), stdout=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+    deadline = time.monotonic() + 30
+    while len(names()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert names()[0] == "test_library" and len(names()) == 2
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    project.write("test_plain.py", "def test_a():\n    from shelf.models import Author\n    assert Author.objects.count() == 1\n")
+    result = project.json(*QUIET, *options, "test_plain.py", env=env)
+    assert set(outcomes(result.tests()).values()) == {"passed"}, result.out
+
+
+def test_postgresql_that_is_not_let_in(project, server):
+    _, env, _ = server
+    result = project.tach(*QUIET, "test_plain.py", env=env)
+    assert result.code == 4 and "refused" in result.err and "services = " in result.err, result.err
