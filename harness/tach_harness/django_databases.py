@@ -6,6 +6,7 @@ TEMPLATE): one for each worker, in which everything happens in transactions that
 process that commits: TransactionTestCase, fixtures of wider scopes.
 """
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -146,7 +147,10 @@ class Databases:
         kind = self.copies.get(primary)
         if wrapper.vendor == "sqlite":
             if kind != "own":
-                name = os.path.join(self.folder, f"{primary}-{self.pid}.sqlite3")
+                name = os.path.join(self.folder, f"{primary}-{self._worker()}.sqlite3")
+                for end in ("", "-journal", "-wal", "-shm"):  # of a process before
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(name + end)
                 shutil.copy(self.templates[primary], name)
                 self._rename(primary, name)
                 self.copies[primary] = "own"

@@ -26,7 +26,7 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "real.s
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch):
-    for name in ("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "DATABASE"):
+    for name in ("DJANGO_SETTINGS_MODULE", "DATABASE"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -67,12 +67,16 @@ def by_django(path, **env):
     return {f"{cls}::{name}": (name, cls) not in failed for name, cls in run}
 
 
-def by_pytest_django(path):
+def with_plugin():
     if not PLUGIN.is_dir():
         pytest.skip("python3-pytest-django is missing: scripts/bootstrap plugins")
+    return os.pathsep.join(filter(None, [str(PLUGIN), os.environ.get("PYTHONPATH")]))
+
+
+def by_pytest_django(path):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *QUIET, "-rA", "test_plain.py"], cwd=path, capture_output=True, text=True, check=False,
-        env=environment(PYTHONPATH=str(PLUGIN), DJANGO_SETTINGS_MODULE="library.settings"),
+        env=environment(PYTHONPATH=with_plugin(), DJANGO_SETTINGS_MODULE="library.settings"),
     )  # fmt: skip
     found = re.findall(r"^(PASSED|FAILED|ERROR) test_plain.py::(\S+)", done.stdout, re.MULTILINE)
     return {name: outcome.lower() for outcome, name in found}
@@ -113,10 +117,8 @@ def test_functions(project, database, mode):
 
 @MODES
 def test_steps_aside_for_the_plugin(project, mode):
-    if not PLUGIN.is_dir():
-        pytest.skip("python3-pytest-django is missing: scripts/bootstrap plugins")
     project.write("test_plain.py", "from shelf.models import Author\ndef test_not_marked(): Author.objects.count()\n")
-    result = project.json(*QUIET, *mode, "test_plain.py", env={"PYTHONPATH": str(PLUGIN)})
+    result = project.json(*QUIET, *mode, "test_plain.py", env={"PYTHONPATH": with_plugin()})
     (test,) = result.tests().values()
     assert test["outcome"] == "failed" and "Database access not allowed" in test["longrepr"]
 
