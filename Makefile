@@ -34,7 +34,7 @@ C_FILES      := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/plugins tests/security tests/fault tests/soak tests/shim tests/vm)
 SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run tests/pytests/unpack
 
-.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity pytest-versions lint tidy clang format asan bench demo install fuzz fuzz-short clean
+.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity pytest-versions pytest-suite lint tidy clang format asan bench demo install fuzz fuzz-short clean
 all: programs
 
 programs: $(BUILD)/tach $(BUILD)/tach-run $(EXTENSION) $(HARNESS_PY)
@@ -158,6 +158,10 @@ VERSION_TESTS   := tests/harness tests/cli/test_scopes.py tests/cli/test_asking.
 pytest-versions: programs $(BUILD)/deny
 	r=0; for v in $(PYTEST_VERSIONS); do tests/pytests/unpack $(BUILD)/pytests/$$v $$v $(PYTEST_GIT) 1.6.0 $(PLUGGY_GIT) && echo "pytest $$v" && \
 	PYTHONPATH=$(abspath $(BUILD))/pytests/$$v $(MAKE) pytest PY_TESTS="$(VERSION_TESTS)" || r=1; done; exit $$r
+
+# pytest's own tests, of the installed version, under pytest and under tach
+pytest-suite: programs
+	TACH=$(abspath $(BUILD))/tach $(PYTHON) tests/pytests/suite.py $(BUILD)/pytests/own $(PYTEST_GIT)
 
 bench: programs
 	$(PYTHON) tests/bench/bench.py
