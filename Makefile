@@ -160,7 +160,9 @@ pytest-versions: programs $(BUILD)/deny
 	PYTHONPATH=$(abspath $(BUILD))/pytests/$$v $(MAKE) pytest PY_TESTS="$(VERSION_TESTS)" || r=1; done; exit $$r
 
 # pytest's own tests, of the installed version, under pytest and under tach
-pytest-suite: programs
+pytest-suite: bootstrap
+	scripts/bootstrap pytest
+	$(MAKE) programs
 	TACH=$(abspath $(BUILD))/tach $(PYTHON) tests/pytests/suite.py $(BUILD)/pytests/own $(PYTEST_GIT)
 
 bench: programs
