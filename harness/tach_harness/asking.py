@@ -60,6 +60,9 @@ class Asking:
         if sum(index == self.index for index, _ in self.answered) >= _MOST:
             return None
         nodes = request.node.listchain()
+        own = self.units[self.own].fixtures.values() if self.own is not None else ()
+        if any(use.definition is definition and use.node in nodes for use in own):
+            return None  # around this snapshot it is set up, too, for a wider scope
         found = ((unit, number) for unit, number, node in reversed(self.known.get(definition, ())) if node in nodes)
         return next(found, None)
 

@@ -11,6 +11,8 @@ from _pytest.fixtures import FixtureRequest
 
 #: The oldest that the harness knows, and the first that it does not.
 FIRST, BEYOND = (7, 2), (10,)
+#: Whether fixtures of one scope end in the order of their last use, not of their set-up (before pytest 8.2).
+ENDS_LAST_USED_FIRST = getattr(pytest, "version_tuple", (0,)) < (8, 2)
 
 
 def why_not():
@@ -66,6 +68,8 @@ def set_up_fixture(request, name, definition, definitions):
     if definitions[-1] is definition:
         request._get_active_fixturedef(name)
     elif hasattr(request, "_compute_fixture_value"):  # before pytest 8
+        if hasattr(request, "_arg2index"):  # what it overrides in its turn is the one before it
+            request._arg2index[name] = list(definitions).index(definition) - len(definitions)
         request._compute_fixture_value(definition)
 
 

@@ -12,6 +12,7 @@ A set-up that fails stays in pytest's fixture, and fails again in each test that
 cannot be cloned (forkable.py), it runs what is left itself, one test after another.
 """
 
+import functools
 import os
 import time
 
@@ -31,6 +32,29 @@ def _is_builtin(plugin):
 
 def _items(entry):
     return [entry] if isinstance(entry, int) else entry.items
+
+
+def _in_order(used, asked):
+    """The definitions of the uses in the order in which pytest asks for them: what one needs comes before it."""
+    of_name = {}
+    for use in used:
+        of_name.setdefault(use.name, []).append(use.definition)  # the overriding one first
+    found = {}
+
+    def visit(name, number):
+        definition = of_name[name][number]
+        if definition in found:
+            return
+        for needed in getattr(definition, "argnames", ()):
+            place = number + 1 if needed == name else 0
+            if place < len(of_name.get(needed, ())):
+                visit(needed, place)
+        found[definition] = None
+
+    for name in of_name:
+        visit(name, 0)
+    found.update((use.definition, None) for use in asked if use.definition not in found)
+    return list(found)
 
 
 class _Borrowed:
@@ -57,6 +81,7 @@ class Snapshot:
         self.session, self.reporter, self.unit = session, reporter, unit
         self.stack = session._setupstate.stack
         #: what was set up before this process was cloned, which is not its own to tear down
+        self.below = set(self.stack)
         self.floor = next(reversed(self.stack), None)
         #: of each item, what it uses, and what of that is the unit's
         self.used, self.wanted, alive = {}, {}, {}
@@ -195,6 +220,22 @@ class Snapshot:
         self.recent.clear()
         return labels.pop() if len(labels) == 1 else self.unit.why
 
+    def _sort_wider(self):
+        """As if the tests had run here: each registers the end of what it uses anew, and the last that was used ends first."""
+        left, state = dict(self.reporter.wider), self.session._setupstate
+        order = []
+        for index in reversed(self.unit.items):
+            if not left:
+                break
+            for definition in reversed(_in_order(self.used[index], self.unit.asks.get(index, ()))):
+                if definition in left:
+                    order.append((definition, left.pop(definition)))
+        self.reporter.wider[:] = [*left.items(), *reversed(order)]
+        for definition, request in self.reporter.wider:
+            is_own = request.node in self.stack and request.node not in self.below
+            if is_own and definition.cached_result is not None:
+                state.addfinalizer(functools.partial(definition.finish, request=request), request.node)
+
     def tear_down(self):
         """Ends what this process has set up: (the last of the collector's items, report). The suite's own hooks are the tests'."""
         item = self.session.items[self.unit.last]
@@ -205,6 +246,8 @@ class Snapshot:
         item.user_properties.clear()
         item.stash[caplog_records_key] = {}
         state = self.session._setupstate
+        if pytest_versions.ENDS_LAST_USED_FIRST:
+            self._sort_wider()
 
         def tear_down(nextitem):
             try:

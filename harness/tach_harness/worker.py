@@ -13,7 +13,9 @@ from contextlib import suppress
 from traceback import format_exc
 
 import pytest
+from _pytest.fixtures import FixtureDef
 from _pytest.outcomes import Exit
+from _pytest.runner import _update_current_test_var
 
 from tach_harness import output, reports
 from tach_harness.asking import PHASES, Asked
@@ -48,6 +50,8 @@ class Reporter:
         self.seconds = {}
         #: (definition, request) of the wider fixtures that this process has set up
         self.wider = []
+        #: what ends those that were set up before; kept, since a generator that is forgotten ends, too
+        self.others = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item):
@@ -69,7 +73,11 @@ class Reporter:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_teardown(self, item, nextitem):
         if not isinstance(nextitem, pytest.Item):
-            self.end_wider(item.session._setupstate.stack)
+            _update_current_test_var(item, "teardown")
+            try:
+                self.end_wider(item.session._setupstate.stack)
+            finally:
+                _update_current_test_var(item, None)
 
     def end_wider(self, stack):
         """Ends what this process has set up for collectors that were in the STACK when it was cloned, and stay there."""
@@ -77,6 +85,14 @@ class Reporter:
             definition, request = self.wider.pop()
             if definition.cached_result is not None and request.node in stack:
                 definition.finish(request)
+
+    def disown(self):
+        """What was set up before this process was cloned is not its own to end, whatever a fixture's end brings with it."""
+        for definition, _ in self.wider:
+            ends = definition._finalizers
+            self.others += (end for end in ends if not _is_end_of_fixture(end))
+            ends[:] = filter(_is_end_of_fixture, ends)
+        self.wider = []
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item, call):
@@ -95,6 +111,11 @@ class Reporter:
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
         if self.results is not None and self.asking.wanted is None:
             self.results.send("warning", **reports.warning_fields(warning_message, nodeid))
+
+
+def _is_end_of_fixture(end):
+    """Whether what pytest registered as END of a fixture is another fixture that depends on it, not the suite's code."""
+    return isinstance(getattr(getattr(end, "func", None), "__self__", None), FixtureDef)
 
 
 def _merged(sections):
@@ -215,7 +236,7 @@ def live(origin, slot, result_fd, out_fd, err_fd, body):
         origin.state.restore()
         _prepare_temporary_folder(config)
         _tell_cache(config, reporter)
-        reporter.wider = []
+        reporter.disown()
         # as in a process of pytest-xdist: what plugins do once for the session, they leave to the zygote
         config.workerinput = {"workerid": f"gw{slot}", "workercount": reporter.workers, "mainargv": sys.argv}
         reporter.results = results

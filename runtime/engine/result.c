@@ -16,6 +16,7 @@
 #include "spec/base/utf8.h"
 
 #define OUTPUT_TAIL (256 * 1024) /* bytes of a dead worker's output that are shown */
+#define MERGED_MAX  64           /* sections of snapshots' teardowns that may go on in others */
 
 static const char *const phase_names[] = {"setup", "call", "teardown"};
 
@@ -158,28 +159,90 @@ static void send_refused(struct event *ev, const struct refusals *refusals)
         event_close(ev, ']');
 }
 
-static size_t add_sections(struct event *ev, yajl_val report)
+/* Sections [name, text] in order: those of the test, then those of the snapshots' teardowns. */
+struct sections {
+        yajl_val *v;
+        size_t n, own; /* the first OWN are the test's */
+};
+
+static size_t add_sections(struct sections *list, yajl_val report)
 {
         yajl_val sections = json_field(report, "sections");
-        size_t n = YAJL_IS_ARRAY(sections) ? YAJL_GET_ARRAY(sections)->len : 0;
+        const size_t n = YAJL_IS_ARRAY(sections) ? YAJL_GET_ARRAY(sections)->len : 0;
+        yajl_val *grown = n > 0 ? realloc(list->v, (list->n + n) * sizeof *grown) : NULL;
 
-        for (size_t k = 0; k < n; k++)
-                event_value(ev, NULL, YAJL_GET_ARRAY(sections)->values[k]);
+        if (grown == NULL)
+                return 0;
+        list->v = grown;
+        memcpy(list->v + list->n, YAJL_GET_ARRAY(sections)->values, n * sizeof *grown);
+        list->n += n;
         return n;
+}
+
+static const char *part_of(yajl_val section, size_t k)
+{
+        yajl_val part = YAJL_IS_ARRAY(section) && YAJL_GET_ARRAY(section)->len == 2
+                            ? YAJL_GET_ARRAY(section)->values[k]
+                            : NULL;
+
+        return YAJL_IS_STRING(part) ? YAJL_GET_STRING(part) : NULL;
+}
+
+/* Whether section I, what a snapshot's teardown printed, goes on in pytest's one section with what J holds.
+ */
+static int continues(const struct sections *list, size_t i, size_t j)
+{
+        const char *name = part_of(list->v[i], 0);
+
+        if (i < list->own || i >= list->own + MERGED_MAX || part_of(list->v[i], 1) == NULL ||
+            part_of(list->v[j], 1) == NULL)
+                return 0;
+        return name != NULL && strncmp(name, "Captured ", 9) == 0 && same(part_of(list->v[j], 0), name);
+}
+
+static void send_section(struct event *ev, const struct sections *list, size_t i)
+{
+        CLEANUP_BUF struct buf text = {0};
+        size_t parts = 0;
+
+        for (size_t j = 0; i >= list->own && j < i; j++)
+                if (continues(list, i, j))
+                        return;
+        for (size_t k = i < list->own ? list->own : i + 1; k < list->n && k < list->own + MERGED_MAX; k++) {
+                if (!continues(list, k, i))
+                        continue;
+                if ((parts++ == 0 && buf_adds(&text, part_of(list->v[i], 1)) < 0) ||
+                    buf_adds(&text, part_of(list->v[k], 1)) < 0)
+                        return;
+        }
+        if (parts == 0) {
+                event_value(ev, NULL, list->v[i]);
+                return;
+        }
+        event_open(ev, NULL, '[');
+        event_text(ev, NULL, part_of(list->v[i], 0));
+        event_text(ev, NULL, text.data);
+        event_close(ev, ']');
 }
 
 /* REFUSALS: NULL where none are of interest. */
 static void send_sections(struct event *ev, const struct result *r, const struct death *death,
                           const struct refusals *refusals)
 {
+        struct sections list = {0};
+
         event_open(ev, "sections", '[');
         /* a report repeats the sections of the phases before it, but a snapshot's teardown does not */
         for (size_t i = r->n; i > 0; i--)
-                if (!json_true(r->reports[i - 1], "scope") && add_sections(ev, r->reports[i - 1]) > 0)
+                if (!json_true(r->reports[i - 1], "scope") && add_sections(&list, r->reports[i - 1]) > 0)
                         break;
+        list.own = list.n;
         for (size_t i = 0; i < r->n; i++)
                 if (json_true(r->reports[i], "scope"))
-                        (void)add_sections(ev, r->reports[i]);
+                        (void)add_sections(&list, r->reports[i]);
+        for (size_t i = 0; i < list.n; i++)
+                send_section(ev, &list, i);
+        free(list.v);
         if (death != NULL) {
                 send_output(ev, "Captured stdout", death->out_fd);
                 send_output(ev, "Captured stderr", death->err_fd);

@@ -85,12 +85,23 @@ static int part_of(const struct suite *suite, uint32_t unit, size_t at, struct p
         return !suite->items[u->items[e->at]].finished;
 }
 
+static int is_first(const struct snapshot *s, const struct suite *suite, uint32_t unit,
+                    const struct part *part)
+{
+        struct part first;
+
+        return part_of(suite, unit, s->first, &first) && first.unit == part->unit && first.from == part->from;
+}
+
 int snapshot_next(struct snapshot *s, const struct suite *suite, uint32_t unit, struct part *ret)
 {
         if (s->phase != SNAPSHOT_OFFERING)
                 return 0;
         if (s->n_again > 0) {
                 *ret = s->again[--s->n_again];
+                /* it has asked, and may ask again: the others wait until it has run to its end */
+                if (s->first_state == SNAPSHOT_FIRST_RAN && is_first(s, suite, unit, ret))
+                        s->first_state = SNAPSHOT_FIRST_RUNS;
                 return 1;
         }
         if (s->first_state == SNAPSHOT_FIRST_IS_NEXT) {

@@ -21,7 +21,8 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 TACH = os.environ.get("TACH", str(HERE.parents[1] / "build" / "tach"))
-_CHANGING = re.compile(r"0x[0-9a-f]+|/pytest-\d+|\d+ frames hidden|\bname=\d+")
+#: Addresses, descriptors, and numbers that a process counts.
+_CHANGING = re.compile(r"0x[0-9a-f]+|/pytest-\d+|\d+ frames hidden|\bname=\d+|\b(?:Task|Thread|Dummy|Process)-\d+")
 _RUNNER = re.compile(
     r'^  File "(?:<frozen runpy>|[^"]*__main__\.py)".*?(?=^(?:> )?  File "[^"]*/_pytest/runner\.py")', re.DOTALL | re.MULTILINE
 )
@@ -149,7 +150,9 @@ def _compare_tests(one, other):
 
 
 def _wider(run):
-    return collections.Counter(tuple(step) for test in run.tests.values() for step in test.traced(narrow=False))
+    """How often what was done. A teardown is told with the parameter of what is set up next: that does not count."""
+    steps = (step for test in run.tests.values() for step in test.traced(narrow=False))
+    return collections.Counter(tuple(step if step[0] == "SETUP" else step[:3]) for step in steps)
 
 
 def differences(expected, actual, unstable=()):

@@ -10,9 +10,12 @@ import unittest
 
 import pytest
 
-#: {item: what was done on its behalf}; in a clone of a snapshot also what that did for other items
+#: {item: (phase, step) of what was done on its behalf}; in a clone of a snapshot also what that did for other items
 _trace = {}
 _reports = []
+#: What this process has set up. What it was cloned with is not its own to tear down: that it forgets of it is no end.
+_own = set()
+os.register_at_fork(after_in_child=_own.clear)
 
 
 def _is_pytests_own(fixturedef, request):
@@ -28,20 +31,27 @@ def _note(verb, fixturedef, request):
     scope = getattr(fixturedef.scope, "value", fixturedef.scope)
     if scope == "function" or not _is_pytests_own(fixturedef, request):
         param = repr(request.param) if hasattr(request, "param") else ""
-        current = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
-        _trace.setdefault(current, []).append([verb, scope, fixturedef.argname, param[:80]])
+        current, _, phase = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")
+        _trace.setdefault(current, []).append((phase, [verb, scope, fixturedef.argname, param[:80]]))
+
+
+def _take(item, when):
+    """What was done for ITEM until the end of the phase. A snapshot's teardown is not told its set-up again."""
+    steps = _trace.pop(item.nodeid, [])
+    return [step for phase, step in steps if when != "teardown" or phase == "(teardown)"]
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_fixture_setup(fixturedef, request):
     done = yield
     if done.excinfo is None:
+        _own.add(fixturedef)
         _note("SETUP", fixturedef, request)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_post_finalizer(fixturedef, request):
-    if fixturedef.cached_result is not None and fixturedef.cached_result[2] is None:
+    if fixturedef.cached_result is not None and fixturedef.cached_result[2] is None and fixturedef in _own:
         _note("TEARDOWN", fixturedef, request)
 
 
@@ -49,7 +59,7 @@ def pytest_fixture_post_finalizer(fixturedef, request):
 def pytest_runtest_makereport(item, call):
     done = yield
     report = done.get_result()
-    item.user_properties.append(("parity", json.dumps([call.when, _trace.pop(item.nodeid, [])])))
+    item.user_properties.append(("parity", json.dumps([call.when, _take(item, call.when)])))
     report.user_properties = list(item.user_properties)
 
 
