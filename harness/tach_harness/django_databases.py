@@ -13,7 +13,7 @@ import tempfile
 import threading
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 from django.test import SimpleTestCase, utils
 
@@ -53,8 +53,7 @@ class Databases:
         self.pid, self.copies, self.templates = os.getpid(), {}, {}
         self.lock = threading.RLock()
         self.folder = None
-        self.replaced = BaseDatabaseWrapper.connect, transaction.Atomic.__enter__
-        connect, enter = self.replaced
+        self.replaced = connect = BaseDatabaseWrapper.connect
 
         def connect_to_copy(wrapper):
             __tracebackhide__ = True
@@ -67,15 +66,10 @@ class Databases:
                         raise
                 return connect(wrapper)
 
-        def enter_connected(block):
-            # a test's own block begins when it first connects, which must not be half way in another
-            transaction.get_connection(block.using).ensure_connection()
-            return enter(block)
-
-        BaseDatabaseWrapper.connect, transaction.Atomic.__enter__ = connect_to_copy, enter_connected
+        BaseDatabaseWrapper.connect = connect_to_copy
 
     def leave(self):
-        BaseDatabaseWrapper.connect, transaction.Atomic.__enter__ = self.replaced
+        BaseDatabaseWrapper.connect = self.replaced
 
     def make(self, items):
         """Makes those that ITEMS need, in the zygote."""

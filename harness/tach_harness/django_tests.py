@@ -10,14 +10,28 @@ import pytest
 from asgiref.sync import SyncToAsync
 from django.core import mail
 from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client, SimpleTestCase, TestCase, TransactionTestCase
+
+
+class _WhenAsked:
+    """The connection's ``in_atomic_block`` while a test's own block is still to begin: whoever asks makes it begin.
+
+    As an attribute of the class it is found only where the connection has none."""
+
+    def __get__(self, connection, _):
+        connection.ensure_connection()
+        return vars(connection)["in_atomic_block"]
 
 
 class _Block:
     """The transactions of one test, by alias."""
 
-    def __init__(self, aliases):
+    def __init__(self, aliases, checks):
         self.entered = {}
+        self.checks = checks
+        #: {alias: what in_atomic_block was} of those that are still to begin
+        self.armed = {}
         self.aliases = list(aliases)
         self.durability = getattr(transaction.Atomic, "_ensure_durability", None)  # Django before 4.1
 
@@ -27,16 +41,22 @@ class _Block:
                 self._arm(alias)
 
     def _arm(self, alias):
-        connections[alias].ensure_connection = lambda: self._enter(alias)
+        attributes = vars(connections[alias])
+        self.armed[alias] = attributes.pop("in_atomic_block")
+        attributes["ensure_connection"] = lambda: self._enter(alias)
 
     def disarm(self):
-        for alias in self.aliases:
-            vars(connections[alias]).pop("ensure_connection", None)
+        for alias in list(self.armed):
+            self._disarm(alias)
+
+    def _disarm(self, alias):
+        attributes = vars(connections[alias])
+        attributes.setdefault("in_atomic_block", self.armed.pop(alias))
+        attributes.pop("ensure_connection", None)
 
     def _enter(self, alias):
         connection = connections[alias]
-        # connecting calls it again, and must not be in a transaction yet
-        vars(connection).pop("ensure_connection", None)
+        self._disarm(alias)  # connecting calls it again, and must not be in a transaction yet
         try:
             connection.ensure_connection()
         except BaseException:
@@ -61,7 +81,7 @@ class _Block:
         if self.durability:
             transaction.Atomic._ensure_durability = True
         try:
-            for alias in reversed(self.entered):
+            for alias in reversed(self.entered) if self.checks else ():
                 self._check(connections[alias])
         finally:
             for alias, block in reversed(self.entered.items()):
@@ -104,6 +124,7 @@ def _options(transaction=False, reset_sequences=False, databases=None, serialize
 
 class DjangoTests:
     def __init__(self, databases):
+        BaseDatabaseWrapper.in_atomic_block = _WhenAsked()
         self.databases = databases
         self.block = None
 
@@ -129,10 +150,13 @@ class DjangoTests:
 
     @pytest.fixture(autouse=True)
     def _django_test(self, request):
+        if self._is_case(request.node, TestCase):
+            # for what its fixtures do before its own block begins, which is in that of its class
+            used = [alias for alias in self.databases.made if alias in request.cls.databases]
+            yield from self._rolled_back(_Block(used, checks=False))
+            return
         if self._is_case(request.node, SimpleTestCase):
-            self.databases.atomic = self._is_case(request.node, TestCase)
             yield
-            self.databases.atomic = False
             return
         mail.outbox = []
         mark = request.node.get_closest_marker("django_db")
@@ -140,18 +164,18 @@ class DjangoTests:
         if options.pop("transaction") or "transactional_db" in request.fixturenames:
             yield from self._transactional(options)
         else:
-            yield from self._rolled_back()
-
-    def _rolled_back(self):
-        self.databases.atomic = True
-        self.block = _Block(self.databases.made)
-        self.block.arm()
-        try:
             with _SharedConnections(self.databases.made):
-                yield
+                yield from self._rolled_back(_Block(self.databases.made, checks=True))
+
+    def _rolled_back(self, block):
+        self.databases.atomic = True
+        self.block = block
+        block.arm()
+        try:
+            yield
         finally:
             self.databases.atomic = False
-            block, self.block = self.block, None
+            self.block = None
             block.roll_back()
 
     def _transactional(self, options):

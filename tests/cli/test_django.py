@@ -139,6 +139,26 @@ def test_wider_fixtures(site, mode):
 
 
 @MODES
+def test_fixtures_of_cases(site, mode):
+    """Of a TestCase, and of one that is not Django's."""
+    tests = site(
+        "import unittest\nfrom django.contrib.auth.models import User\nfrom django.test import TestCase\n"
+        "class Case(TestCase):\n"
+        "    @classmethod\n    def setUpTestData(cls): User.objects.create(username='class')\n"
+        "    @pytest.fixture(autouse=True)\n    def user(self): User.objects.create(username='test')\n"
+        "    def test_a(self): self.assertEqual(User.objects.count(), 2)\n"
+        "    def test_b(self): User.objects.all().delete()\n"
+        "    def test_c(self):\n        with self.assertNumQueries(1): self.assertEqual(User.objects.count(), 2)\n"
+        "class Plain(unittest.TestCase):\n"
+        "    def setUp(self): User.objects.create(username='plain')\n"
+        "    def test_a(self): self.assertEqual(User.objects.count(), 1)\n"
+        "    def test_b(self): self.assertEqual(User.objects.count(), 1)\n",
+        *mode,
+    )
+    assert set(outcomes(tests).values()) == {"passed"} and len(tests) == 5, site.result.out
+
+
+@MODES
 def test_coroutines(site, mode):
     tests = site(
         "from asgiref.sync import sync_to_async\nfrom django.contrib.auth.models import User\n"

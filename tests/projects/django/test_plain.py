@@ -33,6 +33,16 @@ def test_inner_block_comes_first():
         Author.objects.create(name="Lem")
 
 
+def test_on_commit_comes_first():
+    transaction.on_commit(lambda: 1 / 0)
+    assert connection.in_atomic_block
+
+
+def test_closed_connection():
+    Author.objects.create(name="Lem")
+    connection.close()
+
+
 def test_nothing_left():
     assert Author.objects.count() == 1 and Book.objects.count() == 0
 
