@@ -3,12 +3,14 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from running import ROOT, environment
+from running import ROOT, TACH, environment
 
 pytest.importorskip("django", reason="python3-django is missing: scripts/bootstrap plugins")
 PROJECT = ROOT / "tests" / "projects" / "django"
@@ -336,21 +338,21 @@ def test_postgresql_copies(project, server, mode):
         assert {test["why"] for name, test in found.items() if "wide" in name} == {"module fixture 'wide': a connected socket"}
 
 
-def test_postgresql_after_a_run_that_was_killed(project, server):
-    """Its databases do not disturb the next run."""
-    import signal
-    import time
-
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_postgresql_after_a_run_that_was_ended(project, server, number):
+    """It drops its databases, or they do not disturb the next run."""
     options, env, names = server
     project.write("test_plain.py", "import time\ndef test_a():\n    from shelf.models import Author\n    Author.objects.count(); time.sleep(60)\n")
-    process = subprocess.Popen([os.environ.get("TACH", str(ROOT / "build/tach")), *QUIET, *options, "test_plain.py"],
-                               cwd=project.path, env=environment(**env), stdout=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+    process = subprocess.Popen([TACH, *QUIET, *options, "test_plain.py"], cwd=project.path, env=environment(**env),
+                               stdout=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
     deadline = time.monotonic() + 30
     while len(names()) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert names()[0] == "test_library" and len(names()) == 2
-    os.killpg(process.pid, signal.SIGKILL)
+    assert names() == ["test_library", "test_library_gw0"]
+    os.killpg(process.pid, number)
     process.wait()
+    if number == signal.SIGINT:
+        assert process.returncode == 2 and names() == []
     project.write("test_plain.py", "def test_a():\n    from shelf.models import Author\n    assert Author.objects.count() == 1\n")
     result = project.json(*QUIET, *options, "test_plain.py", env=env)
     assert set(outcomes(result.tests()).values()) == {"passed"}, result.out
