@@ -463,6 +463,8 @@ static int take_tach(struct reader *rd, const struct node *n, void *at)
             {"sessionFixtures", take_session_fixtures, offsetof(struct spec, tach.session_fixtures)},
             {"djangoSettings", take_string, offsetof(struct spec, tach.django_settings)},
             {"shared", take_strv, offsetof(struct spec, tach.shared)},
+            {"spawn", take_strv, offsetof(struct spec, tach.spawn)},
+            {"seed", take_u32, offsetof(struct spec, tach.seed)},
             {"services", take_services, offsetof(struct spec, tach.services)},
             {"cache", take_bool, offsetof(struct spec, tach.cache)},
             {"keep", take_keep, offsetof(struct spec, tach.keep)},

@@ -150,7 +150,7 @@ void spec_finish(struct spec *s)
             &s->process.env,           &s->process.args,        &s->process.bounding, &s->process.effective,
             &s->process.permitted,     &s->process.inheritable, &s->process.ambient,  &s->linux_.masked_paths,
             &s->linux_.readonly_paths, &s->tach.tests,          &s->tach.pytest_args, &s->tach.python_path,
-            &s->tach.services,         &s->tach.shared,         &s->tach.keep,
+            &s->tach.services,         &s->tach.shared,         &s->tach.keep,        &s->tach.spawn,
         };
 
         for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)

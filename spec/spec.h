@@ -199,6 +199,8 @@ struct spec {
                 enum spec_session_fixtures session_fixtures; /* default worker */
                 char *django_settings;   /* module; "": none; NULL: DJANGO_SETTINGS_MODULE of process.env */
                 struct spec_strv shared; /* "tests/test_a.py", "tests/test_a.py::TestA": run in one worker */
+                struct spec_strv spawn;  /* "tests/test_gpu.py", "tests": each test in a fresh interpreter */
+                uint32_t seed;           /* of random numbers; 0: another for each run */
                 struct spec_strv services; /* sockets of the host (service_parse); all different */
                 bool cache;                /* pytest's cache folder is written back; default false */
                 struct spec_strv keep; /* patterns (glob_check) of what tests write and the project gets */

@@ -299,6 +299,8 @@ static void write_tach(yajl_gen g, const struct spec *s)
         put_text(g, "sessionFixtures", names_session_fixtures[s->tach.session_fixtures]);
         put_text(g, "djangoSettings", s->tach.django_settings);
         put_strv(g, "shared", &s->tach.shared);
+        put_strv(g, "spawn", &s->tach.spawn);
+        put_unsigned(g, "seed", s->tach.seed);
         put_strv(g, "services", &s->tach.services);
         put_bool(g, "cache", s->tach.cache);
         put_strv(g, "keep", &s->tach.keep);

@@ -13,9 +13,12 @@ def start():
     why = pytest_versions.why_not()
     if why is not None:
         sys.exit(why)
-    from tach_harness import zygote
+    from tach_harness import spawn, zygote
 
     del sys.path[0]
+    task = spawn.take_task()
+    if task is not None:
+        return zygote.main_spawned(task)
     return zygote.main(int(os.environ.pop("TACH_CONTROL_FD")))
 
 

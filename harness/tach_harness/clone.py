@@ -24,8 +24,11 @@ def _open_descriptors(own):
 class Origin:
     """What clones are made from. UNITS: of the session's items."""
 
-    def __init__(self, session, reporter, units):
-        self.session, self.reporter, self.units = session, reporter, units
+    def __init__(self, session, reporter, units, randomness):
+        self.session, self.reporter, self.units, self.randomness = session, reporter, units, randomness
+        self.items = session.items
+        #: of the zygote: who starts fresh interpreters
+        self.spawner = None
         self.state = None
 
     def prepare(self, *own):
@@ -34,6 +37,7 @@ class Origin:
         output.prepare(self.session.config, inherited)
         _tach.keep_fds(inherited)
         self.state = worker.State()
+        self.randomness.take()
         gc.freeze()
 
     def serve(self, control):
@@ -45,6 +49,8 @@ class Origin:
 
     def _become(self, op, slot, numbers, result_fd, out_fd, err_fd, control):
         self.reporter.asking.become(numbers[0] if op == RUN_SNAPSHOT else None)
+        if op == RUN_ITEMS and self.spawner is not None and numbers[0] in self.spawner.indices:
+            self.spawner.become(self.session, numbers[0], slot, result_fd, out_fd, err_fd)
         if op == RUN_ITEMS:
             floor = next(reversed(self.session._setupstate.stack), None)
             worker.live(self, slot, result_fd, out_fd, err_fd, lambda: worker.run(self, numbers, floor))

@@ -290,6 +290,7 @@ def run(origin, unit, first, control):
             op, _, numbers, *_ = said
             if op == RUN_HERE:
                 os.close(control)
+                origin.randomness.take()
                 worker.run(origin, numbers, snapshot.floor)
                 return
             asked = numbers if op == RUN_SET_UP else None

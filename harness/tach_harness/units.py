@@ -298,13 +298,19 @@ class _Tree:
                 self.split(run, depth + 1, inner)
 
 
-def group(items, shared=()):
+def group(items, shared=(), alone=frozenset()):
     """The units of ITEMS, each after the one that it is in, ordered by their first item.
 
-    SHARED: node ids of the modules and classes whose tests one worker runs."""
+    SHARED: node ids of the modules and classes whose tests one worker runs. ALONE: indices of items that share
+    nothing."""
     tree = _Tree(items, frozenset(shared))
-    if items:
-        tree.split(range(len(items)))
+    rest = [index for index in range(len(items)) if index not in alone]
+    if rest:
+        tree.split(rest)
+    for index in alone:
+        unit = Unit()
+        unit.items.append(index)
+        tree.units.append(unit)
     for unit in tree.units:
         if unit.parent is not None:
             unit.parent.add_entry(unit)

@@ -5,7 +5,6 @@ It is born by the clone that ``_tach.serve`` made, inside its cell, and never re
 
 import gc
 import os
-import random
 import resource
 import signal
 import sys
@@ -142,14 +141,12 @@ class State:
         found = ((number, signal.getsignal(number)) for number in signal.valid_signals())
         # SIGINT, and what the suite installed while it was imported
         self.handlers = [(number, handler) for number, handler in found if callable(handler)]
-        self.random = random.getstate()
 
     def restore(self):
         # what was collected stays in the oldest generation, but gc.get_objects and gc.collect must know of it
         gc.unfreeze()
         for number, handler in self.handlers:  # CLONE_CLEAR_SIGHAND
             signal.signal(number, handler)
-        random.setstate(self.random)  # the module seeds itself anew in every child; a seed of the suite's must hold
 
 
 def _prepare_temporary_folder(config):
@@ -164,12 +161,14 @@ def run(origin, indices, floor):
     """Runs ``session.items[i]`` for each of INDICES. FLOOR: the collector that stays set up at the end, or None."""
     session, reporter = origin.session, origin.reporter
     for position, index in enumerate(indices):
-        item = session.items[index]
-        following = session.items[indices[position + 1]] if position + 1 < len(indices) else floor
+        item = origin.items[index]
+        following = origin.items[indices[position + 1]] if position + 1 < len(indices) else floor
         before = _getrusage(_SELF)
         reporter.index = index
         reporter.asking.begin(index, reporter.results.pid, may_ask=position == 0)
         reporter.results.send("begin", i=index)
+        if position == 0:
+            origin.randomness.begin(item.nodeid)
         with suppress(Asked):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if reporter.asking.end():
@@ -223,6 +222,10 @@ def _tell_cache(config, reporter):
     cache.set = set_and_tell
 
 
+def worker_input(slot, workers):
+    return {"workerid": f"gw{slot}", "workercount": workers, "mainargv": sys.argv}
+
+
 def live(origin, slot, result_fd, out_fd, err_fd, body):
     """Makes this clone of ORIGIN a process of its own, calls BODY, and ends the process."""
     session, reporter = origin.session, origin.reporter
@@ -234,11 +237,12 @@ def live(origin, slot, result_fd, out_fd, err_fd, body):
     try:
         log = output.redirect(config, out_fd, err_fd)
         origin.state.restore()
+        origin.randomness.restore()
         _prepare_temporary_folder(config)
         _tell_cache(config, reporter)
         reporter.disown()
         # as in a process of pytest-xdist: what plugins do once for the session, they leave to the zygote
-        config.workerinput = {"workerid": f"gw{slot}", "workercount": reporter.workers, "mainargv": sys.argv}
+        config.workerinput = worker_input(slot, reporter.workers)
         reporter.results = results
         try:
             body()

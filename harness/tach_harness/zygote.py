@@ -9,7 +9,9 @@ from contextlib import suppress
 
 import pytest
 
-from tach_harness import _tach, asking, async_native, cachedir, clone, django_native, finale, output, reports, units, worker
+from tach_harness import (
+    _tach, asking, async_native, cachedir, clone, django_native, finale, output, randomness, reports, spawn, units, worker,
+)  # fmt: skip
 from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
 
 #: Bytes of the configuration packet at most.
@@ -34,10 +36,16 @@ _UNFIT = {
 }
 
 
+def neutralize(option):
+    for name, value in _NEUTRAL.items():
+        if hasattr(option, name):
+            setattr(option, name, value)
+
+
 class Collector:
     """The plugin that takes the place of pytest's run loop."""
 
-    def __init__(self, control, config):
+    def __init__(self, control, config, spawner, numbers):
         self.control = control
         self.settings = config
         self.deselected = 0
@@ -50,15 +58,14 @@ class Collector:
         self.cache = None
         #: called with the session when it is collected
         self.before_clones = []
+        self.spawner, self.randomness = spawner, numbers
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config):
         option = config.option
         if self.settings["isolated"]:
             self.cache = cachedir.CacheFolder(config)
-        for name, value in _NEUTRAL.items():
-            if hasattr(option, name):
-                setattr(option, name, value)
+        neutralize(option)
         self.max_fail = getattr(option, "maxfail", 0) or 0
         option.maxfail = 0
 
@@ -128,7 +135,8 @@ class Collector:
         """Sends what was collected, then makes workers until the engine has no more tests."""
         for prepare in self.before_clones:
             prepare(session)
-        groups = units.group(session.items, self.settings["shared"])
+        self.spawner.choose(session)
+        groups = units.group(session.items, self.settings["shared"], self.spawner.indices)
         of_item, numbers = {}, {None: -1}
         for number, unit in enumerate(groups):
             numbers[unit] = number
@@ -164,7 +172,8 @@ class Collector:
         reporter = worker.Reporter(config, self.settings["workers"], asker)
         config.pluginmanager.register(reporter, "tach-worker")
         config.pluginmanager.register(asker, "tach-asking")
-        origin = clone.Origin(session, reporter, groups)
+        origin = clone.Origin(session, reporter, groups, self.randomness)
+        origin.spawner = self.spawner
         origin.prepare(self.control.fd)
         self.answer(0, number=len(session.items))
         self.silent = True
@@ -194,21 +203,27 @@ def _log_text():
         return ""
 
 
+def _begin(settings):
+    """As `python -m pytest` would have it; the state of random numbers."""
+    os.chdir(settings["cwd"])
+    sys.path.insert(0, os.getcwd())
+    sys.path[:0] = settings["pythonPath"]
+    sys.argv = [os.path.join(os.path.dirname(pytest.__file__), "__main__.py"), *settings["args"]]
+    return randomness.Randomness(settings["seed"], settings["seedIsChosen"])
+
+
 def main(control_fd):
     """Runs the zygote on the engine's socket CONTROL_FD. Returns the exit code."""
+    environ = dict(os.environ)
     os.set_inheritable(control_fd, False)
     with socket.socket(fileno=os.dup(control_fd)) as receiver:
         settings = json.loads(receiver.recv(_PACKET))
     control, own = Control(control_fd), os.getpid()
-    os.chdir(settings["cwd"])
-    # as `python -m pytest` would have it
-    sys.path.insert(0, os.getcwd())
-    sys.path[:0] = settings["pythonPath"]
-    sys.argv = [os.path.join(os.path.dirname(pytest.__file__), "__main__.py"), *settings["args"]]
+    numbers = _begin(settings)
     _tach.configure(settings["seccompFd"], settings["cwd"], [tuple(limit) for limit in settings["rlimits"]])
     _send_header(control)
-    collector, terminal = Collector(control, settings), finale.Terminal()
-    django = django_native.DjangoNative(settings.get("django"), settings["isolated"])
+    collector = Collector(control, settings, spawn.Spawner(settings, environ), numbers)
+    terminal, django = finale.Terminal(), django_native.DjangoNative(settings.get("django"), settings["isolated"])
     collector.before_clones.append(django.before_clones)
     try:
         code = int(pytest.main(settings["args"], plugins=[async_native.AsyncNative(), django, collector, terminal]))
@@ -225,6 +240,21 @@ def main(control_fd):
     elif os.getpid() == own:
         _finish(control, code, terminal.before, collector.cache)
     return 0
+
+
+def main_spawned(task):
+    """Runs one test in this fresh interpreter; does not return."""
+    settings = task["settings"]
+    for fd in task["fds"]:
+        os.set_inheritable(fd, False)
+    numbers = _begin(settings)
+    django = django_native.DjangoNative(settings.get("django"), settings["isolated"])
+    spawned = spawn.Spawned(task, neutralize, [django.before_clones], numbers)
+    try:
+        code = pytest.main(settings["args"], plugins=[async_native.AsyncNative(), django, spawned])
+        spawn.fail(task, f"pytest ended with exit code {int(code)} before the test ran in a fresh interpreter\n")
+    except BaseException:
+        spawn.fail(task, traceback.format_exc())
 
 
 def _finish(control, code, before, cache):

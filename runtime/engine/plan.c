@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/engine/services.h"
@@ -259,6 +261,10 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         int r;
 
         p.isolated = spec->tach.isolation == SPEC_ISOLATION_CELL;
+        p.seed = spec->tach.seed;
+        while (p.seed == 0)
+                if (getrandom(&p.seed, sizeof p.seed, 0) != (ssize_t)sizeof p.seed)
+                        p.seed = (uint32_t)time(NULL);
         p.workers = spec->tach.workers;
         if (p.workers == 0)
                 p.workers = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? (unsigned)CPU_COUNT(&cpus) : 1;

@@ -25,6 +25,7 @@ struct plan {
         char *visible[PLAN_MAX_VISIBLE];
         char **env; /* NULL-terminated */
         unsigned workers;
+        uint32_t seed; /* of the run, never 0 */
         int isolated;
         struct filters filters;
         struct rlimit_entry limits[16];

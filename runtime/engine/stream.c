@@ -107,6 +107,7 @@ void stream_start(struct stream *s, const struct plan *plan, const struct suite 
         event_text(&ev, "version", TACH_VERSION);
         event_text(&ev, "root", plan->project != NULL ? plan->project : plan->cwd);
         event_int(&ev, "workers", plan->workers);
+        event_int(&ev, "seed", plan->seed);
         event_text(&ev, "python", suite->python);
         event_text(&ev, "pytest", suite->pytest);
         send_isolation(plan, s->unheard, &ev);

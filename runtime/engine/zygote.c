@@ -53,6 +53,12 @@ static int configuration(const struct plan *p, struct buf *out)
         for (size_t i = 0; i < s->tach.shared.n; i++)
                 event_text(&ev, NULL, s->tach.shared.v[i]);
         event_close(&ev, ']');
+        event_open(&ev, "spawn", '[');
+        for (size_t i = 0; i < s->tach.spawn.n; i++)
+                event_text(&ev, NULL, s->tach.spawn.v[i]);
+        event_close(&ev, ']');
+        event_int(&ev, "seed", p->seed);
+        event_bool(&ev, "seedIsChosen", s->tach.seed != 0);
         event_text(&ev, "django", s->tach.django_settings);
         event_bool(&ev, "isolated", p->isolated);
         event_int(&ev, "workers", p->workers);

@@ -27,6 +27,8 @@ const char args_help[] =
     "  -n, --workers N|auto          tests at a time (default: one per CPU)\n"
     "  --timeout SECONDS             for each test (default 60; 0: none)\n"
     "  --no-isolation                forked workers without sandboxes\n"
+    "  --spawn                       each test in a fresh interpreter, for what cannot be forked\n"
+    "  --seed N                      of random numbers in tests (default: another for each run)\n"
     "  --enforce required|best-effort\n"
     "                                what cannot be enforced ends the run, or is reported (default "
     "required)\n"
@@ -56,7 +58,8 @@ const char args_help[] =
     "\n"
     "Settings may also stand in pyproject.toml ([tool.tach]: workers, timeout, max-fail, isolation, "
     "enforce,\n"
-    "reuse, network, services, keep, memory, pids, cpu, seccomp, python, format, junit-xml, color, "
+    "reuse, network, services, keep, shared, spawn, seed, memory, pids, cpu, seccomp, python, format, "
+    "junit-xml, color, "
     "durations, "
     "pytest-args) "
     "and in the "
@@ -72,6 +75,8 @@ enum {
         OPT_TIMEOUT,
         OPT_MAXFAIL,
         OPT_NO_ISOLATION,
+        OPT_SPAWN,
+        OPT_SEED,
         OPT_ENFORCE,
         OPT_REUSE,
         OPT_SECCOMP,
@@ -97,6 +102,8 @@ static const struct option options[] = {
     {"exitfirst", no_argument, NULL, 'x'},
     {"maxfail", required_argument, NULL, OPT_MAXFAIL},
     {"no-isolation", no_argument, NULL, OPT_NO_ISOLATION},
+    {"spawn", no_argument, NULL, OPT_SPAWN},
+    {"seed", required_argument, NULL, OPT_SEED},
     {"enforce", required_argument, NULL, OPT_ENFORCE},
     {"reuse", required_argument, NULL, OPT_REUSE},
     {"seccomp", required_argument, NULL, OPT_SECCOMP},
@@ -209,6 +216,10 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
                 return give(s, SETTING_MAX_FAIL, optarg, "--maxfail", err);
         case OPT_NO_ISOLATION:
                 return give(s, SETTING_ISOLATION, "none", "--no-isolation", err);
+        case OPT_SPAWN:
+                return spec_strv_add(&s->spawn, ".") < 0 ? error_set(err, "settings", ENOMEM, "--spawn") : 0;
+        case OPT_SEED:
+                return give(s, SETTING_SEED, optarg, "--seed", err);
         case OPT_SECCOMP:
                 return give(s, SETTING_SECCOMP, optarg, "--seccomp", err);
         case OPT_REUSE:

@@ -22,7 +22,7 @@ struct reading {
 
 static int unknown(const struct reading *rd, const struct toml_value *v)
 {
-        const char *known[SETTING_COUNT + 5], *meant;
+        const char *known[SETTING_COUNT + 6], *meant;
 
         for (size_t i = 0; i < SETTING_COUNT; i++)
                 known[i] = settings_name((enum setting)i);
@@ -30,7 +30,8 @@ static int unknown(const struct reading *rd, const struct toml_value *v)
         known[SETTING_COUNT + 1] = "services";
         known[SETTING_COUNT + 2] = "shared";
         known[SETTING_COUNT + 3] = "keep";
-        known[SETTING_COUNT + 4] = NULL;
+        known[SETTING_COUNT + 4] = "spawn";
+        known[SETTING_COUNT + 5] = NULL;
         meant = names_nearest(known, v->key);
         (void)error_set(rd->err, "settings", 0, "%s:%u: tool.tach.%.60s: unknown key", rd->path, v->line,
                         v->key);
@@ -45,7 +46,10 @@ static int add_to_list(const struct reading *rd, const char *key, const char *te
                 return settings_add_service(rd->s, text, origin, rd->err);
         if (strcmp(key, "keep") == 0)
                 return settings_add_keep(rd->s, text, origin, rd->err);
-        return spec_strv_add(strcmp(key, "shared") == 0 ? &rd->s->shared : &rd->s->file_args, text) < 0
+        return spec_strv_add(strcmp(key, "shared") == 0  ? &rd->s->shared
+                             : strcmp(key, "spawn") == 0 ? &rd->s->spawn
+                                                         : &rd->s->file_args,
+                             text) < 0
                    ? error_set(rd->err, "settings", ENOMEM, "%s", rd->path)
                    : 0;
 }
@@ -57,7 +61,7 @@ static int take(void *ctx, const struct toml_value *v)
 
         (void)snprintf(origin, sizeof origin, "%s:%u: tool.tach.%.60s", rd->path, v->line, v->key);
         if (strcmp(v->key, "pytest-args") == 0 || strcmp(v->key, "services") == 0 ||
-            strcmp(v->key, "shared") == 0 || strcmp(v->key, "keep") == 0) {
+            strcmp(v->key, "shared") == 0 || strcmp(v->key, "keep") == 0 || strcmp(v->key, "spawn") == 0) {
                 int r = v->type == TOML_ARRAY ? 0
                                               : error_set(rd->err, "settings", 0,
                                                           "%.600s: expected an array of strings", origin);

@@ -278,6 +278,8 @@ int project_spec(const struct args *args, const struct settings *settings, const
                 r = spec_strv_add(&spec.tach.tests, args->paths.v[i]);
         for (size_t i = 0; r == 0 && i < settings->shared.n; i++)
                 r = spec_strv_add(&spec.tach.shared, settings->shared.v[i]);
+        for (size_t i = 0; r == 0 && i < settings->spawn.n; i++)
+                r = spec_strv_add(&spec.tach.spawn, settings->spawn.v[i]);
         for (size_t i = 0; r == 0 && i < settings->services.n; i++)
                 r = spec_strv_add(&spec.tach.services, settings->services.v[i]);
         for (size_t i = 0; r == 0 && i < settings->keep.n; i++)
@@ -304,6 +306,7 @@ int project_spec(const struct args *args, const struct settings *settings, const
         spec.tach.workers = choices->workers;
         spec.tach.timeout = choices->timeout;
         spec.tach.max_fail = choices->max_fail;
+        spec.tach.seed = choices->seed;
         spec.tach.isolation = choices->isolation;
         spec.tach.enforce = choices->enforce;
         spec.tach.reuse = choices->reuse;

@@ -82,6 +82,7 @@ static void on_start(struct report *r, yajl_val v)
                       json_text(v, "pytest") != NULL ? json_text(v, "pytest") : "?",
                       json_int(v, "workers", 0), isolated ? "each test in a cell" : "no isolation");
         (void)fprintf(r->out, "root: %s\n", json_text(v, "root"));
+        (void)fprintf(r->out, "seed: %lld\n", json_int(v, "seed", 0));
         for (size_t i = 0; YAJL_IS_ARRAY(missing) && isolated && i < YAJL_GET_ARRAY(missing)->len; i++)
                 if (r->verbosity > 0 ||
                     strcmp(json_text(YAJL_GET_ARRAY(missing)->values[i], "what"), "cgroup leaf") != 0)

@@ -11,10 +11,10 @@
 #include "spec/names.h"
 #include "spec/service.h"
 
-static const char *const names[] = {"workers", "timeout",          "max-fail",       "isolation", "enforce",
-                                    "python",  "format",           "junit-xml",      "color",     "durations",
-                                    "reuse",   "network",          "memory",         "pids",      "cpu",
-                                    "seccomp", "session_fixtures", "django_settings"};
+static const char *const names[] = {"workers", "timeout",          "max-fail",  "isolation",      "enforce",
+                                    "python",  "format",           "junit-xml", "color",          "durations",
+                                    "reuse",   "network",          "memory",    "pids",           "cpu",
+                                    "seccomp", "session_fixtures", "seed",      "django_settings"};
 
 const char *settings_name(enum setting which)
 {
@@ -187,6 +187,8 @@ int settings_choose(const struct settings *s, struct choices *ret, struct error 
         if (r == 0)
                 r = choose_number(s, SETTING_MAX_FAIL, 1000000, &c.max_fail, err);
         if (r == 0)
+                r = choose_number(s, SETTING_SEED, UINT32_MAX, &c.seed, err);
+        if (r == 0)
                 r = choose_number(s, SETTING_DURATIONS, 1000000, &c.durations, err);
         if (r == 0)
                 r = choose_limits(s, &c, err);
@@ -257,6 +259,9 @@ void settings_finish(struct settings *s)
         for (size_t i = 0; i < s->keep.n; i++)
                 free(s->keep.v[i]);
         free(s->keep.v);
+        for (size_t i = 0; i < s->spawn.n; i++)
+                free(s->spawn.v[i]);
+        free(s->spawn.v);
         free(s->shared.v);
         free(s->pytest_args.v);
         free(s->file_args.v);

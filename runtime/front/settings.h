@@ -28,6 +28,7 @@ enum setting {
         SETTING_CPU,
         SETTING_SECCOMP,
         SETTING_SESSION_FIXTURES,
+        SETTING_SEED,
         SETTING_DJANGO_SETTINGS,
         SETTING_COUNT
 };
@@ -44,6 +45,7 @@ struct settings {
         struct spec_strv file_args;   /* pytest's options in the file */
         struct spec_strv pytest_args; /* and on the command line, which come after */
         struct spec_strv shared;      /* of the file */
+        struct spec_strv spawn;       /* of the file; "." for --spawn */
         struct spec_strv services;    /* of the command line and of the file, each once */
         struct spec_strv keep;        /* likewise: patterns of what is written back */
 };
@@ -53,7 +55,7 @@ enum color { COLOR_AUTO, COLOR_YES, COLOR_NO };
 
 /* The same, checked. Strings are the settings'. */
 struct choices {
-        uint32_t workers, max_fail, durations;
+        uint32_t workers, max_fail, durations, seed;
         double timeout;
         int64_t memory, pids; /* bytes, processes; -1: no limit */
         double cpu;           /* processors; 0: no limit */
