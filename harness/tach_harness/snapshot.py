@@ -92,8 +92,8 @@ class Snapshot:
         self.up = {}
         self.tried = set()
         self.has_offered = False
-        #: the uses that it was set up for since the last offer
-        self.recent = []
+        #: since the last offer: the uses that were set up, the items in whose name
+        self.recent, self.carriers = [], []
 
     def _missing(self, index):
         """The uses of the item for which nothing is set up yet, or something else; after one that failed, none."""
@@ -121,7 +121,8 @@ class Snapshot:
         """In place of SetupState.setup: sets up the unit's node and what is MISSING for the item, and no more."""
         item, state = self.session.items[index], self.session._setupstate
         type(state).setup(state, self.unit.node)
-        for attempt in (1, 2):
+        late = None
+        while True:
             use = None
             try:
                 with _Borrowed(item, self.stack) as request:
@@ -129,15 +130,17 @@ class Snapshot:
                         if use.definition is not use.node:
                             pytest_versions.set_up_fixture(request, use.name, use.definition, use.definitions)
                         self.up[use.fixture] = use.variant
+                if late is not None:
+                    self.reporter.pending[index] = late
                 return
             except Exception as e:
                 if use is not None and use.definition.cached_result is not None:
                     self.up[use.fixture] = use.variant  # the fixture's own failure, which pytest will raise again
                     raise
-                if attempt == 2:
+                if late is not None:  # it fails on the way to the fixture
                     raise
                 # what was set up with other parameters failed to end: this item's error; set up for the others
-                self.reporter.pending[index] = e
+                late = e
 
     def _set_up(self, index):
         """Sets up for one item, by its own hooks, which may skip it. Whether anything changed."""
@@ -176,6 +179,7 @@ class Snapshot:
         self._note()
         if self.up == before:
             return False
+        self.carriers.append(index)
         self.reporter.pending.setdefault(index, None)
         seconds = self.reporter.seconds
         seconds[index, phase] = seconds.get((index, phase), 0) + time.perf_counter() - began
@@ -214,11 +218,12 @@ class Snapshot:
         asks = self.reporter.asking.is_missing
         return next((n for n in entries if any(map(asks, _items(self.unit.entries[n])))), -1)
 
-    def label(self):
-        """What was set up since the last offer, if that is one fixture."""
+    def news(self):
+        """What was set up since the last offer, if that is one fixture, and for whom."""
         labels = {label(use.name, use.scope) for use in self.recent}
-        self.recent.clear()
-        return labels.pop() if len(labels) == 1 else self.unit.why
+        found = {"fixture": labels.pop() if len(labels) == 1 else self.unit.why, "for": self.carriers}
+        self.recent, self.carriers = [], []
+        return found
 
     def _sort_wider(self):
         """As if the tests had run here: each registers the end of what it uses anew, and the last that was used ends first."""
@@ -282,8 +287,7 @@ def run(origin, unit, first, control):
             if not why:
                 origin.prepare(control, reporter.results.fd)
             early = snapshot.first(first, last) if asked is None else -1
-            offer = {"from": first, "to": last, "first": early, "fixture": snapshot.label(), "why": why}
-            reporter.results.send("offer", **offer)
+            reporter.results.send("offer", **{"from": first, "to": last, "first": early, **snapshot.news(), "why": why})
             said = origin.serve(control)
             if isinstance(said, int):
                 break

@@ -58,10 +58,3 @@ int asks_take(struct run *run, struct worker *w, yajl_val v)
                     .item = (long)number, .fixture = (uint32_t)fixture, .phase = (uint32_t)phase};
         return 0;
 }
-
-void asks_test_ended(struct run *run, const struct worker *w)
-{
-        for (struct worker *o = origin_of(run, w); o != NULL; o = origin_of(run, o))
-                if (o->snapshot != NULL)
-                        o->snapshot->has_results = 1;
-}

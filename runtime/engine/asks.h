@@ -14,7 +14,4 @@
 /* W asks for what V says: 0, or -EPROTO where it may not. W has nothing more to say than that it is done. */
 int asks_take(struct run *run, struct worker *w, yajl_val v);
 
-/* A test that was cloned from W's snapshot, or from one in it, has ended. */
-void asks_test_ended(struct run *run, const struct worker *w);
-
 #endif

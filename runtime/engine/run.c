@@ -487,7 +487,6 @@ static void end_test(struct run *run, struct worker *w, yajl_val end, struct dea
         v = run_verdict(run, w, item);
 
         run->suite.items[item].finished = 1;
-        asks_test_ended(run, w);
         w->current = -1;
         w->test_bytes = 0;
         if (v == NULL) {

@@ -253,6 +253,16 @@ static void make_lane(struct run *run, struct worker *w, const char *fixture, co
         w->deadline = run_deadline(run);
 }
 
+static void carry(struct run *run, struct snapshot *s, yajl_val items)
+{
+        for (size_t i = 0; YAJL_IS_ARRAY(items) && i < YAJL_GET_ARRAY(items)->len; i++) {
+                yajl_val item = YAJL_GET_ARRAY(items)->values[i];
+
+                if (YAJL_IS_INTEGER(item))
+                        run_check(run, snapshot_carry(s, &run->suite, YAJL_GET_INTEGER(item)));
+        }
+}
+
 void scopes_offer(struct run *run, struct worker *w, yajl_val v)
 {
         const char *why = json_text(v, "why");
@@ -262,6 +272,7 @@ void scopes_offer(struct run *run, struct worker *w, yajl_val v)
                 scopes_break(run, w, "it wrote on the channel that reports its results");
                 return;
         }
+        carry(run, w->snapshot, json_field(v, "for"));
         w->test_bytes = 0;
         w->deadline = 0;
         if (run->stopping) {
@@ -348,7 +359,8 @@ void scopes_report(struct run *run, struct worker *w, yajl_val v)
 {
         struct item *item = &run->suite.items[unit_of(run, w)->last];
 
-        if (w->snapshot->is_ending && !w->snapshot->has_results) { /* as if it had never been there */
+        if (w->snapshot->is_ending &&
+            !snapshot_is_told(w->snapshot, &run->suite)) { /* as if nothing had been set up */
                 keep_clean(&run->keep, w->cell);
                 yajl_tree_free(v);
         } else if (result_add(item->held != NULL ? &item->held->result : &item->later, v) < 0) {

@@ -30,6 +30,7 @@ void snapshot_free(struct snapshot *s)
                         (void)close(s->received[i]);
         keep_close(&s->layers);
         free(s->again);
+        free(s->carriers);
         free(s);
 }
 
@@ -153,4 +154,29 @@ size_t snapshot_left(const struct snapshot *s)
         if (s->phase != SNAPSHOT_OFFERING)
                 return 0;
         return s->n_again + (s->to - s->next) - (is_cloned && s->next <= s->first);
+}
+
+int snapshot_carry(struct snapshot *s, const struct suite *suite, long long item)
+{
+        if (item < 0 || item >= (long long)suite->n_items || s->n_carriers > 2 * suite->n_items)
+                return 0; /* it is hostile */
+        if (s->n_carriers == s->carriers_capacity) {
+                size_t capacity = s->carriers_capacity * 2 + 8;
+                uint32_t *grown = reallocarray(s->carriers, capacity, sizeof *grown);
+
+                if (grown == NULL)
+                        return -ENOMEM;
+                s->carriers = grown;
+                s->carriers_capacity = capacity;
+        }
+        s->carriers[s->n_carriers++] = (uint32_t)item;
+        return 0;
+}
+
+int snapshot_is_told(const struct snapshot *s, const struct suite *suite)
+{
+        for (size_t i = 0; i < s->n_carriers; i++)
+                if (suite->items[s->carriers[i]].finished)
+                        return 1;
+        return 0;
 }

@@ -51,8 +51,9 @@ struct snapshot {
         int is_gone;               /* its process has ended */
         struct snapshot_ask ask;   /* what it is to set up before it goes on, or sets up */
         int is_ending;             /* it is to be made again, when one around it has set up something */
-        int has_results;           /* a test in it has ended */
-        char no_cells[768];        /* why it gets no more cells, or "" */
+        uint32_t *carriers;        /* the items that its set-ups are told with */
+        size_t n_carriers, carriers_capacity;
+        char no_cells[768]; /* why it gets no more cells, or "" */
         int received[SERVICES_MAX];
         struct keep_layers *layers; /* of the cell that is being made */
 };
@@ -76,5 +77,10 @@ int snapshot_is_snapshot_next(const struct snapshot *s, const struct suite *suit
 int snapshot_again(struct snapshot *s, struct part part);
 /* How many parts that are. */
 size_t snapshot_left(const struct snapshot *s);
+
+/* It has set up in the name of ITEM, whose result tells of it: 0 or -ENOMEM. */
+int snapshot_carry(struct snapshot *s, const struct suite *suite, long long item);
+/* Whether any of that has been told. */
+int snapshot_is_told(const struct snapshot *s, const struct suite *suite);
 
 #endif

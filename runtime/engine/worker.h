@@ -63,8 +63,8 @@ enum worker_line {
         WORKER_DONE,
         WORKER_UP,    /* a snapshot: it is in its cell, and sets up */
         WORKER_ASK,   /* for a fixture that a snapshot can set up: "i", "u", "fixture", "phase" */
-        WORKER_OFFER, /* a snapshot: "from", "to", "first" or -1, "why" it cannot be cloned, or "", for which
-                         "fixture" */
+        WORKER_OFFER, /* a snapshot: "from", "to", "first" or -1, "for" items, "why" it cannot be cloned, or
+                         "", for which "fixture" */
         WORKER_EXIT,  /* pytest.exit() or an interrupt: "reason", "returncode" */
         WORKER_INTERNAL, /* pytest itself failed under the test */
         WORKER_FAILED,   /* it could not enter its cell: "what" */
