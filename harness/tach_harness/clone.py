@@ -24,8 +24,9 @@ def _open_descriptors(own):
 class Origin:
     """What clones are made from. UNITS: of the session's items."""
 
-    def __init__(self, session, reporter, units, randomness):
-        self.session, self.reporter, self.units, self.randomness = session, reporter, units, randomness
+    def __init__(self, session, reporter, units, randomness, measured):
+        self.session, self.reporter, self.units = session, reporter, units
+        self.randomness, self.measured = randomness, measured
         self.items = session.items
         #: of the zygote: who starts fresh interpreters
         self.spawner = None
@@ -33,6 +34,7 @@ class Origin:
 
     def prepare(self, *own):
         """Before clones are made, each time that the suite's code has run. OWN: descriptors that are not theirs."""
+        self.measured.before_clones()
         inherited = _open_descriptors(own)
         output.prepare(self.session.config, inherited)
         _tach.keep_fds(inherited)

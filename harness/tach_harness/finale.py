@@ -1,7 +1,7 @@
 """The session's end in the zygote: what the workers reported is told to its plugins, which then finish as under pytest.
 
 The engine's journal has one JSON line for each test that ended, each warning, each value that a test put into
-pytest's cache, and last how the run ended. Plugins find what pytest-xdist's controller would tell them.
+pytest's cache, what coverage.py measured, and last how the run ended. Plugins find what pytest-xdist's controller would tell them.
 """
 
 import builtins
@@ -13,7 +13,7 @@ import warnings
 import pytest
 from _pytest.outcomes import Exit
 
-from tach_harness import wire
+from tach_harness import coverage_data, wire
 
 
 class Terminal:
@@ -21,10 +21,13 @@ class Terminal:
 
     def __init__(self):
         self.before = None  # the exit code that the hooks of the session's end were told
+        self.failed = None  # how many tests had failed when the workers' reports were told
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, exitstatus):
+    def pytest_sessionfinish(self, session, exitstatus):
         self.before = int(exitstatus)
+        if self.failed == 0 and session.testsfailed:  # a plugin is not content: --cov-fail-under
+            self.before = 0
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_terminal_summary(self, terminalreporter):
@@ -72,6 +75,7 @@ def _end(session, line):
 
 def replay(session, journal_fd):
     """Tells SESSION's plugins what the journal has, and takes the descriptor. Raises as pytest's run loop would."""
+    gathered = coverage_data.Gathered()
     with open(journal_fd, encoding="utf-8") as journal:
         os.lseek(journal_fd, 0, os.SEEK_SET)
         for text in journal:
@@ -83,5 +87,8 @@ def replay(session, journal_fd):
                 _warn(session, line)
             elif kind == "cache" and getattr(session.config, "cache", None) is not None:
                 session.config.cache.set(line["key"], line["value"])
+            elif kind == "coverage":
+                gathered.take(line)
             elif kind == "end":
+                gathered.add()
                 _end(session, line)

@@ -302,5 +302,6 @@ def run(origin, unit, first, control):
         worker.ask(reporter, reporter.index)
     index, report = snapshot.tear_down()
     reporter.results.send("report", i=index, scope=True, **reports.fields(session.config, report))
+    origin.measured.send(reporter.results)
     output.flush()
     reporter.results.send("done")

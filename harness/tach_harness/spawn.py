@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tach_harness import asking, clone, output, reports, worker
+from tach_harness import asking, clone, coverage_data, output, reports, worker
 from tach_harness.channel import Results
 
 #: Where the fresh interpreter finds what it is to do.
@@ -98,7 +98,8 @@ class Spawned:
         reporter = worker.Reporter(config, task["settings"]["workers"], asker)
         config.pluginmanager.register(reporter, "tach-worker")
         config.pluginmanager.register(asker, "tach-asking")
-        origin = clone.Origin(session, reporter, [], self.randomness)
+        measured = coverage_data.Measured(task["settings"]["isolated"])
+        origin = clone.Origin(session, reporter, [], self.randomness, measured)
         origin.items = {task["index"]: found[0]}
         origin.prepare(*task["fds"])
         _forget_output(*task["fds"][1:])

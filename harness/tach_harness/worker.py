@@ -174,6 +174,7 @@ def run(origin, indices, floor):
         if reporter.asking.end():
             _forget(session, reporter, floor)
             break
+        origin.measured.send(reporter.results)
         reporter.results.send("end", i=index, usage=_usage(before))
         if session.shouldfail:
             raise Exit(str(session.shouldfail), _FAILED)
@@ -244,6 +245,7 @@ def live(origin, slot, result_fd, out_fd, err_fd, body):
         # as in a process of pytest-xdist: what plugins do once for the session, they leave to the zygote
         config.workerinput = worker_input(slot, reporter.workers)
         reporter.results = results
+        origin.measured.begin(config)
         try:
             body()
         except Exit as e:

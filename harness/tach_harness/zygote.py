@@ -10,7 +10,8 @@ from contextlib import suppress
 import pytest
 
 from tach_harness import (
-    _tach, asking, async_native, cachedir, clone, django_native, finale, output, randomness, reports, spawn, units, worker,
+    _tach, asking, async_native, cachedir, clone, coverage_data, django_native, finale, output, randomness, reports, spawn,
+    units, worker,
 )  # fmt: skip
 from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
 
@@ -45,8 +46,9 @@ def neutralize(option):
 class Collector:
     """The plugin that takes the place of pytest's run loop."""
 
-    def __init__(self, control, config, spawner, numbers):
+    def __init__(self, control, config, spawner, numbers, terminal):
         self.control = control
+        self.terminal = terminal
         self.settings = config
         self.deselected = 0
         self.errors = 0
@@ -172,7 +174,8 @@ class Collector:
         reporter = worker.Reporter(config, self.settings["workers"], asker)
         config.pluginmanager.register(reporter, "tach-worker")
         config.pluginmanager.register(asker, "tach-asking")
-        origin = clone.Origin(session, reporter, groups, self.randomness)
+        measured = coverage_data.Measured(self.settings["isolated"])
+        origin = clone.Origin(session, reporter, groups, self.randomness, measured)
         origin.spawner = self.spawner
         origin.prepare(self.control.fd)
         self.answer(0, number=len(session.items))
@@ -183,6 +186,7 @@ class Collector:
         try:
             if born >= 0:
                 finale.replay(session, born)
+                self.terminal.failed = session.testsfailed
         finally:
             self.silent = False
 
@@ -222,8 +226,9 @@ def main(control_fd):
     numbers = _begin(settings)
     _tach.configure(settings["seccompFd"], settings["cwd"], [tuple(limit) for limit in settings["rlimits"]])
     _send_header(control)
-    collector = Collector(control, settings, spawn.Spawner(settings, environ), numbers)
-    terminal, django = finale.Terminal(), django_native.DjangoNative(settings.get("django"), settings["isolated"])
+    terminal = finale.Terminal()
+    collector = Collector(control, settings, spawn.Spawner(settings, environ), numbers, terminal)
+    django = django_native.DjangoNative(settings.get("django"), settings["isolated"])
     collector.before_clones.append(django.before_clones)
     try:
         code = int(pytest.main(settings["args"], plugins=[async_native.AsyncNative(), django, collector, terminal]))

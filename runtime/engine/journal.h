@@ -1,6 +1,6 @@
 /*
  * journal: what the workers reported, for the session's end in the zygote: its plugins want to know. A memory
- * file with one JSON object a line, "event" first: test, warning, cache, and last end.
+ * file with one JSON object a line, "event" first: test, warning, cache, coverage, and last end.
  */
 #ifndef TACH_ENGINE_JOURNAL_H
 #define TACH_ENGINE_JOURNAL_H
@@ -21,7 +21,7 @@ int journal_open(struct journal *j, struct error *err);
 /* The reports of item number INDEX, and how it died (NULL: it ended). */
 void journal_test(struct journal *j, uint32_t index, const struct result *r, const struct death *death);
 
-/* A warning, or a value for pytest's cache, as the worker sent it. */
+/* A warning, a value for pytest's cache, or what coverage.py measured, as the worker sent it. */
 void journal_line(struct journal *j, const char *event, yajl_val line, const char *const *keys);
 
 /* How the run ended: pytest's exit code; STOPPED: by --maxfail. */

@@ -538,6 +538,7 @@ static void pytest_exit(struct run *run, yajl_val v)
 
 static const char *const warning_keys[] = {"message", "category", "file", "line", "nodeid", NULL};
 static const char *const cache_keys[] = {"key", "value", NULL};
+static const char *const coverage_keys[] = {"arcs", "rows", NULL};
 
 static void drain(struct run *run, struct worker *w);
 
@@ -571,6 +572,10 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
         case WORKER_CACHE:
                 if (!w->part.is_order)
                         journal_line(&run->journal, "cache", v, cache_keys);
+                break;
+        case WORKER_COVERAGE:
+                if (!w->part.is_order)
+                        journal_line(&run->journal, "coverage", v, coverage_keys);
                 break;
         case WORKER_END:
                 end_test(run, w, v, NULL);

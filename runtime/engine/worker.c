@@ -38,6 +38,8 @@ static enum worker_line classify_common(const struct worker *w, const char *t)
                 return WORKER_WARNING;
         if (strcmp(t, "cache") == 0)
                 return WORKER_CACHE;
+        if (strcmp(t, "coverage") == 0)
+                return WORKER_COVERAGE;
         if (strcmp(t, "exit") == 0)
                 return WORKER_EXIT;
         if (strcmp(t, "internal") == 0)

@@ -58,7 +58,8 @@ enum worker_line {
         WORKER_BEGIN,
         WORKER_REPORT,
         WORKER_WARNING,
-        WORKER_CACHE, /* a value for pytest's cache: "key", "value" */
+        WORKER_CACHE,    /* a value for pytest's cache: "key", "value" */
+        WORKER_COVERAGE, /* what coverage.py measured: "arcs", "rows" */
         WORKER_END,
         WORKER_DONE,
         WORKER_UP,    /* a snapshot: it is in its cell, and sets up */

@@ -1,6 +1,9 @@
 """Plugins of pytest under tach: the same outcomes as under pytest, and what else they are there for."""
 
 import os
+import re
+import subprocess
+import sys
 
 import pytest
 
@@ -232,14 +235,55 @@ def test_django_makes_a_database_in_a_file_for_each_worker(plugin, tach):
     assert not list(plugin.folder.glob("*sqlite3*"))
 
 
-@pytest.mark.xfail(strict=True, reason="what a worker measures is lost when it ends: pytest-cov does not work yet")
-def test_cov(plugin, tach):
+COV = {
+    "lib": "def covered(x):\n    if x:\n        return 1\n    return 2\ndef missed():\n    return 2\n"
+    "def fixed():\n    return 3\ndef ended():\n    return 4\ndef elsewhere():\n    return 5\n",
+    "test_it": "import lib, pytest\n"
+    "@pytest.fixture(scope='module')\ndef wide(): lib.fixed(); yield; lib.ended()\n"
+    "def test_a(wide): assert lib.covered(1) == 1\n"
+    "def test_b(wide): assert lib.covered(2) == 1\n"
+    "@pytest.mark.no_cover\ndef test_c(): lib.missed()\n",
+    "test_fail": "import lib\ndef test_fail(): assert lib.covered(0) == 1\n",
+}
+
+
+def cov_report(text):
+    return [line for line in text.splitlines() if re.match(r"(lib|test_\w+)\.py +\d|TOTAL|FAIL Required", line)]
+
+
+@MODES
+@pytest.mark.parametrize("options", ["--cov=lib", "--cov=. --cov-branch", "--cov=lib --cov-fail-under=90"])
+def test_cov(plugin, tach, isolated, options):
+    """The report is pytest's: of imports, tests, fixtures of wider scopes and their ends."""
     plugin.use("pytest_cov", "python3-pytest-cov")
     pytest.importorskip("coverage")
-    plugin.write(lib="def covered():\n    return 1\ndef missed():\n    return 2\n",
-                 test_it="import lib\ndef test_a(): assert lib.covered() == 1\n")  # fmt: skip
-    result = tach("-p", "no:cacheprovider", "--", "--cov=lib", "--cov-report=term")
-    assert "lib.py" in result.out and "75%" in result.out, result.out
+    plugin.write(**COV)
+    args = [*options.split(), "--cov-report=term-missing", "--deselect=test_fail.py"]
+    env = {name: value for name, value in os.environ.items() if name != "PYTEST_DISABLE_PLUGIN_AUTOLOAD"}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
+    theirs = subprocess.run(command, cwd=plugin.folder, env=env, capture_output=True, text=True)
+    assert "lib.py" in theirs.stdout, theirs.stdout
+    ours = tach("--workers=2", "-p", "no:cacheprovider", *(() if isolated else ("--no-isolation",)), "--", *args)
+    assert cov_report(ours.out) == cov_report(theirs.stdout), ours.out
+    assert ours.code == theirs.returncode == ("fail-under" in options)
+
+
+@MODES
+def test_cov_of_tests_that_fail_by_context_and_of_other_processes(plugin, tach, isolated):
+    plugin.use("pytest_cov", "python3-pytest-cov")
+    coverage = pytest.importorskip("coverage")
+    plugin.write(**COV, script="import lib\nlib.elsewhere()\n", test_process="import subprocess, sys\n"
+        "def test_process(): subprocess.run([sys.executable, '-m', 'coverage', 'run', '-p', 'script.py'], check=True)\n")  # fmt: skip
+    result = tach("--keep=.coverage", "-p", "no:cacheprovider", *(() if isolated else ("--no-isolation",)),
+                  "--", "--cov=lib", "--cov-context=test")  # fmt: skip
+    assert result.code == 1
+    data = coverage.CoverageData(str(plugin.folder / ".coverage"))
+    data.read()
+    lines = data.contexts_by_lineno(str(plugin.folder / "lib.py"))
+    assert lines[4] == ["test_fail.py::test_fail|run"] and lines[12] == [""]
+    assert set(lines[3]) == {"test_it.py::test_a|run", "test_it.py::test_b|run"}
+    assert 6 not in lines
+    assert [path.name for path in plugin.folder.glob(".coverage*")] == [".coverage"]
 
 
 @MODES
