@@ -64,9 +64,10 @@ EXT_OBJ := $(patsubst %.c,$(BUILD)/ext/%.o,harness/_tach.c $(call src,sandbox sp
 $(BUILD)/ext/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fsanitize% -fno-sanitize%,$(TACH_CFLAGS)) -isystem $(PYTHON_INCLUDE) -MMD -MP -c $< -o $@
+# bound at once: what puts memory back must not change the table of addresses itself
 $(EXTENSION): $(EXT_OBJ)
 	@mkdir -p $(@D)
-	$(CC) -shared $^ -o $@ -Wl,--as-needed $(shell pkg-config --libs $(PKGS))
+	$(CC) -shared $^ -o $@ -Wl,--as-needed,-z,now $(shell pkg-config --libs $(PKGS))
 
 $(BUILD)/harness/%.py: harness/%.py
 	@mkdir -p $(@D)
@@ -85,7 +86,7 @@ $(BUILD)/tach: $(FRONT_OBJ) $(DISCOVER_OBJ) $(BUILD)/libbase.a $(GRAMMAR_OBJ) $(
 UNIT_LIBS := $(filter-out %/main.o,$(BASE_OBJ) $(ENGINE_OBJ) $(DISCOVER_OBJ) $(FRONT_OBJ)) $(if $(DISCOVER_OBJ)$(FRONT_OBJ),$(GRAMMAR_OBJ)) $(BUILD)/libsandbox.a $(BUILD)/libspec.a
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(shell pkg-config --libs $(PKGS)) -ltree-sitter -lcmocka
+	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,-z,now $(shell pkg-config --libs $(PKGS)) -ltree-sitter -lcmocka
 
 # makes system calls fail, for the tests
 $(BUILD)/deny: tests/shim/deny.c

@@ -17,24 +17,13 @@
 #include "sandbox/advice.h"
 #include "sandbox/probe.h"
 #include "sandbox/sys.h"
+#include "sandbox/pagemap.h"
 #include "spec/base/cleanup.h"
 
 #ifndef SYS_landlock_create_ruleset
 #define SYS_landlock_create_ruleset 444
 #endif
 #define LANDLOCK_VERSION 1u /* LANDLOCK_CREATE_RULESET_VERSION */
-
-/* Of Linux 6.7, newer than the headers that this builds with. linux/userfaultfd.h, linux/fs.h. */
-#define UFFD_WP_ASYNC (1ull << 15)
-struct page_scan {
-        uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask,
-            category_anyof_mask, return_mask;
-};
-struct page_region {
-        uint64_t start, end, categories;
-};
-#define PAGEMAP_SCAN_IOCTL  _IOWR('f', 16, struct page_scan)
-#define PAGE_CATEGORY_THERE (1u << 3) /* PAGE_IS_PRESENT */
 
 void probe_kernel(struct probe_report *r)
 {

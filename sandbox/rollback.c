@@ -1,0 +1,130 @@
+/* How it works: all that is done to the memory is done on a stack of its own, in memory that is not put back;
+ * registers come back with the context that was saved at the point. */
+#include "sandbox/rollback.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "sandbox/memory.h"
+#include "sandbox/state.h"
+
+#define STACK_BYTES (256 * 1024)
+
+struct rollback {
+        ucontext_t point, left, own;
+        int times, verify, r;
+        const char *why;
+        char differs[160];
+        struct memory memory;
+        struct state state;
+        char stack[STACK_BYTES] __attribute__((aligned(64)));
+};
+
+const char *rollback_differs(const struct rollback *r)
+{
+        return r->differs;
+}
+
+/* The first time: takes everything. */
+static void take(struct rollback *r)
+{
+        r->r = state_take(&r->state, &r->why);
+        if (r->r == 0)
+                r->r = memory_take(&r->memory, (const void *)r->memory.stack, &r->why);
+}
+
+static void verify(struct rollback *r)
+{
+        if (memory_verify(&r->memory) < 0)
+                (void)snprintf(r->differs, sizeof r->differs, "a %s at %#zx is not as it was",
+                               r->memory.differs, (size_t)r->memory.differs_at);
+        else if ((r->why = state_check(&r->state)) != NULL)
+                (void)snprintf(r->differs, sizeof r->differs, "not as it was: %s", r->why);
+}
+
+static void run(struct rollback *r)
+{
+        take(r);
+        for (;;) {
+                if (r->verify && r->times > 0)
+                        verify(r);
+                (void)swapcontext(&r->own, &r->point);
+                for (;;) {
+                        r->why = state_check(&r->state);
+                        if (r->why == NULL)
+                                r->why = memory_check(&r->memory);
+                        if (r->why == NULL)
+                                break;
+                        (void)swapcontext(&r->own, &r->left);
+                }
+                if (memory_back(&r->memory) < 0 || state_back(&r->state) < 0)
+                        _exit(ROLLBACK_BROKEN);
+                r->times++;
+        }
+}
+
+static void enter(unsigned low, unsigned high)
+{
+        run((struct rollback *)((uintptr_t)high << 32 | low));
+}
+
+/* Out of the way of what tests open and close by number. */
+static int move_up(int fd)
+{
+        struct rlimit l;
+        int base = 1000, moved;
+
+        if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < 1024)
+                base = l.rlim_cur > 64 ? (int)l.rlim_cur - 16 : 3;
+        moved = fcntl(fd, F_DUPFD_CLOEXEC, base);
+        if (moved < 0)
+                return fd;
+        (void)close(fd);
+        return moved;
+}
+
+int rollback_point(struct rollback **ret, int own, int other, int verify, const char **ret_why)
+{
+        struct rollback *r = memory_new(sizeof *r);
+
+        *ret_why = "open userfaultfd";
+        if (r == NULL)
+                return -ENOMEM;
+        r->memory.uffd = memory_open_uffd();
+        if (r->memory.uffd < 0)
+                return r->memory.uffd;
+        r->memory.uffd = move_up(r->memory.uffd);
+        r->memory.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+        *ret_why = "open /proc/self/pagemap";
+        if (r->memory.pagemap < 0)
+                return -errno;
+        r->memory.pagemap = move_up(r->memory.pagemap);
+        r->state.own[0] = r->memory.uffd;
+        r->state.own[1] = r->memory.pagemap;
+        r->state.own[2] = own;
+        r->state.own[3] = other;
+        r->verify = verify;
+        memory_own(&r->memory, r, sizeof *r);
+        r->memory.stack = (uintptr_t)__builtin_frame_address(0) - 1024;
+        *ret = r;
+        if (getcontext(&r->own) < 0)
+                return -errno;
+        r->own.uc_stack.ss_sp = r->stack;
+        r->own.uc_stack.ss_size = sizeof r->stack;
+        makecontext(&r->own, (void (*)(void))enter, 2, (unsigned)(uintptr_t)r, (unsigned)((uintptr_t)r >> 32));
+        if (swapcontext(&r->point, &r->own) < 0)
+                return -errno;
+        *ret_why = r->why;
+        return r->r < 0 ? r->r : r->times;
+}
+
+const char *rollback_back(struct rollback *r)
+{
+        (void)swapcontext(&r->left, &r->own);
+        return r->why;
+}
