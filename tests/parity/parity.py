@@ -6,7 +6,8 @@ usage: parity.py [--tach PROGRAM] [--python PATH] [--user UID] [--no-isolation] 
 Compared: node ids, outcomes, reasons of skips and expected failures, captured sections, the fixtures that each test
 sets up and tears down, in order; how often fixtures of wider scopes are set up; warnings; exit code. Not compared:
 the order of tests (they run side by side), times, addresses, the runner's own frames in a traceback, and what differs
-between two runs of pytest already. Ends with 1 where something differs, or where there was nothing to compare.
+between two runs of pytest already. Listed apart: tests in cells of which only the output differs, and which print under
+pytest the same when they run alone. Ends with 1 where something differs, or where there was nothing to compare.
 """
 
 import argparse
@@ -23,9 +24,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 TACH = os.environ.get("TACH", str(HERE.parents[1] / "build" / "tach"))
 #: Addresses, descriptors, and numbers that a process counts.
 _CHANGING = re.compile(r"0x[0-9a-f]+|/pytest-\d+|\d+ frames hidden|\bname=\d+|\b(?:Task|Thread|Dummy|Process)-\d+")
+#: A frame of a traceback that is the runner's: its lines, up to the next frame or the traceback's end.
 _RUNNER = re.compile(
-    r'^  File "(?:<frozen runpy>|[^"]*__main__\.py)".*?(?=^(?:> )?  File "[^"]*/_pytest/runner\.py")', re.DOTALL | re.MULTILINE
+    r'^(?:> )?  File "(?:<frozen runpy>|[^"]*(?:__main__|/_pytest/(?:config/__init__|main|runner|python)|/pluggy/\w+|/tach_harness/\w+)\.py)"'
+    r'.*\n(?:(?!(?:> )?  File "|\S).*\n)*',
+    re.MULTILINE,
 )
+#: Tests at most that are run alone to see whether what they print depends on those before.
+_ALONE = 50
 _OUTCOMES = {"passed", "failed", "error", "skipped", "xfailed", "xpassed"}
 
 
@@ -57,6 +63,9 @@ class Test:
         self.properties = properties or []
         self.phases = [json.loads(value) for name, value in properties or () if name == "parity"]
 
+    def said(self):
+        return self.outcome, normal(self.reason or "")
+
     def traced(self, narrow):
         """[verb, scope, fixture, parameter] in order: of function scope (NARROW), or of wider ones."""
         found = [step for _, steps in self.phases for step in steps if (step[1] == "function") == narrow]
@@ -64,12 +73,14 @@ class Test:
 
 
 class Run:
-    """``tests``: node id -> Test; ``counts``: category -> number; ``code``; ``text`` to show where it went wrong."""
+    """``tests``: node id -> Test; ``counts``: category -> number; ``code``; ``text`` to show where it went wrong;
+    ``apart``: tests with the outcome and reason that pytest gives them, but the output that they have there when run alone."""
 
     def __init__(self, code, text):
         self.code, self.text = code, text
         self.tests = collections.defaultdict(Test)
         self.counts = collections.Counter()
+        self.apart = set()
 
 
 def _fold(test, report):
@@ -173,6 +184,17 @@ def differences(expected, actual, unstable=()):
             yield f"{' '.join(step)}: {ours[step]} times became {theirs[step]}"
 
 
+def _says_alone(python, folder, args, user, env, nodeids, actual):
+    """Those of NODEIDS of which pytest, when it runs nothing else, says what tach said: no test before left anything."""
+    found = set()
+    for nodeid in sorted(nodeids)[:_ALONE]:
+        options = [arg for arg in args if not os.path.exists(os.path.join(folder, arg.split("::")[0]))]
+        alone = run_pytest(python, folder, [*options, nodeid], user, env).tests
+        if nodeid in alone and not any(_compare_tests(alone[nodeid], actual.tests[nodeid])):
+            found.add(nodeid)
+    return found
+
+
 def compare(folder, args=(), user=None, isolated=True, env=(), tach=TACH, python="/usr/bin/python3"):
     """(differences, pytest's Run, tach's Run)"""
     expected = run_pytest(python, folder, args, user, dict(env))
@@ -183,6 +205,14 @@ def compare(folder, args=(), user=None, isolated=True, env=(), tach=TACH, python
         both = expected.tests.keys() & again.tests.keys()
         unstable = {nodeid for nodeid in both if any(_compare_tests(expected.tests[nodeid], again.tests[nodeid]))}
         found = list(differences(expected, actual, unstable))
+        printed = {
+            nodeid for nodeid in both & actual.tests.keys() - unstable
+            if expected.tests[nodeid].said() == actual.tests[nodeid].said()
+            and any(_compare_tests(expected.tests[nodeid], actual.tests[nodeid]))
+        } if isolated else ()  # fmt: skip
+        actual.apart = _says_alone(python, folder, args, user, dict(env), printed, actual)
+        if actual.apart:
+            found = list(differences(expected, actual, unstable | actual.apart))
     return found, expected, actual
 
 
@@ -200,6 +230,8 @@ def main():
         tach=os.path.abspath(options.tach), python=options.python,
     )  # fmt: skip
     print("\n".join(text[:1000] for text in found[:200]))
+    for nodeid in sorted(actual.apart):
+        print(f"{nodeid}: prints what it prints under pytest alone, without what the tests before leave behind")
     if not expected.tests or not actual.tests:
         print(f"pytest said:\n{expected.text[-4000:]}\ntach said:\n{actual.text[-4000:]}")
     counts = ", ".join(f"{number} {name}" for name, number in sorted(expected.counts.items()))

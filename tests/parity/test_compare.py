@@ -54,3 +54,27 @@ def test_differences_are_told(tmp_path, text, told):
 def test_what_differs_anyway_is_not_told(tmp_path):
     (tmp_path / "test_it.py").write_text("import os, time\ndef test_a(): print(os.getpid(), time.time())\n")
     assert parity.compare(tmp_path, ["-p", "no:cacheprovider"])[0] == []
+
+
+LEAK = "import logging\ndef test_a(): logging.getLogger().setLevel('DEBUG')\ndef test_b():\n    logging.debug('d')\n    assert {}\n"
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_output_that_depends_on_what_others_left_is_listed_apart(tmp_path, isolated):
+    (tmp_path / "test_it.py").write_text(LEAK.format("1"))
+    found, _, run = parity.compare(tmp_path, ["-p", "no:cacheprovider"], isolated=isolated)
+    assert run.apart == ({"test_it.py::test_b"} if isolated else set()), found
+    assert bool(found) != isolated
+
+
+def test_an_outcome_that_depends_on_what_others_left_is_a_difference(tmp_path):
+    (tmp_path / "test_it.py").write_text(LEAK.format("logging.root.level == 10"))
+    found, _, run = parity.compare(tmp_path, ["-p", "no:cacheprovider"])
+    assert any("passed became failed" in one for one in found) and not run.apart
+
+
+def test_the_runners_frames_are_not_compared():
+    own = '  File "/p/test_it.py", line 3, in test_a\n    f()\n'
+    runner = '  File "/usr/lib/python3/dist-packages/_pytest/runner.py", line 1, in run\n    run(item, nextitem)\n        |     -> {}\n'
+    texts = [f"Traceback (most recent call last):\n{runner.format(name) * 2}{own}E: no\n" for name in ("a", "b")]
+    assert parity.normal(texts[0]) == parity.normal(texts[1]) == f"Traceback (most recent call last):\n{own}E: no\n"
