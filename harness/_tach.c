@@ -30,6 +30,7 @@
 #include "harness/run_message.h"
 #include "sandbox/enter.h"
 #include "sandbox/fds.h"
+#include "sandbox/rollback.h"
 #include "sandbox/seccomp.h"
 
 #define MAX_WORKERS 1024
@@ -170,9 +171,9 @@ static int is_control(int fd, const struct stat *control)
 }
 
 /* In the child: 0 and it is ready to run, or it does not return. The N_FDS of FDS are its own. */
-static void become_worker(const int *fds, size_t n_fds, int cell, int control)
+static void become_worker(const int *fds, size_t n_fds, int is_snapshot, int cell, int control)
 {
-        const int is_snapshot = n_fds > 3, was_below = is_below;
+        const int was_below = is_below;
         const void *bpf = plan.bpf;
         struct stat own;
         struct error err = {0};
@@ -259,6 +260,7 @@ static PyObject *serve(PyObject *self, PyObject *arg)
                 if (head->op == RUN_QUIT)
                         return PyLong_FromLong(fds[0]);
                 own = head->op == RUN_SNAPSHOT ? 4 : head->op == RUN_ITEMS ? 3 : 0;
+                own += head->op == RUN_ITEMS && (head->flags & RUN_ROLLS_BACK) != 0;
                 expected = own + ((head->flags & RUN_CELL) != 0) + ((head->flags & RUN_CGROUP) != 0);
                 if (head->op < RUN_ITEMS || head->op > RUN_SET_UP || n_fds != expected ||
                     head->n_items > RUN_MAX_ITEMS ||
@@ -287,7 +289,7 @@ static PyObject *serve(PyObject *self, PyObject *arg)
                 pid = is_below ? enter_clone_below(cell, cgroup, plan.network, &pidfd, &err)
                                : enter_clone(cell, cgroup, &pidfd, &err);
                 if (pid == 0) {
-                        become_worker(fds, own, cell, (int)control);
+                        become_worker(fds, own, head->op == RUN_SNAPSHOT, cell, (int)control);
                         return result(head, packet + sizeof *head / sizeof *packet, fds, own);
                 }
                 PyOS_AfterFork_Parent();
@@ -381,6 +383,55 @@ static PyObject *tell_blocked_calls(PyObject *self, PyObject *arg)
         Py_RETURN_NONE;
 }
 
+static struct rollback *rollback;
+
+/* Waits for the next test: its index, or the process ends. */
+static PyObject *next_test(int control)
+{
+        struct {
+                struct run_head head;
+                uint32_t item;
+        } packet;
+        ssize_t n;
+
+        do
+                n = recv(control, &packet, sizeof packet, 0);
+        while (n < 0 && errno == EINTR);
+        if (n != (ssize_t)sizeof packet || packet.head.op != RUN_ITEMS)
+                _exit(0);
+        return PyLong_FromUnsignedLong(packet.item);
+}
+
+static PyObject *settle(PyObject *self, PyObject *args)
+{
+        int control, result_fd, verify, times;
+        char line[256];
+        const char *why;
+
+        (void)self;
+        if (!PyArg_ParseTuple(args, "iip", &control, &result_fd, &verify))
+                return NULL;
+        times = rollback_point(&rollback, control, result_fd, verify, &why);
+        if (times < 0)
+                return PyUnicode_FromFormat("%s (%s)", why, strerror(-times));
+        if (times == 0)
+                Py_RETURN_NONE;
+        if (rollback_differs()[0] != '\0')
+                (void)snprintf(line, sizeof line, "{\"t\":\"back\",\"differs\":\"%s\"}\n", rollback_differs());
+        else
+                (void)snprintf(line, sizeof line, "{\"t\":\"back\"}\n");
+        if (write(result_fd, line, strlen(line)) != (ssize_t)strlen(line))
+                _exit(ROLLBACK_BROKEN);
+        return next_test(control);
+}
+
+static PyObject *roll_back(PyObject *self, PyObject *args)
+{
+        (void)self;
+        (void)args;
+        return PyUnicode_FromString(rollback_back(rollback));
+}
+
 static PyMethodDef methods[] = {
     {"configure", configure, METH_VARARGS,
      "configure(seccomp_fd, cwd, [(resource, soft, hard), ...]) -> None"},
@@ -391,6 +442,10 @@ static PyMethodDef methods[] = {
      "serve(control_fd) -> what to quit with: the journal's descriptor or -1; or (op, slot, indices, result, "
      "out, "
      "err, control): in a new worker or snapshot, or where a snapshot is asked to go on"},
+    {"settle", settle, METH_VARARGS,
+     "settle(control_fd, result_fd, verify) -> None: the point that roll_back() goes back to; there, the index of the "
+     "item to run next; or text: why there is no such point"},
+    {"roll_back", roll_back, METH_NOARGS, "roll_back() -> why it is not possible; else it does not return"},
     {NULL, NULL, 0, NULL},
 };
 

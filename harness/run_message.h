@@ -25,6 +25,7 @@ enum run_flag {
         RUN_CELL = 1,         /* a cell's pidfd is attached */
         RUN_CGROUP = 2,       /* a cgroup leaf's descriptor is attached, last */
         RUN_HOST_NETWORK = 4, /* cells have no network namespace of their own */
+        RUN_ROLLS_BACK = 8,   /* RUN_ITEMS: a control socket is attached, as a snapshot's: more items come there */
 };
 
 struct run_head {

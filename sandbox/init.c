@@ -17,7 +17,7 @@ static void on_child(int sig)
 
 static void close_others(int socket, const struct proof *proof, const struct nest *nest)
 {
-        int keep[SCRATCH_MAX_ENTRIES + 11];
+        int keep[SCRATCH_MAX_ENTRIES + 12];
         size_t n = 0;
 
         if (proof != NULL)
@@ -54,7 +54,7 @@ static void answer(int socket, const struct proof *proof, struct nest *nest)
                         _exit(0);
                 return;
         }
-        dirt = (char)(proof != NULL ? proof_check(proof) : DIRT_UNKNOWN);
+        dirt = (char)(proof != NULL ? proof_check(proof, question == INIT_PROVE) : DIRT_UNKNOWN);
         if (write(socket, &dirt, 1) != 1)
                 _exit(0);
 }

@@ -9,6 +9,7 @@
 #include "sandbox/proof.h"
 
 #define INIT_CHECK '?' /* is the cell clean? The answer is a byte, enum dirt. */
+#define INIT_PROVE '=' /* the same while the test's own process, and no other, is there */
 #define INIT_NEST  '+' /* make a cell inside this one; it is handed over as its plan says (cell.h) */
 
 /* Never returns; killing it ends everything in the cell. Each byte that arrives at SOCKET is a request as

@@ -190,19 +190,24 @@ static int reserve(struct memory *m, size_t pages)
         return 0;
 }
 
-int memory_take(struct memory *m, const void *stack, const char **ret_why)
+int memory_prepare(struct memory *m, const char **ret_why)
 {
         size_t pages;
         int r;
 
         *ret_why = "read the mappings";
-        m->stack = (uintptr_t)stack;
         m->end_of_heap = (uintptr_t)syscall(SYS_brk, 0);
         r = find_spans(m, &pages);
         if (r < 0)
                 return r;
         *ret_why = "reserve memory";
-        r = reserve(m, pages);
+        return reserve(m, pages);
+}
+
+int memory_take(struct memory *m, const char **ret_why)
+{
+        int r = 0;
+
         *ret_why = "write-protect the memory";
         for (size_t i = 0; r == 0 && i < m->n_spans; i++)
                 r = watch(m, m->spans[i].start, m->spans[i].end);

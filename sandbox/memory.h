@@ -25,7 +25,7 @@ struct span {
         int is_file;
 };
 
-/* Lies in memory that is its OWN, zeroed before memory_take(). */
+/* Lies in memory that is its OWN, zeroed before memory_prepare(). */
 struct memory {
         int uffd, pagemap;
         struct maps before, now;
@@ -39,7 +39,7 @@ struct memory {
         } own[MEMORY_OWN]; /* not put back: this, and what the caller adds */
         size_t n_own;
         uintptr_t end_of_heap; /* brk(2) */
-        uintptr_t stack;       /* what the first thread's stack holds from here on counts */
+        uintptr_t stack;       /* what the first thread's stack holds from here on counts: the caller's to set */
         struct page_region found[MEMORY_FOUND];
         size_t dirty, usual;   /* pages that were put back the last time, and after they were all protected */
         unsigned since;        /* then */
@@ -53,10 +53,11 @@ void *memory_new(size_t size);
 /* Leaves START to END out. */
 void memory_own(struct memory *m, const void *start, size_t size);
 
-/* Takes the memory as it is, with M->uffd open (memory_open_uffd). STACK: how far down the first thread's stack
- * is in use. 0 or -errno; *RET_WHY: of
- * what. */
-int memory_take(struct memory *m, const void *stack, const char **ret_why);
+/* Finds what is to be saved, and room for it, with M->uffd and M->pagemap open. 0 or -errno; *RET_WHY: of what.
+ */
+int memory_prepare(struct memory *m, const char **ret_why);
+/* Takes the memory as it is. */
+int memory_take(struct memory *m, const char **ret_why);
 
 /* Whether it can be put back: NULL, or why not. Changes nothing. */
 const char *memory_check(struct memory *m);

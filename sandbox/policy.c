@@ -390,6 +390,25 @@ void policy_notify(struct policy *p, int quiet)
                 p->default_action = SECCOMP_RET_USER_NOTIF;
 }
 
+int policy_watch(struct policy *p, const char *name, const struct policy_test *test, struct error *err)
+{
+        int known, nr = policy_number(name, &known);
+        struct policy_clause *c;
+
+        if (nr < 0) /* this libseccomp, or this machine, does not have it */
+                return 0;
+        c = calloc(1, sizeof *c);
+        if (c == NULL)
+                return no_memory(err);
+        c->action = SECCOMP_RET_USER_NOTIF;
+        c->n_tests = test != NULL;
+        if (test != NULL)
+                c->tests[0] = *test;
+        c->next = p->calls[nr];
+        p->calls[nr] = c;
+        return 0;
+}
+
 static bool holds(const struct policy_test *t, uint64_t v)
 {
         switch (t->op) {

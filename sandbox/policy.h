@@ -71,6 +71,9 @@ int policy_subtract(struct policy *p, const struct policy *base, struct error *e
  * QUIET and of calls newer than the newest. */
 void policy_notify(struct policy *p, int quiet);
 
+/* The listener hears of NAME (where TEST, if it is not NULL, holds) although P allows it. */
+int policy_watch(struct policy *p, const char *name, const struct policy_test *test, struct error *err);
+
 /* What P says of the call NR with ARGS: SECCOMP_RET_* with its data. */
 uint32_t policy_decide(const struct policy *p, int nr, const uint64_t args[6]);
 

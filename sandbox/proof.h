@@ -34,6 +34,7 @@ struct proof {
         struct stat upper;
         int pts_fd;
         struct stat pts, ptmx;
+        int proc_fd;     /* /proc of this pid namespace */
         int queues_fd;   /* an mqueue file system of this ipc namespace; -1: the kernel has none */
         int sockstat_fd; /* /proc/net/sockstat of this network namespace */
         long sockets;    /* in use, the proof's own among them */
@@ -46,10 +47,10 @@ const char *dirt_name(enum dirt dirt);
 /* Begins a proof of which the caller has set scratch (scratch_add), upper_fd and link (net_loopback_up). */
 int proof_begin(struct proof *p, struct error *err);
 
-/* Writes the proof's descriptors to FDS (room for SCRATCH_MAX_ENTRIES + 8): how many. */
+/* Writes the proof's descriptors to FDS (room for SCRATCH_MAX_ENTRIES + 9): how many. */
 size_t proof_fds(const struct proof *p, int *fds);
 
-/* Empties the private folders and looks at the rest. No process of the test may be counted on to be gone. */
-enum dirt proof_check(const struct proof *p);
+/* Empties the private folders and looks at the rest. OTHERS: how many processes there may be beside this one. */
+enum dirt proof_check(const struct proof *p, int others);
 
 #endif

@@ -4,14 +4,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "sandbox/memory.h"
 #include "sandbox/state.h"
+#include "spec/base/cleanup.h"
 
 #define STACK_BYTES (256 * 1024)
 
@@ -25,9 +28,23 @@ struct rollback {
         char stack[STACK_BYTES] __attribute__((aligned(64)));
 };
 
-const char *rollback_differs(const struct rollback *r)
+/* What tests must not reach by accident. */
+static struct range {
+        void *start;
+        size_t size;
+} locked[3];
+static char differs[160];
+
+static void lock(int prot)
 {
-        return r->differs;
+        for (size_t i = 0; i < sizeof locked / sizeof *locked; i++)
+                if (mprotect(locked[i].start, (locked[i].size + 4095) & ~(size_t)4095, prot) < 0)
+                        _exit(ROLLBACK_BROKEN);
+}
+
+const char *rollback_differs(void)
+{
+        return differs;
 }
 
 /* The first time: takes everything. */
@@ -35,7 +52,13 @@ static void take(struct rollback *r)
 {
         r->r = state_take(&r->state, &r->why);
         if (r->r == 0)
-                r->r = memory_take(&r->memory, (const void *)r->memory.stack, &r->why);
+                r->r = memory_prepare(&r->memory, &r->why);
+        if (r->r < 0)
+                return;
+        locked[0] = (struct range){r, sizeof *r};
+        locked[1] = (struct range){r->memory.slots, r->memory.slots_bytes};
+        locked[2] = (struct range){r->memory.saved, r->memory.saved_bytes};
+        r->r = memory_take(&r->memory, &r->why);
 }
 
 static void verify(struct rollback *r)
@@ -62,7 +85,7 @@ static void run(struct rollback *r)
                                 break;
                         (void)swapcontext(&r->own, &r->left);
                 }
-                if (memory_back(&r->memory) < 0 || state_back(&r->state) < 0)
+                if (r->times == INT_MAX || memory_back(&r->memory) < 0 || state_back(&r->state) < 0)
                         _exit(ROLLBACK_BROKEN);
                 r->times++;
         }
@@ -120,11 +143,34 @@ int rollback_point(struct rollback **ret, int own, int other, int verify, const 
         if (swapcontext(&r->point, &r->own) < 0)
                 return -errno;
         *ret_why = r->why;
-        return r->r < 0 ? r->r : r->times;
+        if (r->r < 0)
+                return r->r;
+        (void)snprintf(differs, sizeof differs, "%s", r->differs);
+        const int times = r->times;
+
+        lock(PROT_NONE);
+        return times;
 }
 
 const char *rollback_back(struct rollback *r)
 {
+        lock(PROT_READ | PROT_WRITE);
         (void)swapcontext(&r->left, &r->own);
         return r->why;
+}
+
+int rollback_is_possible(void)
+{
+        CLEANUP_CLOSE int uffd = memory_open_uffd();
+        CLEANUP_CLOSE int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+        struct page_region found;
+        struct page_scan s = {.size = sizeof s,
+                              .start = (uintptr_t)&found & ~(uintptr_t)4095,
+                              .vec = (uintptr_t)&found,
+                              .vec_len = 1,
+                              .category_mask = PAGE_CATEGORY_THERE,
+                              .return_mask = PAGE_CATEGORY_THERE};
+
+        s.end = s.start + 4096;
+        return uffd >= 0 && pagemap >= 0 && ioctl(pagemap, PAGEMAP_SCAN_IOCTL, &s) >= 0;
 }

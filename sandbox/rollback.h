@@ -21,6 +21,9 @@ const char *rollback_back(struct rollback *r);
 #define ROLLBACK_BROKEN 70
 
 /* What differed after the last time: "" or text, with VERIFY. */
-const char *rollback_differs(const struct rollback *r);
+const char *rollback_differs(void);
+
+/* Whether this kernel can do it. */
+int rollback_is_possible(void);
 
 #endif

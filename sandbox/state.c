@@ -266,6 +266,9 @@ int state_take(struct state *s, const char **ret_why)
         *ret_why = "RLIMIT_CPU counts all that it runs";
         if (s->limits[RLIMIT_CPU].rlim_cur != RLIM_INFINITY)
                 return -ENOTSUP;
+        *ret_why = "RLIMIT_AS leaves no room for a copy";
+        if (s->limits[RLIMIT_AS].rlim_cur != RLIM_INFINITY)
+                return -ENOTSUP;
         for (size_t i = 0; i < sizeof prctl_rows / sizeof *prctl_rows; i++)
                 s->prctls[i] = ask_prctl(i);
         s->personality = syscall(SYS_personality, 0xffffffffUL);

@@ -468,6 +468,7 @@ static int take_tach(struct reader *rd, const struct node *n, void *at)
             {"services", take_services, offsetof(struct spec, tach.services)},
             {"cache", take_bool, offsetof(struct spec, tach.cache)},
             {"keep", take_keep, offsetof(struct spec, tach.keep)},
+            {"verifyRollback", take_bool, offsetof(struct spec, tach.verify_rollback)},
             {"reportWrites", take_bool, offsetof(struct spec, tach.report_writes)},
             {"harness", take_path, offsetof(struct spec, tach.harness)},
         };

@@ -304,6 +304,7 @@ static void write_tach(yajl_gen g, const struct spec *s)
         put_strv(g, "services", &s->tach.services);
         put_bool(g, "cache", s->tach.cache);
         put_strv(g, "keep", &s->tach.keep);
+        put_bool(g, "verifyRollback", s->tach.verify_rollback);
         put_bool(g, "reportWrites", s->tach.report_writes);
         put_text(g, "harness", s->tach.harness);
         (void)yajl_gen_map_close(g);

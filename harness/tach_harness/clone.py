@@ -3,7 +3,7 @@
 import gc
 import os
 
-from tach_harness import _tach, output, snapshot, worker
+from tach_harness import _tach, output, rollback, snapshot, worker
 from tach_harness.channel import RUN_ITEMS, RUN_SNAPSHOT
 
 
@@ -30,6 +30,8 @@ class Origin:
         self.items = session.items
         #: of the zygote: who starts fresh interpreters
         self.spawner = None
+        #: whether memory that was put back is compared
+        self.verifies = False
         self.state = None
 
     def prepare(self, *own):
@@ -55,7 +57,11 @@ class Origin:
             self.spawner.become(self.session, numbers[0], slot, result_fd, out_fd, err_fd)
         if op == RUN_ITEMS:
             floor = next(reversed(self.session._setupstate.stack), None)
-            worker.live(self, slot, result_fd, out_fd, err_fd, lambda: worker.run(self, numbers, floor))
+            if control >= 0:
+                body = lambda: rollback.run(self, numbers[0], floor, control)  # noqa: E731
+            else:
+                body = lambda: worker.run(self, numbers, floor)  # noqa: E731
+            worker.live(self, slot, result_fd, out_fd, err_fd, body)
         unit, first = numbers
         worker.live(
             self, slot, result_fd, out_fd, err_fd, lambda: snapshot.run(self, self.units[unit], first, control)

@@ -149,7 +149,7 @@ class State:
             signal.signal(number, handler)
 
 
-def _prepare_temporary_folder(config):
+def prepare_temporary_folder(config):
     """A base folder that the zygote already chose must exist in this cell's own /tmp too."""
     factory = getattr(config, "_tmp_path_factory", None)
     base = getattr(factory, "_basetemp", None)
@@ -157,9 +157,11 @@ def _prepare_temporary_folder(config):
         base.mkdir(parents=True, mode=0o700)
 
 
-def run(origin, indices, floor):
-    """Runs ``session.items[i]`` for each of INDICES. FLOOR: the collector that stays set up at the end, or None."""
-    session, reporter = origin.session, origin.reporter
+def run(origin, indices, floor, end=None):
+    """Runs ``session.items[i]`` for each of INDICES. FLOOR: the collector that stays set up at the end, or None.
+
+    END: called when all have ended; what it returns is told with that."""
+    session, reporter, more = origin.session, origin.reporter, {}
     for position, index in enumerate(indices):
         item = origin.items[index]
         following = origin.items[indices[position + 1]] if position + 1 < len(indices) else floor
@@ -180,8 +182,10 @@ def run(origin, indices, floor):
             raise Exit(str(session.shouldfail), _FAILED)
         if session.shouldstop:
             raise Exit(str(session.shouldstop), _INTERRUPTED)
+    else:
+        more = end() if end is not None else {}
     output.flush()
-    reporter.results.send("done")
+    reporter.results.send("done", **more)
 
 
 def _forget(session, reporter, floor):
@@ -239,7 +243,7 @@ def live(origin, slot, result_fd, out_fd, err_fd, body):
         log = output.redirect(config, out_fd, err_fd)
         origin.state.restore()
         origin.randomness.restore()
-        _prepare_temporary_folder(config)
+        prepare_temporary_folder(config)
         _tell_cache(config, reporter)
         reporter.disown()
         # as in a process of pytest-xdist: what plugins do once for the session, they leave to the zygote

@@ -176,7 +176,7 @@ class Collector:
         config.pluginmanager.register(asker, "tach-asking")
         measured = coverage_data.Measured(self.settings["isolated"])
         origin = clone.Origin(session, reporter, groups, self.randomness, measured)
-        origin.spawner = self.spawner
+        origin.spawner, origin.verifies = self.spawner, self.settings["verifyRollback"]
         origin.prepare(self.control.fd)
         self.answer(0, number=len(session.items))
         self.silent = True

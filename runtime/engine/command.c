@@ -120,7 +120,7 @@ static int send_filter(struct keeper *k, const struct plan *plan, struct error *
 {
         const struct keeper_message m = {.op = KEEPER_FILTER};
         struct filters filters = FILTERS_NONE;
-        int r = filters_make(&filters, &plan->spec->linux_.seccomp, 0, err);
+        int r = filters_make(&filters, &plan->spec->linux_.seccomp, 0, 0, err);
 
         if (r == 0) {
                 r = keeper_send(k->socket, &m, (const int[KEEPER_FDS]){filters.worker_fd, -1});

@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <unistd.h>
 
+#include "runtime/engine/tripwires.h"
 #include "sandbox/seccomp.h"
 #include "spec/base/cleanup.h"
 
@@ -12,7 +13,7 @@
 static const char *const joining[] = {"setns", "clone3"};
 
 static int make_zygote(struct filters *f, const struct spec_seccomp *built_in, const struct spec_seccomp *own,
-                       const struct policy_host *host, struct error *err)
+                       const struct policy_host *host, int watches, struct error *err)
 {
         int r = policy_make(&f->zygote, built_in, host, err), known;
 
@@ -29,7 +30,9 @@ static int make_zygote(struct filters *f, const struct spec_seccomp *built_in, c
         if (r < 0)
                 return r;
         policy_notify(&telling, policy_number("clone3", &known));
-        return seccomp_compile(&telling, &f->zygote_fd, err);
+        if (watches)
+                r = tripwires_set(&telling, err);
+        return r == 0 ? seccomp_compile(&telling, &f->zygote_fd, err) : r;
 }
 
 /* What the zygote's filter leaves to be refused. */
@@ -54,7 +57,8 @@ static int is_built_in(struct filters *f, const struct spec_seccomp *built_in, c
         return r;
 }
 
-int filters_make(struct filters *ret, const struct spec_seccomp *profile, int has_zygote, struct error *err)
+int filters_make(struct filters *ret, const struct spec_seccomp *profile, int has_zygote, int watches,
+                 struct error *err)
 {
         const struct spec_seccomp *own = profile->default_action != NULL ? profile : NULL;
         struct spec_seccomp built_in = {0};
@@ -76,7 +80,7 @@ int filters_make(struct filters *ret, const struct spec_seccomp *profile, int ha
         if (r == 0)
                 r = is_built_in(&f, &built_in, own, &host, err);
         if (r == 0 && has_zygote)
-                r = make_zygote(&f, &built_in, own, &host, err);
+                r = make_zygote(&f, &built_in, own, &host, watches, err);
         if (r == 0)
                 r = has_zygote ? make_worker(&f, err) : seccomp_compile(&f.worker, &f.worker_fd, err);
         spec_seccomp_finish(&built_in);
@@ -98,6 +102,12 @@ int filters_refusal(const struct filters *f, int by_worker, int nr, const uint64
                         return (int)(action & SECCOMP_RET_DATA);
         }
         return EPERM;
+}
+
+int filters_allow(const struct filters *f, int by_worker, int nr, const uint64_t args[6])
+{
+        return policy_decide(&f->zygote, nr, args) == SECCOMP_RET_ALLOW &&
+               (!by_worker || policy_decide(&f->worker, nr, args) == SECCOMP_RET_ALLOW);
 }
 
 void filters_finish(struct filters *f)

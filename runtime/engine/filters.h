@@ -23,7 +23,11 @@ struct filters {
 #define FILTERS_NONE ((struct filters){.zygote_fd = -1, .zygote_plain_fd = -1, .worker_fd = -1})
 
 /* PROFILE: the spec's; without a default action, the built-in one applies. */
-int filters_make(struct filters *ret, const struct spec_seccomp *profile, int has_zygote, struct error *err);
+/* WATCHES: tripwires are set (tripwires.h). */
+int filters_make(struct filters *ret, const struct spec_seccomp *profile, int has_zygote, int watches,
+                 struct error *err);
+/* Whether the call is allowed to whoever made it. */
+int filters_allow(const struct filters *f, int by_worker, int nr, const uint64_t args[6]);
 /* The error of a call that the zygote's filter refuses, made by a worker or by the zygote. */
 int filters_refusal(const struct filters *f, int by_worker, int nr, const uint64_t args[6]);
 

@@ -17,6 +17,7 @@
 
 #include "runtime/engine/services.h"
 #include "sandbox/mounts.h"
+#include "sandbox/rollback.h"
 #include "spec/base/cleanup.h"
 
 /* config-linux.md: what the OCI runtimes mask and keep read-only unless told otherwise */
@@ -250,7 +251,7 @@ static char **environment(const struct spec *s)
  * and with /proc/sys read-only; the host's network is nobody's proof. */
 static int is_provable(const struct spec *spec, const struct filters *filters)
 {
-        return spec->tach.reuse == SPEC_REUSE_CELL && filters->is_built_in && !spec->linux_.has_readonly &&
+        return spec->tach.reuse != SPEC_REUSE_NEVER && filters->is_built_in && !spec->linux_.has_readonly &&
                spec->tach.network != SPEC_NETWORK_HOST;
 }
 
@@ -284,7 +285,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
                 r = p.n_limits < 0 ? p.n_limits : 0;
         }
         if (r == 0 && p.isolated && spec->tach.has_tests)
-                r = filters_make(&p.filters, &spec->linux_.seccomp, 1, err);
+                r = filters_make(&p.filters, &spec->linux_.seccomp, 1, spec->tach.reuse == SPEC_REUSE_ROLLBACK, err);
         if (r == 0) {
                 p.env = environment(spec);
                 r = p.env != NULL ? 0 : no_memory(err);
@@ -305,6 +306,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         p.cell.most = p.workers * 8 + 24;
         p.cell.levels = 1;
         p.cell.reuse = is_provable(spec, &p.filters) && p.parts.n == 1 && p.parts.v[0].path[0] == '\0';
+        p.rolls_back = p.cell.reuse && spec->tach.reuse == SPEC_REUSE_ROLLBACK && rollback_is_possible();
         p.cell.masked =
             spec->linux_.has_masked ? (const char *const *)spec->linux_.masked_paths.v : default_masked;
         p.cell.n_masked = spec->linux_.has_masked ? spec->linux_.masked_paths.n

@@ -27,6 +27,7 @@ struct plan {
         unsigned workers;
         uint32_t seed; /* of the run, never 0 */
         int isolated;
+        int rolls_back; /* workers may be put back and used again (again.h) */
         struct filters filters;
         struct rlimit_entry limits[16];
         int n_limits;

@@ -142,6 +142,36 @@ void pool_give_back(struct pool *p, int index, double now)
         p->asked++;
 }
 
+int pool_prove(struct pool *p, int index)
+{
+        struct pool_cell *c = &p->v[index];
+
+        if (c->socket < 0 ||
+            send(c->socket, (const char[]){INIT_PROVE}, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
+                return -EPIPE;
+        c->state = POOL_PROVING;
+        return 0;
+}
+
+int pool_proved(struct pool *p, int index, enum dirt *ret)
+{
+        struct pool_cell *c = &p->v[index];
+        unsigned char dirt = DIRT_UNKNOWN;
+        ssize_t n = recv(c->socket, &dirt, 1, MSG_DONTWAIT);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return 0;
+        *ret = n == 1 && dirt < DIRT_N ? (enum dirt)dirt : DIRT_UNKNOWN;
+        c->state = POOL_TAKEN;
+        if (n != 1) { /* it is gone */
+                (void)close(c->socket);
+                c->socket = -1;
+        }
+        if (*ret == DIRT_NONE)
+                keep_clean(p->keep, index);
+        return 1;
+}
+
 void pool_expire(struct pool *p, double now)
 {
         for (size_t i = 0; p->asked > 0 && i < p->n; i++)

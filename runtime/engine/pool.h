@@ -14,7 +14,7 @@
 #include "spec/base/error.h"
 
 struct pool_cell {
-        enum { POOL_NONE, POOL_READY, POOL_TAKEN, POOL_ASKED } state;
+        enum { POOL_NONE, POOL_READY, POOL_TAKEN, POOL_ASKED, POOL_PROVING } state;
         int pidfd;
         int socket; /* for the question; -1: it is used once */
         unsigned uses;
@@ -63,6 +63,12 @@ void pool_disown(struct pool *p, int owner, int all);
 /* The worker in the cell has ended well: asks whether it is clean. The answer arrives at the cell's socket.
  * NOW: seconds, monotonic. */
 void pool_give_back(struct pool *p, int index, double now);
+
+/* The worker in the cell stays there, for another test: asks whether all else is clean: 0, or -errno where it
+ * cannot be asked. */
+int pool_prove(struct pool *p, int index);
+/* The answer, when something can be read from the socket of a cell that is POOL_PROVING: 1; 0: not yet. */
+int pool_proved(struct pool *p, int index, enum dirt *ret);
 
 /* Ends the cells that do not answer. */
 void pool_expire(struct pool *p, double now);

@@ -144,6 +144,13 @@ void refusals_answer(int listener, const struct refused_call *call, int errnum)
         (void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
 }
 
+void refusals_pass(int listener, const struct refused_call *call)
+{
+        union response r = {.answer = {.id = call->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE}};
+
+        (void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
+}
+
 ino_t refusals_pid_namespace(pid_t pid)
 {
         char path[40];

@@ -43,6 +43,8 @@ int refusals_is_listener(int fd);
 /* Takes a call that LISTENER has: 1, or 0 where it is gone, or -errno where the listener is no more. */
 int refusals_receive(int listener, struct refused_call *ret);
 void refusals_answer(int listener, const struct refused_call *call, int errnum);
+/* Lets it pass. */
+void refusals_pass(int listener, const struct refused_call *call);
 
 /* The inode of the pid namespace of PID, or 0. */
 ino_t refusals_pid_namespace(pid_t pid);

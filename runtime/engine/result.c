@@ -436,6 +436,8 @@ int result_send(const struct result *r, const struct item *item, const struct pl
         event_text(&ev, "snapshot", place->snapshot);
         event_text(&ev, "depends_on", place->order);
         event_text(&ev, "cell", place->cell);
+        event_text(&ev, "worker", place->worker);
+        event_text(&ev, "spent", place->spent);
         event_open(&ev, "usage", '{');
         event_value(&ev, "cpu_s", json_field(usage, "cpu_s"));
         event_value(&ev, "max_rss_bytes", json_field(usage, "max_rss_bytes"));

@@ -65,6 +65,8 @@ struct place {
         const char *isolation, *why; /* what it shared a worker with */
         const char *snapshot;        /* what it was cloned from; NULL: the interpreter that collected */
         const char *order;           /* the module in whose order it would have passed; NULL: none */
+        const char *worker;          /* "fresh" or "rolled back"; NULL: nobody asked */
+        const char *spent;           /* why its worker runs no other test; NULL: it does, or nobody asked */
         const char *cell;            /* "fresh" or "reused"; NULL: none */
         const struct usage *used;    /* of its cgroup leaf; NULL: nothing is known */
         const char *note;            /* what its limits did; NULL: nothing */

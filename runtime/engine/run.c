@@ -15,16 +15,19 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "harness/run_message.h"
 #include "runtime/base/json.h"
+#include "runtime/engine/again.h"
 #include "runtime/engine/asks.h"
 #include "runtime/engine/cachedir.h"
 #include "runtime/engine/run_internal.h"
 #include "runtime/engine/scopes.h"
+#include "runtime/engine/tripwires.h"
 #include "sandbox/probe.h"
 #include "spec/base/cleanup.h"
 
@@ -92,6 +95,7 @@ int run_watch(struct run *run, int fd, enum source source, uint32_t slot)
 /* Ends the worker without a result. */
 static void abandon(struct run *run, struct worker *w)
 {
+        again_tell(run, w, NULL);
         if (w->stage == WORKER_RUNNING) {
                 w->stage = WORKER_LEAVING;
                 run->busy--;
@@ -99,6 +103,10 @@ static void abandon(struct run *run, struct worker *w)
         } else if (w->stage == WORKER_OFFERING) {
                 w->stage = WORKER_LEAVING;
                 run->offering--;
+                run->leaving++;
+        } else if (w->stage == WORKER_IDLE) {
+                w->stage = WORKER_LEAVING;
+                run->idle--;
                 run->leaving++;
         }
         w->abandoned = 1;
@@ -121,7 +129,7 @@ static void stop(struct run *run)
 
                 if (w->stage != WORKER_FREE && w->snapshot != NULL && !run->fatal)
                         scopes_stop(run, w);
-                else if (w->stage == WORKER_RUNNING || w->stage == WORKER_OFFERING)
+                else if (w->stage == WORKER_RUNNING || w->stage == WORKER_OFFERING || w->stage == WORKER_IDLE)
                         abandon(run, w);
         }
 }
@@ -265,6 +273,12 @@ static int start_worker(struct run *run, struct worker *w, struct part part, int
                 if (r < 0)
                         return r;
                 fds[n_fds++] = their_control;
+        } else if (again_may(run, &part)) {
+                r = again_open(w, &their_control, err);
+                if (r < 0)
+                        return r;
+                fds[n_fds++] = their_control;
+                head.flags |= RUN_ROLLS_BACK;
         }
         if (run->plan->cell.network == SPEC_NETWORK_HOST)
                 head.flags |= RUN_HOST_NETWORK;
@@ -317,7 +331,7 @@ static void release(struct run *run, struct worker *w)
         else {
                 worker_kill(w);
                 if (w->cell >= 0)
-                        pool_discard(&run->pool, w->cell, w->used_service ? DIRT_SERVICE : DIRT_NONE);
+                        pool_discard(&run->pool, w->cell, w->used_service ? DIRT_SERVICE : w->dirt);
         }
         leaves_give_back(&run->leaves, w->leaf);
         worker_reset(w);
@@ -328,6 +342,7 @@ static void release(struct run *run, struct worker *w)
 static int next_part(struct run *run, struct part *ret, int *ret_origin)
 {
         struct worker *w;
+        struct part next;
 
         while ((w = scopes_next(run)) != NULL) {
                 *ret_origin = (int)w->slot;
@@ -336,9 +351,10 @@ static int next_part(struct run *run, struct part *ret, int *ret_origin)
                 scopes_go_on(run, w); /* what it offered has ended before */
         }
         *ret_origin = -1;
-        if (suite_is_snapshot_next(&run->suite) && !scopes_may_open(run, 0))
+        if (!suite_peek(&run->suite, &next) || (next.is_snapshot && !scopes_may_open(run, 0)))
                 return 0;
-        return (!run->plan->isolated || pool_ready(&run->pool, -1) > 0) && suite_next(&run->suite, ret);
+        return (!run->plan->isolated || pool_ready(&run->pool, -1) > 0 || again_idle(run, -1, &next) != NULL) &&
+               suite_next(&run->suite, ret);
 }
 
 void run_dispatch(struct run *run)
@@ -351,6 +367,13 @@ void run_dispatch(struct run *run)
         while (run->collected && !run->stopping && run->busy < run->plan->workers &&
                !keep_is_behind(&run->keep) && (w = free_worker(run)) != NULL &&
                next_part(run, &part, &origin)) {
+                struct worker *idle = again_idle(run, origin, &part);
+
+                if (idle != NULL) {
+                        if (again_resume(run, idle, part) < 0)
+                                run_again(run, origin, part);
+                        continue;
+                }
                 if (start_worker(run, w, part, origin, &err) < 0) {
                         release(run, w);
                         if (origin < 0) {
@@ -361,6 +384,7 @@ void run_dispatch(struct run *run)
                 }
                 ask_cells(run);
         }
+        again_end_idle(run);
 }
 
 void run_again(struct run *run, int origin, struct part part)
@@ -506,7 +530,10 @@ static void end_test(struct run *run, struct worker *w, yajl_val end, struct dea
         }
         if (w->cell >= 0)
                 w->used_service |= report_services(run, w->cell, run->suite.items[item].nodeid);
-        run_tell(run, v);
+        if (death == NULL && w->control >= 0)
+                again_ended(run, w, v);
+        else
+                run_tell(run, v);
 }
 
 double run_deadline(const struct run *run)
@@ -598,8 +625,12 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                         run->leaving++;
                 }
                 w->deadline = run_now() + GRACE_SECONDS;
+                again_tell(run, w, w->tripped != NULL ? w->tripped : json_text(v, "spent"));
                 if (!run->plan->cell.reuse || w->is_lane || w->snapshot != NULL)
                         worker_kill(w);
+                break;
+        case WORKER_BACK:
+                again_back(run, w, v);
                 break;
         case WORKER_EXIT:
                 if (!w->part.is_order)
@@ -656,7 +687,7 @@ static void end_worker(struct run *run, struct worker *w, int status)
         if (w->abandoned || run->fatal || w->stage != WORKER_RUNNING)
                 return;
         worker_death(w, status, run->plan->spec->tach.timeout, run_now(), &death);
-        if (w->current < 0 && w->next == 0 && w->n_items > 0)
+        if (w->current < 0 && w->next == 0 && w->n_items > 0 && w->turns == 0)
                 begin_test(run, w); /* it died on the way to its first test */
         if (w->current >= 0)
                 end_test(run, w, NULL, &death);
@@ -671,6 +702,8 @@ static void leave(struct run *run, const struct worker *w)
                 run->busy--;
         else if (w->stage == WORKER_OFFERING)
                 run->offering--;
+        else if (w->stage == WORKER_IDLE)
+                run->idle--;
         else
                 run->leaving--;
 }
@@ -694,6 +727,8 @@ void run_exited(struct run *run, struct worker *w, int status)
 
         drain(run, w);
         was_running = w->stage == WORKER_RUNNING;
+        again_tell(run, w, "it ended while it was put back");
+        again_gone(run, w);
         if (w->snapshot != NULL)
                 scopes_exited(run, w, status);
         else
@@ -865,6 +900,16 @@ static struct worker *worker_of(struct run *run, pid_t pid)
         return NULL;
 }
 
+/* Before its first test a worker may watch its own memory: that is how it can be put back. */
+static int may_watch_memory(struct worker *w, const struct refused_call *call)
+{
+        if (call->nr != SYS_userfaultfd || call->args[0] != (O_CLOEXEC | 1 /* UFFD_USER_MODE_ONLY */) ||
+            w == NULL || w->control < 0 || w->has_uffd || w->turns > 0 || w->next > 0)
+                return 0;
+        w->has_uffd = 1;
+        return 1;
+}
+
 /* One at a time: a test that makes refused calls without end must not keep the others waiting. */
 static void from_listener(struct run *run, uint32_t events)
 {
@@ -874,7 +919,17 @@ static void from_listener(struct run *run, uint32_t events)
 
         if (r == 1) {
                 struct worker *w = worker_of(run, call.pid);
-                int errnum = filters_refusal(f, w != NULL, call.nr, call.args);
+                const char *tripwire = tripwires_name(call.nr, call.args);
+                int errnum;
+
+                if (may_watch_memory(w, &call) ||
+                    (tripwire != NULL && filters_allow(f, w != NULL, call.nr, call.args))) {
+                        if (w != NULL && tripwire != NULL && w->next > 0)
+                                w->tripped = tripwire;
+                        refusals_pass(run->listener, &call);
+                        return;
+                }
+                errnum = filters_refusal(f, w != NULL, call.nr, call.args);
 
                 refusals_add(w != NULL ? &w->refusals : &run->refusals, &call, errnum);
                 refusals_answer(run->listener, &call, errnum);
@@ -1109,7 +1164,7 @@ static int is_over(struct run *run)
 
         if (run->signals > 1 || (run->zygote_gone && (run->quitting || run->fatal)))
                 return 1;
-        if (run->busy + run->leaving + run->offering > 0 && !run->zygote_gone)
+        if (run->busy + run->leaving + run->offering + run->idle > 0 && !run->zygote_gone)
                 return 0;
         if (run->fatal)
                 return 1;
@@ -1166,7 +1221,7 @@ static void loop(struct run *run)
                                 from_snapshot(run, &run->workers[slot]);
                                 break;
                         case FROM_CELL:
-                                if (scopes_from_cell(run, (int)slot))
+                                if (scopes_from_cell(run, (int)slot) || again_from_cell(run, (int)slot))
                                         break;
                                 if (pool_answer(&run->pool, (int)slot) == 1)
                                         run_dispatch(run);
@@ -1219,8 +1274,8 @@ static int prepare(struct run *run, struct error *err)
 {
         sigset_t set;
 
-        /* as many run, as many are leaving, and at each depth that many snapshots and one more live */
-        run->n_workers = run->plan->workers * 2 + SUITE_MAX_DEPTH * (run->plan->workers + 1);
+        /* as many run, as many are leaving, as many are idle, and at each depth that many snapshots and one more live */
+        run->n_workers = run->plan->workers * 3 + SUITE_MAX_DEPTH * (run->plan->workers + 1);
         run->workers = calloc(run->n_workers, sizeof *run->workers);
         run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         if (run->workers == NULL || run->epoll_fd < 0)
@@ -1295,7 +1350,7 @@ int run_tests(const struct plan *plan, int out_fd)
         keep_finish(&run.keep);
         code = exit_code(&run);
         stream_finish(&run.stream, code, run_now() - run.begin, run.interrupted || run.exit_requested >= 0,
-                      plan->isolated ? &run.pool : NULL);
+                      plan->isolated ? &run.pool : NULL, plan->rolls_back ? &run.again : NULL);
         for (unsigned i = 0; run.workers != NULL && i < run.n_workers; i++) {
                 worker_reset(&run.workers[i]);
                 buf_finish(&run.workers[i].in);

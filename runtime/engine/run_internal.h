@@ -33,7 +33,7 @@ struct run {
         struct zygote zygote;
         struct suite suite;
         struct worker *workers;
-        unsigned n_workers, busy, leaving, offering; /* places taken, and workers and snapshots beside them */
+        unsigned n_workers, busy, leaving, offering, idle; /* places taken, and workers and snapshots beside them */
         struct leaves leaves;
         int listener;             /* of the zygote's filter; -1 */
         struct refusals refusals; /* while it collected */
@@ -43,6 +43,7 @@ struct run {
         struct stream stream;
         struct journal journal;
         struct order order;
+        struct again again;
         int collected, quitting, zygote_gone, stopping, interrupted, fatal, signals;
         int exit_requested; /* by pytest.exit(): its code, else -1 */
         int exit_changed;   /* by a hook of the session's end: the code, else -1 */

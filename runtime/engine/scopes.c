@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/base/json.h"
+#include "runtime/engine/again.h"
 #include "sandbox/init.h"
 #include "spec/base/cleanup.h"
 
@@ -33,6 +34,11 @@ static int offers(const struct worker *w)
                w->snapshot->phase == SNAPSHOT_OFFERING && !is_held(w->snapshot);
 }
 
+int scopes_offers(const struct worker *w)
+{
+        return offers(w) && snapshot_left(w->snapshot) > 0;
+}
+
 int scopes_may_open(const struct run *run, unsigned depth)
 {
         unsigned n = 0;
@@ -52,12 +58,15 @@ struct worker *scopes_next(struct run *run)
         for (unsigned i = 0; i < run->n_workers; i++) {
                 struct worker *w = &run->workers[i];
 
-                if (!offers(w) || snapshot_left(w->snapshot) == 0 ||
+                struct part next;
+
+                if (!scopes_offers(w) ||
                     (best != NULL && unit_of(run, best)->depth >= unit_of(run, w)->depth) ||
-                    (run->plan->isolated && pool_ready(&run->pool, (int)w->slot) == 0))
+                    !snapshot_peek(w->snapshot, &run->suite, w->part.unit, &next) ||
+                    (run->plan->isolated && pool_ready(&run->pool, (int)w->slot) == 0 &&
+                     again_idle(run, (int)w->slot, &next) == NULL))
                         continue;
-                if (!snapshot_is_snapshot_next(w->snapshot, &run->suite, w->part.unit) ||
-                    scopes_may_open(run, unit_of(run, w)->depth + 1))
+                if (!next.is_snapshot || scopes_may_open(run, unit_of(run, w)->depth + 1))
                         best = w;
         }
         return best;

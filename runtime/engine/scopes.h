@@ -37,4 +37,7 @@ void scopes_exited(struct run *run, struct worker *w, int status);
 /* What UNIT shared has ended: the test that this is counted to may be told. */
 void scopes_over(struct run *run, uint32_t unit);
 
+/* Whether there is something to clone from the snapshot W, and nothing stands in the way. */
+int scopes_offers(const struct worker *w);
+
 #endif

@@ -122,14 +122,22 @@ int snapshot_next(struct snapshot *s, const struct suite *suite, uint32_t unit, 
         return 0;
 }
 
-int snapshot_is_snapshot_next(const struct snapshot *s, const struct suite *suite, uint32_t unit)
+int snapshot_peek(const struct snapshot *s, const struct suite *suite, uint32_t unit, struct part *ret)
 {
-        const size_t at = s->first_state == SNAPSHOT_FIRST_IS_NEXT ? s->first : s->next;
-        struct part part;
+        size_t at = s->next;
 
-        if (s->n_again > 0)
-                return s->again[s->n_again - 1].is_snapshot;
-        return at < s->to && part_of(suite, unit, at, &part) && part.is_snapshot;
+        if (s->phase != SNAPSHOT_OFFERING)
+                return 0;
+        if (s->n_again > 0) {
+                *ret = s->again[s->n_again - 1];
+                return 1;
+        }
+        if (s->first_state == SNAPSHOT_FIRST_IS_NEXT && part_of(suite, unit, s->first, ret))
+                return 1;
+        for (; at < s->to; at++)
+                if ((s->first_state == SNAPSHOT_NO_FIRST || at != s->first) && part_of(suite, unit, at, ret))
+                        return 1;
+        return 0;
 }
 
 int snapshot_again(struct snapshot *s, struct part part)

@@ -72,8 +72,8 @@ int snapshot_offer(struct snapshot *s, const struct unit *unit, long long from, 
 
 /* What can be cloned from it next: 1, or 0 if there is nothing. */
 int snapshot_next(struct snapshot *s, const struct suite *suite, uint32_t unit, struct part *ret);
-/* Whether that is a snapshot. */
-int snapshot_is_snapshot_next(const struct snapshot *s, const struct suite *suite, uint32_t unit);
+/* The same, which stays the next. */
+int snapshot_peek(const struct snapshot *s, const struct suite *suite, uint32_t unit, struct part *ret);
 int snapshot_again(struct snapshot *s, struct part part);
 /* How many parts that are. */
 size_t snapshot_left(const struct snapshot *s);

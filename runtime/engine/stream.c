@@ -286,7 +286,8 @@ static void send_cells(struct event *ev, const struct pool *pool)
         event_close(ev, '}');
 }
 
-void stream_finish(struct stream *s, int exit_code, double wall, int interrupted, const struct pool *pool)
+void stream_finish(struct stream *s, int exit_code, double wall, int interrupted, const struct pool *pool,
+                   const struct again *again)
 {
         struct event ev;
 
@@ -301,6 +302,15 @@ void stream_finish(struct stream *s, int exit_code, double wall, int interrupted
         event_bool(&ev, "interrupted", interrupted);
         if (pool != NULL)
                 send_cells(&ev, pool);
+        if (again != NULL) {
+                event_open(&ev, "workers", '{');
+                event_int(&ev, "rolled_back", again->rolled_back);
+                event_open(&ev, "spent", '{');
+                for (size_t i = 0; i < again->n_spent; i++)
+                        event_int(&ev, again->spent[i].why, again->spent[i].n);
+                event_close(&ev, '}');
+                event_close(&ev, '}');
+        }
         emit(s, &ev);
 }
 

@@ -6,6 +6,7 @@
 
 #include <yajl/yajl_tree.h>
 
+#include "runtime/engine/again_counts.h"
 #include "runtime/engine/keep.h"
 #include "runtime/engine/plan.h"
 #include "runtime/engine/pool.h"
@@ -48,7 +49,9 @@ void stream_cache(struct stream *s, const struct error *err);
 void stream_session(struct stream *s, const char *text);
 
 /* POOL: the cells, or NULL. */
-void stream_finish(struct stream *s, int exit_code, double wall, int interrupted, const struct pool *pool);
+/* AGAIN: NULL where workers are not put back. */
+void stream_finish(struct stream *s, int exit_code, double wall, int interrupted, const struct pool *pool,
+                   const struct again *again);
 
 /* How many tests and modules the counts speak of. */
 long stream_outcomes(const struct stream *s);

@@ -174,16 +174,16 @@ int suite_part(const struct suite *s, uint32_t unit, struct part *ret)
         return from < u->n;
 }
 
-int suite_is_snapshot_next(const struct suite *s)
+int suite_peek(const struct suite *s, struct part *ret)
 {
-        size_t i = s->next_unit;
-        struct part part;
-
-        if (s->n_again > 0)
-                return s->again[s->n_again - 1].is_snapshot;
-        while (i < s->n_units && s->units[i].parent >= 0)
-                i++;
-        return i < s->n_units && suite_part(s, (uint32_t)i, &part) && part.is_snapshot;
+        if (s->n_again > 0) {
+                *ret = s->again[s->n_again - 1];
+                return 1;
+        }
+        for (size_t i = s->next_unit; i < s->n_units; i++)
+                if (s->units[i].parent < 0 && suite_part(s, (uint32_t)i, ret))
+                        return 1;
+        return 0;
 }
 
 int suite_next(struct suite *s, struct part *ret)

@@ -75,7 +75,7 @@ int suite_part(const struct suite *s, uint32_t unit, struct part *ret);
  * there are. */
 int suite_next(struct suite *s, struct part *ret);
 /* Whether that is a snapshot. */
-int suite_is_snapshot_next(const struct suite *s);
+int suite_peek(const struct suite *s, struct part *ret);
 size_t suite_left(const struct suite *s);
 int suite_again(struct suite *s, struct part part);
 

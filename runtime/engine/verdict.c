@@ -44,6 +44,8 @@ int verdict_send(const struct verdict *v, const struct item *item, struct stream
                                     .snapshot = v->snapshot,
                                     .order = v->order,
                                     .cell = v->cell[0] != '\0' ? v->cell : NULL,
+                                    .worker = v->worker,
+                                    .spent = v->spent[0] != '\0' ? v->spent : NULL,
                                     .used = &v->used,
                                     .note = v->note[0] != '\0' ? v->note : NULL,
                                     .refusals = &v->refusals};

@@ -20,6 +20,8 @@ struct verdict {
         struct usage used;
         struct refusals refusals;
         char isolation[16], note[192], cell[8]; /* "": no cell */
+        char spent[96];                         /* why its worker was not put back; "" */
+        const char *worker;                     /* "fresh", "rolled back"; NULL: it is never put back */
         char *order;                            /* the module in whose order it would have passed; or NULL */
         char *why, *snapshot;                   /* why it shared a worker; what it was cloned from, or NULL */
 };

@@ -98,6 +98,8 @@ static enum worker_line classify(const struct worker *w, const struct suite *sui
                 return w->current >= 0 && i == w->current ? WORKER_END : WORKER_BROKEN;
         if (strcmp(t, "done") == 0)
                 return w->current < 0 && w->next == w->n_items ? WORKER_DONE : WORKER_BROKEN;
+        if (strcmp(t, "back") == 0)
+                return w->ended != NULL ? WORKER_BACK : WORKER_BROKEN;
         return classify_common(w, t);
 }
 
@@ -231,7 +233,7 @@ void worker_death(const struct worker *w, int status, double timeout, double now
 
 void worker_reset(struct worker *w)
 {
-        const int fds[] = {w->result_fd, w->out_fd, w->err_fd, w->pidfd};
+        const int fds[] = {w->result_fd, w->out_fd, w->err_fd, w->pidfd, w->control};
         struct buf in = w->in;
         uint32_t slot = w->slot;
 
@@ -240,6 +242,7 @@ void worker_reset(struct worker *w)
                         (void)close(fds[i]);
         result_finish(&w->result);
         snapshot_free(w->snapshot);
+        verdict_free(w->ended);
         free(w->items);
         if (in.cap > (1u << 20))
                 buf_finish(&in);
@@ -252,6 +255,7 @@ void worker_reset(struct worker *w)
                              .cell = -1,
                              .cell_fd = -1,
                              .pidfd = -1,
+                             .control = -1,
                              .origin = -1,
                              .leaf = LEAF_NONE,
                              .current = -1,

@@ -13,6 +13,8 @@
 #include "runtime/engine/snapshot.h"
 #include "runtime/engine/suite.h"
 #include "runtime/engine/usage.h"
+#include "runtime/engine/verdict.h"
+#include "sandbox/proof.h"
 #include "spec/base/buf.h"
 
 #define WORKER_MAX_TEST_BYTES (64u << 20)  /* reports of one test */
@@ -22,6 +24,7 @@ enum worker_stage {
         WORKER_FREE,
         WORKER_RUNNING,  /* takes one of the run's places */
         WORKER_OFFERING, /* a snapshot that others are cloned from: takes none */
+        WORKER_IDLE,     /* it was put back, and can run another test: takes none */
         WORKER_LEAVING,  /* said that it is done, or was abandoned; its exit is still to come */
 };
 
@@ -41,6 +44,12 @@ struct worker {
         size_t test_bytes;
         struct part part;
         int origin;                /* the slot of the snapshot that it is cloned from; -1: the zygote */
+        int control;               /* where it hears which test it is to run after this one; -1: none */
+        unsigned turns;            /* tests that it has run and was put back after */
+        int has_uffd;              /* it has what it needs for that */
+        struct verdict *ended;     /* of its last test, until what becomes of it is known; or NULL */
+        const char *tripped;       /* the tripwire that its test hit; or NULL */
+        enum dirt dirt;            /* what its test left in the cell */
         struct snapshot *snapshot; /* it is one; else NULL */
         int is_lane;               /* it runs what a snapshot's clones would */
         uint32_t *items;           /* to run, one after another */
@@ -61,7 +70,8 @@ enum worker_line {
         WORKER_CACHE,    /* a value for pytest's cache: "key", "value" */
         WORKER_COVERAGE, /* what coverage.py measured: "arcs", "rows" */
         WORKER_END,
-        WORKER_DONE,
+        WORKER_DONE, /* "spent": why it was not put back, or not there */
+        WORKER_BACK, /* as it was before its test; "differs": how it is not, where that was looked for */
         WORKER_UP,    /* a snapshot: it is in its cell, and sets up */
         WORKER_ASK,   /* for a fixture that a snapshot can set up: "i", "u", "fixture", "phase" */
         WORKER_OFFER, /* a snapshot: "from", "to", "first" or -1, "for" items, "why" it cannot be cloned, or

@@ -33,7 +33,9 @@ const char args_help[] =
     "                                what cannot be enforced ends the run, or is reported (default "
     "required)\n"
     "  --seccomp FILE                system calls that tests may make (see tach seccomp)\n"
-    "  --reuse cell|never            whether a test may get the cell of another that left it provably clean\n"
+    "  --reuse rollback|cell|never   whether a test may get the process of another, put back to where it began, or its\n"
+    "                                cell, left provably clean\n"
+    "  --verify-rollback             compare all memory of such a process with what it was, each time\n"
     "  --network private|host|none   a loopback interface of its own for each test (the default), the "
     "host's\n"
     "                                network, or not even loopback\n"
@@ -79,6 +81,7 @@ enum {
         OPT_SEED,
         OPT_ENFORCE,
         OPT_REUSE,
+        OPT_VERIFY_ROLLBACK,
         OPT_SECCOMP,
         OPT_NETWORK,
         OPT_SERVICE,
@@ -106,6 +109,7 @@ static const struct option options[] = {
     {"seed", required_argument, NULL, OPT_SEED},
     {"enforce", required_argument, NULL, OPT_ENFORCE},
     {"reuse", required_argument, NULL, OPT_REUSE},
+    {"verify-rollback", no_argument, NULL, OPT_VERIFY_ROLLBACK},
     {"seccomp", required_argument, NULL, OPT_SECCOMP},
     {"network", required_argument, NULL, OPT_NETWORK},
     {"service", required_argument, NULL, OPT_SERVICE},
@@ -255,6 +259,9 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
                 return hand_over(s, "-v", NULL, err);
         case 'q':
                 a->verbosity--;
+                return 0;
+        case OPT_VERIFY_ROLLBACK:
+                a->verify_rollback = 1;
                 return 0;
         case 'h':
                 a->command = COMMAND_HELP;

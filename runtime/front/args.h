@@ -23,6 +23,7 @@ struct args {
         struct spec_strv paths; /* PATH[::NODE], as given */
         char *rootdir;          /* --rootdir, NULL: found */
         char *config_file;      /* -c, NULL: found */
+        int verify_rollback;
         int verbosity;          /* -v counts up, -q down */
 };
 

@@ -302,6 +302,7 @@ int project_spec(const struct args *args, const struct settings *settings, const
                 return error_set(err, "project", ENOMEM, "make the spec");
         spec.tach.has_tests = true;
         spec.tach.cache = true;
+        spec.tach.verify_rollback = args->verify_rollback != 0;
         spec.tach.report_writes = args->verbosity > 0;
         spec.tach.workers = choices->workers;
         spec.tach.timeout = choices->timeout;

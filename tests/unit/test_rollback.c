@@ -46,8 +46,8 @@ static int rounds(void (*leave)(void), int (*look)(void))
                 (void)fprintf(stderr, "no point: %s: %s\n", why, strerror(-n));
                 return NO_POINT;
         }
-        if (rollback_differs(the)[0] != '\0') {
-                (void)fprintf(stderr, "%s\n", rollback_differs(the));
+        if (rollback_differs()[0] != '\0') {
+                (void)fprintf(stderr, "%s\n", rollback_differs());
                 return DIFFERS;
         }
         if (look() || counter != 7 || big[4096] != 'a')

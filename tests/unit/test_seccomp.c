@@ -459,7 +459,7 @@ static void stacked_filters_are_as_strict_as_either(void **state)
                 if (profiles[i] != NULL)
                         assert_int_equal(
                             spec_seccomp_read(&own, profiles[i], strlen(profiles[i]), "own", &err), 0);
-                assert_int_equal(filters_make(&f, &own, 1, &err), 0);
+                assert_int_equal(filters_make(&f, &own, 1, 0, &err), 0);
                 assert_int_equal(f.is_built_in, profiles[i] == NULL);
                 assert_int_equal(policy_copy(&rest, &f.worker, &err), 0);
                 assert_int_equal(policy_subtract(&rest, &f.zygote, &err), 0);
@@ -496,7 +496,7 @@ static void a_profile_can_allow_what_the_built_in_one_refuses(void **state)
 
         (void)state;
         assert_int_equal(spec_seccomp_read(&own, text, sizeof text - 1, "own", &err), 0);
-        assert_int_equal(filters_make(&f, &own, 1, &err), 0);
+        assert_int_equal(filters_make(&f, &own, 1, 0, &err), 0);
         assert_int_equal(decide(&f.zygote, "ptrace", 0, 0), SECCOMP_RET_ALLOW);
         assert_int_equal(decide(&f.zygote, "keyctl", 0, 0), ERRNO(EPERM));
         assert_int_equal(filters_refusal(&f, 0, number("keyctl"), (uint64_t[6]){0}), EPERM);

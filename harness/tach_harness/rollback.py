@@ -1,0 +1,45 @@
+"""A worker that runs one test after another, each from the same point: after a test the process is put back to where
+it was, memory and all (sandbox/rollback.h). Where that is not possible it ends, and says why.
+"""
+
+import fcntl
+import os
+import sys
+
+from tach_harness import _tach, worker
+
+#: Where the control socket is: beyond what tests open, and close by number.
+_DESCRIPTOR = 1000
+
+
+def _obstacle(config):
+    """What must not be forgotten with the test's memory."""
+    if sys.gettrace() is not None or sys.getprofile() is not None:
+        return "a trace function is set"
+    if config.pluginmanager.hasplugin("_cov"):
+        return "pytest-cov measures"
+    monitoring = getattr(sys, "monitoring", None)
+    if monitoring is not None and any(monitoring.get_tool(number) for number in range(6)):
+        return "a tool monitors the interpreter"
+    return None
+
+
+def _move(fd):
+    try:
+        moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _DESCRIPTOR)
+    except OSError:  # there are no such numbers
+        return fd
+    os.close(fd)
+    return moved
+
+
+def run(origin, index, floor, control):
+    """Runs the item of that INDEX, and then, each time that it is put back, the one that the engine names on CONTROL."""
+    control = _move(control)
+    config = origin.session.config
+    why = _obstacle(config) or _tach.settle(control, origin.reporter.results.fd, origin.verifies)
+    # from here on, again for every test
+    if isinstance(why, int):
+        index, why = why, None
+        worker.prepare_temporary_folder(config)
+    worker.run(origin, [index], floor, lambda: {"spent": why or _tach.roll_back()})
