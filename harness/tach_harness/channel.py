@@ -15,7 +15,7 @@ MAX_TEXT = 1 << 20
 #: Bytes of one text in a control packet.
 MAX_PACKET_TEXT = 24_000
 
-_encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _write = os.write
 _getpid = os.getpid
 _exit = os._exit
@@ -63,7 +63,7 @@ class Control:
 
     def send(self, kind, attach=None, **fields):
         """ATTACH: a descriptor that goes with it."""
-        packet = _encode({"t": kind, **fields}).encode("utf-8", "backslashreplace")
+        packet = encode({"t": kind, **fields}).encode("utf-8", "backslashreplace")
         if attach is None:
             _write(self.fd, packet)
             return
@@ -85,6 +85,6 @@ class Results:
 
     def send(self, kind, **fields):
         self.end_copies()
-        data = _encode({"t": kind, **fields}).encode("utf-8", "backslashreplace") + b"\n"
+        data = encode({"t": kind, **fields}).encode("utf-8", "backslashreplace") + b"\n"
         while data:
             data = data[_write(self.fd, data) :]

@@ -11,7 +11,7 @@ import pytest
 
 from tach_harness import (
     _tach, asking, async_native, cachedir, clone, coverage_data, django_native, finale, output, randomness, reports, spawn,
-    units, worker,
+    units, warmup, worker,
 )  # fmt: skip
 from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
 
@@ -177,6 +177,7 @@ class Collector:
         measured = coverage_data.Measured(self.settings["isolated"])
         origin = clone.Origin(session, reporter, groups, self.randomness, measured)
         origin.spawner, origin.verifies = self.spawner, self.settings["verifyRollback"]
+        warmup.run(session)
         origin.prepare(self.control.fd)
         self.answer(0, number=len(session.items))
         self.silent = True
