@@ -177,6 +177,9 @@ def run(origin, indices, floor, end=None):
             _forget(session, reporter, floor)
             break
         origin.measured.send(reporter.results)
+        if end is not None:  # from here on nothing of the test's may run
+            output.flush()
+            gc.disable()
         reporter.results.send("end", i=index, usage=_usage(before))
         if session.shouldfail:
             raise Exit(str(session.shouldfail), _FAILED)

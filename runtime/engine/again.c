@@ -107,14 +107,6 @@ int again_resume(struct run *run, struct worker *w, struct part part)
         return 0;
 }
 
-void again_ended(struct run *run, struct worker *w, struct verdict *v)
-{
-        v->worker = w->turns > 0 ? "rolled back" : "fresh";
-        w->ended = v;
-        w->deadline = run_now() + BACK_SECONDS;
-        (void)run;
-}
-
 static void count_spent(struct again *a, const char *why)
 {
         size_t i = 0;
@@ -150,10 +142,42 @@ static void spend(struct run *run, struct worker *w, const char *why)
         again_tell(run, w, why);
 }
 
+/* Both its process and its cell are as they were. */
+static void settle(struct run *run, struct worker *w)
+{
+        if (!w->is_back || !w->is_proved)
+                return;
+        run->again.wins += w->turns++ == 0;
+        w->stage = WORKER_IDLE;
+        w->deadline = 0;
+        run->busy--;
+        run->idle++;
+        again_tell(run, w, NULL);
+        run_dispatch(run);
+}
+
+void again_ended(struct run *run, struct worker *w, struct verdict *v)
+{
+        char why[96];
+
+        v->worker = w->turns > 0 ? "rolled back" : "fresh";
+        w->ended = v;
+        w->is_back = w->is_proved = 0;
+        w->deadline = run_now() + BACK_SECONDS;
+        if (w->tripped != NULL) {
+                (void)snprintf(why, sizeof why, "%s was called", w->tripped);
+                spend(run, w, why);
+        } else if (w->used_service) {
+                w->dirt = DIRT_SERVICE;
+                spend(run, w, "cell: service");
+        } else if (pool_prove(&run->pool, w->cell) < 0) {
+                spend(run, w, "its cell ended");
+        }
+}
+
 void again_back(struct run *run, struct worker *w, yajl_val v)
 {
         const char *differs = json_text(v, "differs");
-        char why[96];
 
         if (differs != NULL) {
                 struct error err = {0};
@@ -163,17 +187,10 @@ void again_back(struct run *run, struct worker *w, yajl_val v)
                 error_hint(&err, "--reuse=cell runs every test in a process of its own");
                 again_tell(run, w, NULL);
                 run_fail(run, &err);
-        } else if (w->tripped != NULL) {
-                (void)snprintf(why, sizeof why, "%s was called", w->tripped);
-                spend(run, w, why);
-        } else if (w->used_service) {
-                w->dirt = DIRT_SERVICE;
-                spend(run, w, "cell: service");
-        } else if (pool_prove(&run->pool, w->cell) < 0) {
-                spend(run, w, "its cell ended");
-        } else {
-                w->deadline = run_now() + PROOF_SECONDS;
+                return;
         }
+        w->is_back = 1;
+        settle(run, w);
 }
 
 int again_from_cell(struct run *run, int cell)
@@ -187,7 +204,8 @@ int again_from_cell(struct run *run, int cell)
         for (unsigned i = 0; w == NULL && i < run->n_workers; i++)
                 if (run->workers[i].stage != WORKER_FREE && run->workers[i].cell == cell)
                         w = &run->workers[i];
-        if (!pool_proved(&run->pool, cell, &dirt) || w == NULL || w->stage != WORKER_RUNNING)
+        if (!pool_proved(&run->pool, cell, &dirt) || w == NULL || w->stage != WORKER_RUNNING ||
+            w->ended == NULL)
                 return 1;
         if (dirt != DIRT_NONE) {
                 w->dirt = dirt;
@@ -195,13 +213,8 @@ int again_from_cell(struct run *run, int cell)
                 spend(run, w, why);
                 return 1;
         }
-        run->again.wins += w->turns++ == 0;
-        w->stage = WORKER_IDLE;
-        w->deadline = 0;
-        run->busy--;
-        run->idle++;
-        again_tell(run, w, NULL);
-        run_dispatch(run);
+        w->is_proved = 1;
+        settle(run, w);
         return 1;
 }
 

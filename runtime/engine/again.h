@@ -2,7 +2,7 @@
  * again: workers that are put back to where they began, and run another test (sandbox/rollback.h).
  *
  * Such a worker has a control socket, as a snapshot has. When its test has ended it either says that it is back, or
- * why it is not ("spent"). Its cell is then asked whether all else there is clean, and no tripwire may have been
+ * why it is not ("spent"). Meanwhile its cell is asked whether all else there is clean. No tripwire may have been
  * hit. Until all of that is known the test's verdict waits; the worker keeps its place in the run. What is in
  * doubt costs the worker: it ends, and another is cloned.
  */

@@ -132,6 +132,7 @@ void pool_give_back(struct pool *p, int index, double now)
 {
         struct pool_cell *c = &p->v[index];
 
+        c->stale += c->state == POOL_PROVING;
         if (c->socket < 0 ||
             send(c->socket, (const char[]){INIT_CHECK}, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1) {
                 end(p, index, DIRT_NONE);
@@ -187,6 +188,10 @@ int pool_answer(struct pool *p, int index)
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return 0;
+        if (n == 1 && c->stale > 0) {
+                c->stale--;
+                return 0;
+        }
         if (n == 1 && dirt == DIRT_NONE && c->state == POOL_ASKED) {
                 c->state = POOL_READY;
                 p->asked--;

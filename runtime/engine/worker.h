@@ -49,6 +49,8 @@ struct worker {
         int has_uffd;              /* it has what it needs for that */
         struct verdict *ended;     /* of its last test, until what becomes of it is known; or NULL */
         const char *tripped;       /* the tripwire that its test hit; or NULL */
+        int is_back;               /* it was put back after that */
+        int is_proved;             /* and its cell is clean */
         enum dirt dirt;            /* what its test left in the cell */
         struct snapshot *snapshot; /* it is one; else NULL */
         int is_lane;               /* it runs what a snapshot's clones would */
