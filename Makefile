@@ -31,7 +31,7 @@ UNIT         := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(call src,tests/unit)
 HARNESS_PY   := $(patsubst harness/%,$(BUILD)/harness/%,$(wildcard harness/tach_harness/*.py))
 EXTENSION    := $(BUILD)/harness/tach_harness/_tach.abi3.so
 C_FILES      := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
-PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/plugins tests/security tests/fault tests/soak tests/shim tests/vm)
+PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/plugins tests/rollback tests/security tests/fault tests/soak tests/shim tests/vm)
 SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run tests/pytests/unpack
 
 .PHONY: all programs bootstrap check unit pytest fault soak vm-check parity pytest-versions pytest-suite lint tidy clang format asan bench demo install fuzz fuzz-short clean

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -137,6 +138,7 @@ int rollback_point(struct rollback **ret, int own, int other, int verify, const 
         *ret = r;
         if (getcontext(&r->own) < 0)
                 return -errno;
+        sigfillset(&r->own.uc_sigmask); /* what is pending stays that */
         r->own.uc_stack.ss_sp = r->stack;
         r->own.uc_stack.ss_size = sizeof r->stack;
         makecontext(&r->own, (void (*)(void))enter, 2, (unsigned)(uintptr_t)r, (unsigned)((uintptr_t)r >> 32));

@@ -31,7 +31,7 @@ static const struct {
     {PR_GET_DUMPABLE, false},    {PR_GET_KEEPCAPS, false},        {PR_GET_TIMERSLACK, false},
     {PR_GET_SECUREBITS, false},  {PR_GET_THP_DISABLE, false},     {PR_GET_CHILD_SUBREAPER, true},
     {PR_GET_PDEATHSIG, true},    {PR_MCE_KILL_GET, false},        {66 /* PR_GET_MDWE */, false},
-    {PR_GET_TSC, true},          {68 /* PR_GET_MEMORY_MERGE */, false},
+    {PR_GET_TSC, true},          {68 /* PR_GET_MEMORY_MERGE */, false}, {PR_GET_TID_ADDRESS, true},
 };
 _Static_assert(sizeof prctl_rows / sizeof *prctl_rows <= STATE_PRCTLS, "room for every row");
 
@@ -111,6 +111,7 @@ static const char *status_differs(const struct state *s)
             {"Seccomp", "system call filter added"},   {"NSsid:", "session changed"},
             {"NSpgid:", "process group changed"},      {"Cap", "capabilities changed"},
             {"TracerPid:", "process traced"},          {"Mems_allowed", "memory nodes changed"},
+            {"THP_enabled", "process attribute (prctl) changed"},
         };
         const char *a = s->status, *b = s->now;
 
@@ -197,7 +198,7 @@ static int note_extra(struct state *s, int fd)
 
 static long ask_prctl(size_t row)
 {
-        int v = 0;
+        long v = 0;
         const long r = prctl_rows[row].is_pointer ? prctl(prctl_rows[row].option, &v, 0, 0, 0)
                                                   : prctl(prctl_rows[row].option, 0, 0, 0, 0);
 

@@ -163,6 +163,7 @@ class Collector:
                 nodeid=clip(item.nodeid, MAX_PACKET_TEXT),
                 file=clip(str(file), 4000),
                 line=(line or 0) + 1,
+                spawned=index in self.spawner.indices,
             )
         config = session.config
         if not self.settings["isolated"] and getattr(config, "_tmp_path_factory", None) is not None:

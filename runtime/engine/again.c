@@ -23,7 +23,8 @@
 static int is_one_test(const struct run *run, const struct part *part)
 {
         return !part->is_snapshot && !part->is_order && part->to - part->from == 1 &&
-               run->suite.units[part->unit].lane == NULL;
+               run->suite.units[part->unit].lane == NULL &&
+               !run->suite.items[run->suite.units[part->unit].items[part->from]].is_spawned;
 }
 
 /* It costs some milliseconds to be ready for it. */

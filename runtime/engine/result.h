@@ -28,6 +28,7 @@ struct item {
         uint32_t unit;
         unsigned attempt;
         int finished;
+        int is_spawned;       /* in an interpreter of its own */
         int died;             /* it crashed, or ran out of time */
         unsigned asks;        /* for fixtures, as it ran */
         unsigned waits;       /* units whose end is counted to it, and still to come */

@@ -384,6 +384,7 @@ void run_dispatch(struct run *run)
                 }
                 ask_cells(run);
         }
+        ask_cells(run);
         again_end_idle(run);
 }
 

@@ -93,7 +93,8 @@ static int take_item(struct suite *s, yajl_val packet)
         *item = (struct item){.nodeid = copy_text(packet, "nodeid"),
                               .file = copy_text(packet, "file"),
                               .line = json_int(packet, "line", 0),
-                              .unit = (uint32_t)unit};
+                              .unit = (uint32_t)unit,
+                              .is_spawned = json_true(packet, "spawned")};
         for (long u = (long)unit; u >= 0; inside = u, u = s->units[u].parent) {
                 struct unit *at = &s->units[u];
 

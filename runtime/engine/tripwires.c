@@ -18,7 +18,6 @@ static const struct {
     {"pkey_alloc", ANY, 0},
     {"set_mempolicy", ANY, 0},
     {"set_mempolicy_home_node", ANY, 0},
-    {"set_tid_address", ANY, 0},
     {"prctl", 0, 59}, /* PR_SET_SYSCALL_USER_DISPATCH */
     {"prctl", 0, 35}, /* PR_SET_MM */
     {"madvise", 2, MADV_DONTFORK},

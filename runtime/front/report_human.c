@@ -503,6 +503,21 @@ static void print_cells(struct report *r)
         (void)fputc('\n', r->out);
 }
 
+/* -v: what became of the processes that tests ran in. */
+static void print_workers(struct report *r)
+{
+        yajl_val workers = json_field(r->finish, "workers"), spent = json_field(workers, "spent");
+
+        if (!YAJL_IS_OBJECT(workers))
+                return;
+        (void)fprintf(r->out, "workers: put back for another test %lld times",
+                      json_int(workers, "rolled_back", 0));
+        for (size_t i = 0; YAJL_IS_OBJECT(spent) && i < spent->u.object.len; i++)
+                (void)fprintf(r->out, "%s%lld (%s)", i == 0 ? "; spent by a test: " : ", ",
+                              json_int(spent, spent->u.object.keys[i], 0), spent->u.object.keys[i]);
+        (void)fputc('\n', r->out);
+}
+
 /* Tests that shared a worker because of what their fixtures left running: how many; with -v, why. */
 static void print_scopes(struct report *r)
 {
@@ -558,7 +573,9 @@ void human_end(struct report *r)
         print_short_summary(r);
         if (YAJL_IS_TRUE(json_field(r->finish, "interrupted")))
                 banner(r, '!', RED, "interrupted: the tests that had not ended are not reported");
-        if (r->verbosity > 0)
+        if (r->verbosity > 0) {
                 print_cells(r);
+                print_workers(r);
+        }
         print_counts(r);
 }

@@ -114,7 +114,7 @@ def run(suite, leave, *args, user=None):
         for path in (suite.path.parent, *suite.path.parents):
             if str(path).startswith("/tmp/"):
                 path.chmod(path.stat().st_mode | 0o055)
-    return suite.json("-n", "1", "-p", "no:cacheprovider", *args, user=user)
+    return suite.json("-n", "1", "--reuse=cell", "-p", "no:cacheprovider", *args, user=user)
 
 
 def seen(tests):
@@ -189,7 +189,7 @@ def test_files_in_tmp_from_the_start(suite):
 def test_a_filter_of_its_own_gets_fresh_cells(suite):
     """The proof counts on what the built-in filter refuses."""
     run(suite, "pass")
-    spec = json.loads(subprocess.check_output([TACH, "spec", "-n", "1"], cwd=suite.path, env=environment()))
+    spec = json.loads(subprocess.check_output([TACH, "spec", "-n", "1", "--reuse=cell"], cwd=suite.path, env=environment()))
     spec["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW"}
     done = subprocess.run([TACH_RUN, "--spec", "-"], input=json.dumps(spec), text=True, capture_output=True, check=False)
     assert json.loads(done.stdout.splitlines()[-1])["cells"]["reused"] == 0
@@ -197,5 +197,5 @@ def test_a_filter_of_its_own_gets_fresh_cells(suite):
 
 def test_the_summary_counts_cells(suite):
     run(suite, KINDS["a child"][0])
-    done = suite.tach("-v", "-n", "1")
+    done = suite.tach("-v", "-n", "1", "--reuse=cell")
     assert "cells: " in done.out and "thrown away after a test: 1 (process)" in done.out
