@@ -422,6 +422,8 @@ struct verdict *run_verdict(struct run *run, const struct worker *w, uint32_t it
         (void)snprintf(v->cell, sizeof v->cell, "%s", w->cell < 0 ? "" : w->cell_used ? "reused" : "fresh");
         usage_read(w->leaf.fd, run->plan->cgroup.controllers, &v->used);
         usage_since(&v->used, &w->before);
+        if (w->turns > 0)
+                usage_own_peaks(&v->used, &w->before);
         usage_note(&v->used, w->leaf.fd, v->note, sizeof v->note);
         return v;
 }

@@ -49,6 +49,14 @@ void usage_since(struct usage *now, const struct usage *before)
         since(&now->throttled_us, before->throttled_us);
 }
 
+void usage_own_peaks(struct usage *now, const struct usage *before)
+{
+        if (now->memory_peak <= before->memory_peak)
+                now->memory_peak = -1;
+        if (now->pids_peak <= before->pids_peak)
+                now->pids_peak = -1;
+}
+
 static void send_count(struct event *ev, const char *key, long long value)
 {
         if (value >= 0)

@@ -24,6 +24,9 @@ void usage_read(int leaf_fd, unsigned controllers, struct usage *ret);
 /* Makes NOW count from BEFORE; peaks stay those of the leaf's life. */
 void usage_since(struct usage *now, const struct usage *before);
 
+/* Of a worker that ran other tests before: a peak that NOW did not raise is not known. */
+void usage_own_peaks(struct usage *now, const struct usage *before);
+
 /* Adds what is known to the open object. */
 void usage_send(const struct usage *u, struct event *ev);
 
