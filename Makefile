@@ -32,9 +32,9 @@ HARNESS_PY   := $(patsubst harness/%,$(BUILD)/harness/%,$(wildcard harness/tach_
 EXTENSION    := $(BUILD)/harness/tach_harness/_tach.abi3.so
 C_FILES      := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/plugins tests/rollback tests/security tests/fault tests/soak tests/shim tests/vm)
-SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run tests/pytests/unpack
+SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run tests/pytests/unpack tests/rollback/suites
 
-.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity pytest-versions pytest-suite lint tidy clang format asan bench demo install fuzz fuzz-short clean
+.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity rollback-suites pytest-versions pytest-suite lint tidy clang format asan bench demo install fuzz fuzz-short clean
 all: programs
 
 programs: $(BUILD)/tach $(BUILD)/tach-run $(EXTENSION) $(HARNESS_PY)
@@ -150,6 +150,10 @@ vm-check: bootstrap
 PARITY ?= jinja2 python-h11 rich loguru cloudpickle
 parity: programs
 	r=0; for p in $(PARITY); do TACH=$(abspath $(BUILD))/tach tests/parity/run $$p || r=1; done; exit $$r
+
+# the same suites with processes rolled back, cells used again and neither, in shuffled orders: nothing may differ
+rollback-suites: programs
+	r=0; for p in $(PARITY); do TACH=$(abspath $(BUILD))/tach tests/rollback/suites $$p || r=1; done; exit $$r
 
 # other versions of pytest than the machine's, from its public repository (or a clone of it)
 PYTEST_GIT      ?= https://github.com/pytest-dev/pytest.git

@@ -388,14 +388,11 @@ static struct rollback *rollback;
 /* Waits for the next test: its index, or the process ends. */
 static PyObject *next_test(int control)
 {
-        struct {
-                struct run_head head;
-                uint32_t item;
-        } packet;
+        struct run_one packet;
         ssize_t n;
 
         do
-                n = recv(control, &packet, sizeof packet, 0);
+                n = read(control, &packet, sizeof packet);
         while (n < 0 && errno == EINTR);
         if (n != (ssize_t)sizeof packet || packet.head.op != RUN_ITEMS)
                 _exit(0);

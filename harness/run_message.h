@@ -25,7 +25,7 @@ enum run_flag {
         RUN_CELL = 1,         /* a cell's pidfd is attached */
         RUN_CGROUP = 2,       /* a cgroup leaf's descriptor is attached, last */
         RUN_HOST_NETWORK = 4, /* cells have no network namespace of their own */
-        RUN_ROLLS_BACK = 8,   /* RUN_ITEMS: a control socket is attached, as a snapshot's: more items come there */
+        RUN_ROLLS_BACK = 8,   /* RUN_ITEMS: a pipe's end is attached: more items come there */
 };
 
 struct run_head {
@@ -33,6 +33,12 @@ struct run_head {
         uint32_t slot; /* the engine's name for the worker or snapshot */
         uint32_t flags;
         uint32_t n_items; /* that many uint32_t follow */
+};
+
+/* What comes on the pipe of a worker that is used again. */
+struct run_one {
+        struct run_head head;
+        uint32_t item;
 };
 
 #endif

@@ -8,7 +8,7 @@ import sys
 
 from tach_harness import _tach, worker
 
-#: Where the control socket is: beyond what tests open, and close by number.
+#: Where the pipe from the engine is: beyond what tests open, and close by number.
 _DESCRIPTOR = 1000
 
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "harness/run_message.h"
@@ -49,11 +48,11 @@ int again_open(struct worker *w, int *ret_end, struct error *err)
 {
         int ends[2];
 
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                return error_set(err, "run", errno, "socketpair");
-        w->control = ends[0];
-        *ret_end = ends[1];
-        (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return error_set(err, "run", errno, "pipe");
+        w->control = ends[1];
+        *ret_end = ends[0];
+        (void)fcntl(ends[1], F_SETFL, O_NONBLOCK);
         return 0;
 }
 
@@ -83,9 +82,7 @@ static void leave(struct run *run, struct worker *w)
 
 int again_resume(struct run *run, struct worker *w, struct part part)
 {
-        const struct run_head head = {.op = RUN_ITEMS, .slot = w->slot, .n_items = 1};
-        struct error err = {0};
-        int r;
+        struct run_one one = {.head = {.op = RUN_ITEMS, .slot = w->slot, .n_items = 1}};
 
         w->part = part;
         w->items[0] = run->suite.units[part.unit].items[part.from];
@@ -93,11 +90,11 @@ int again_resume(struct run *run, struct worker *w, struct part part)
         w->next = 0;
         w->cell_used = 1;
         w->test_bytes = 0;
-        r = zygote_ask(w->control, &head, w->items, NULL, 0, 0, &err);
-        if (r < 0) {
+        one.item = w->items[0];
+        if (write(w->control, &one, sizeof one) != (ssize_t)sizeof one) {
                 leave(run, w);
                 worker_kill(w);
-                return r;
+                return -EPIPE;
         }
         run->again.rolled_back++;
         w->stage = WORKER_RUNNING;

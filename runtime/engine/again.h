@@ -1,7 +1,7 @@
 /*
  * again: workers that are put back to where they began, and run another test (sandbox/rollback.h).
  *
- * Such a worker has a control socket, as a snapshot has. When its test has ended it either says that it is back, or
+ * Such a worker has a pipe on which it hears which test is next. When its test has ended it either says that it is back, or
  * why it is not ("spent"). Meanwhile its cell is asked whether all else there is clean. No tripwire may have been
  * hit. Until all of that is known the test's verdict waits; the worker keeps its place in the run. What is in
  * doubt costs the worker: it ends, and another is cloned.
@@ -14,7 +14,7 @@
 /* Whether PART, which W is about to run in a new process, is one for a process that may run others after it. */
 int again_may(struct run *run, const struct part *part);
 
-/* Opens W's control socket; *RET_END is the worker's. */
+/* Opens W's pipe; *RET_END is the worker's. */
 int again_open(struct worker *w, int *ret_end, struct error *err);
 
 /* A worker that was cloned from ORIGIN and waits for a test like PART, or NULL. */

@@ -61,10 +61,14 @@ struct worker *scopes_next(struct run *run)
                 struct part next;
 
                 if (!scopes_offers(w) ||
-                    (best != NULL && unit_of(run, best)->depth >= unit_of(run, w)->depth) ||
-                    !snapshot_peek(w->snapshot, &run->suite, w->part.unit, &next) ||
-                    (run->plan->isolated && pool_ready(&run->pool, (int)w->slot) == 0 &&
-                     again_idle(run, (int)w->slot, &next) == NULL))
+                    (best != NULL && unit_of(run, best)->depth >= unit_of(run, w)->depth))
+                        continue;
+                if (!snapshot_peek(w->snapshot, &run->suite, w->part.unit, &next)) {
+                        best = w; /* all of it has ended before: it can go on */
+                        continue;
+                }
+                if (run->plan->isolated && pool_ready(&run->pool, (int)w->slot) == 0 &&
+                    again_idle(run, (int)w->slot, &next) == NULL)
                         continue;
                 if (!next.is_snapshot || scopes_may_open(run, unit_of(run, w)->depth + 1))
                         best = w;

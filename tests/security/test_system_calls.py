@@ -381,7 +381,7 @@ def test_built_in_profile_written_out_is_the_built_in_one(tmp_path):
     suite = Suite(tmp_path / "suite")
     suite.write(text="import pytest\n@pytest.mark.parametrize('i', range(12))\ndef test_it(i): pass\n")
     (suite.path / "p.json").write_text(suite.tach("seccomp").out)
-    finish = suite.json("--seccomp", "p.json", "-n1").event("finish")
+    finish = suite.json("--seccomp", "p.json", "-n1", "--reuse=cell").event("finish")
     assert finish["counts"] == {"passed": 12} and finish["cells"]["reused"] > 0
 
 
