@@ -414,7 +414,8 @@ static PyObject *settle(PyObject *self, PyObject *args)
         if (times == 0)
                 Py_RETURN_NONE;
         if (rollback_differs()[0] != '\0')
-                (void)snprintf(line, sizeof line, "{\"t\":\"back\",\"differs\":\"%s\"}\n", rollback_differs());
+                (void)snprintf(line, sizeof line, "{\"t\":\"back\",\"differs\":\"%s\"}\n",
+                               rollback_differs());
         else
                 (void)snprintf(line, sizeof line, "{\"t\":\"back\"}\n");
         if (write(result_fd, line, strlen(line)) != (ssize_t)strlen(line))
@@ -440,7 +441,8 @@ static PyMethodDef methods[] = {
      "out, "
      "err, control): in a new worker or snapshot, or where a snapshot is asked to go on"},
     {"settle", settle, METH_VARARGS,
-     "settle(control_fd, result_fd, verify) -> None: the point that roll_back() goes back to; there, the index of the "
+     "settle(control_fd, result_fd, verify) -> None: the point that roll_back() goes back to; there, the "
+     "index of the "
      "item to run next; or text: why there is no such point"},
     {"roll_back", roll_back, METH_NOARGS, "roll_back() -> why it is not possible; else it does not return"},
     {NULL, NULL, 0, NULL},

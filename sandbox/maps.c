@@ -50,7 +50,8 @@ static const char *take_line(const char *at, struct map *ret)
         at++;
         ret->end = take_hex(&at);
         at++;
-        ret->prot = (at[0] == 'r' ? PROT_READ : 0) | (at[1] == 'w' ? PROT_WRITE : 0) | (at[2] == 'x' ? PROT_EXEC : 0);
+        ret->prot =
+            (at[0] == 'r' ? PROT_READ : 0) | (at[1] == 'w' ? PROT_WRITE : 0) | (at[2] == 'x' ? PROT_EXEC : 0);
         ret->is_shared = at[3] == 's';
         at += 5;
         ret->offset = take_hex(&at);

@@ -17,10 +17,10 @@
 #include "spec/base/cleanup.h"
 
 #define PAGE         ((size_t)4096)
-#define EPOCH        64          /* tests */
+#define EPOCH        64           /* tests */
 #define MAX_BYTES    (4ull << 30) /* of memory that is saved */
-#define RSEQ_BYTES   32 /* glibc's area at least */
-#define ZERO_AT_ONCE 16          /* pages: as many are dropped, fewer are overwritten */
+#define RSEQ_BYTES   32           /* glibc's area at least */
+#define ZERO_AT_ONCE 16           /* pages: as many are dropped, fewer are overwritten */
 
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
@@ -234,8 +234,8 @@ static const struct span *span_of(const struct memory *m, uintptr_t start)
         return low < m->n_spans && m->spans[low].start <= start ? &m->spans[low] : NULL;
 }
 
-/* What became of START to END, where MAP was mapped (NULL: nothing), and NOW is. APPLY: puts it back: NULL, or
- * why it cannot be. */
+/* What became of START to END, where MAP was mapped (NULL: nothing), and NOW is. APPLY: puts it back: NULL,
+ * or why it cannot be. */
 static const char *mend(struct memory *m, const struct map *before, const struct map *now, uintptr_t start,
                         uintptr_t end, bool apply)
 {
@@ -257,7 +257,8 @@ static const char *mend(struct memory *m, const struct map *before, const struct
         if (before->kind != MAPPED_ORDINARY)
                 return "its mappings";
         if (now != NULL && !before->is_shared && !now->is_shared && before->inode == now->inode &&
-            before->offset - before->start == now->offset - now->start && (span != NULL || before->inode == 0))
+            before->offset - before->start == now->offset - now->start &&
+            (span != NULL || before->inode == 0))
                 return apply && mprotect(at, size, before->prot) < 0 ? "its mappings" : NULL;
         if (before->inode != 0 || before->is_shared || (span == NULL && (before->prot & PROT_READ) != 0))
                 return "its mappings";
@@ -319,7 +320,8 @@ static void copy(uintptr_t at, const char *from)
                 memcpy((void *)at, from, PAGE);
                 return;
         }
-        const size_t before = rseq > at ? rseq - at : 0, after = rseq + size < at + PAGE ? rseq + size - at : PAGE;
+        const size_t before = rseq > at ? rseq - at : 0,
+                     after = rseq + size < at + PAGE ? rseq + size - at : PAGE;
 
         memcpy((void *)at, from, before);
         memcpy((void *)(at + after), from + after, PAGE - after);

@@ -2,8 +2,9 @@
  * memory: the calling process's private memory as it was at one moment, and the way back to that.
  *
  * Pages that were written since are found by userfaultfd's write protection without notifications and the
- * PAGEMAP_SCAN call (Linux 6.7). Mappings that are new go, those that are gone come back. Shared mappings stay
- * as they are. Nothing here allocates after memory_take(), and nothing may run on a stack that is put back.
+ * PAGEMAP_SCAN call (Linux 6.7). Mappings that are new go, those that are gone come back. Shared mappings
+ * stay as they are. Nothing here allocates after memory_take(), and nothing may run on a stack that is put
+ * back.
  */
 #ifndef TACH_SANDBOX_MEMORY_H
 #define TACH_SANDBOX_MEMORY_H
@@ -39,11 +40,11 @@ struct memory {
         } own[MEMORY_OWN]; /* not put back: this, and what the caller adds */
         size_t n_own;
         uintptr_t end_of_heap; /* brk(2) */
-        uintptr_t stack;       /* what the first thread's stack holds from here on counts: the caller's to set */
+        uintptr_t stack; /* what the first thread's stack holds from here on counts: the caller's to set */
         struct page_region found[MEMORY_FOUND];
-        size_t dirty, usual;   /* pages that were put back the last time, and after they were all protected */
-        unsigned since;        /* then */
-        const char *differs;   /* memory_verify(): how */
+        size_t dirty, usual; /* pages that were put back the last time, and after they were all protected */
+        unsigned since;      /* then */
+        const char *differs; /* memory_verify(): how */
         uintptr_t differs_at;
 };
 
@@ -53,7 +54,8 @@ void *memory_new(size_t size);
 /* Leaves START to END out. */
 void memory_own(struct memory *m, const void *start, size_t size);
 
-/* Finds what is to be saved, and room for it, with M->uffd and M->pagemap open. 0 or -errno; *RET_WHY: of what.
+/* Finds what is to be saved, and room for it, with M->uffd and M->pagemap open. 0 or -errno; *RET_WHY: of
+ * what.
  */
 int memory_prepare(struct memory *m, const char **ret_why);
 /* Takes the memory as it is. */

@@ -15,9 +15,9 @@
 #include <linux/userfaultfd.h>
 
 #include "sandbox/advice.h"
+#include "sandbox/pagemap.h"
 #include "sandbox/probe.h"
 #include "sandbox/sys.h"
-#include "sandbox/pagemap.h"
 #include "spec/base/cleanup.h"
 
 #ifndef SYS_landlock_create_ruleset

@@ -71,7 +71,8 @@ int proof_begin(struct proof *p, struct error *err)
         p->pts_fd = open("/dev/pts", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         p->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         p->sockstat_fd = open("/proc/self/net/sockstat", O_RDONLY | O_CLOEXEC);
-        if (p->pts_fd < 0 || p->proc_fd < 0 || p->sockstat_fd < 0 || stat_pts(p->pts_fd, &p->pts, &p->ptmx) < 0 ||
+        if (p->pts_fd < 0 || p->proc_fd < 0 || p->sockstat_fd < 0 ||
+            stat_pts(p->pts_fd, &p->pts, &p->ptmx) < 0 ||
             (p->upper_fd >= 0 && fstat(p->upper_fd, &p->upper) < 0))
                 return error_set(err, "proof", errno, "look at the new cell");
         p->sockets = count_sockets(p->sockstat_fd);

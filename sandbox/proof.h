@@ -50,7 +50,8 @@ int proof_begin(struct proof *p, struct error *err);
 /* Writes the proof's descriptors to FDS (room for SCRATCH_MAX_ENTRIES + 9): how many. */
 size_t proof_fds(const struct proof *p, int *fds);
 
-/* Empties the private folders and looks at the rest. OTHERS: how many processes there may be beside this one. */
+/* Empties the private folders and looks at the rest. OTHERS: how many processes there may be beside this one.
+ */
 enum dirt proof_check(const struct proof *p, int others);
 
 #endif

@@ -141,7 +141,8 @@ int rollback_point(struct rollback **ret, int own, int other, int verify, const 
         sigfillset(&r->own.uc_sigmask); /* what is pending stays that */
         r->own.uc_stack.ss_sp = r->stack;
         r->own.uc_stack.ss_size = sizeof r->stack;
-        makecontext(&r->own, (void (*)(void))enter, 2, (unsigned)(uintptr_t)r, (unsigned)((uintptr_t)r >> 32));
+        makecontext(&r->own, (void (*)(void))enter, 2, (unsigned)(uintptr_t)r,
+                    (unsigned)((uintptr_t)r >> 32));
         if (swapcontext(&r->point, &r->own) < 0)
                 return -errno;
         *ret_why = r->why;

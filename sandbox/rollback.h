@@ -1,6 +1,6 @@
 /*
- * rollback: a process that can be put back to where it was, memory (memory.h) and kernel state (state.h), or says
- * why it cannot.
+ * rollback: a process that can be put back to where it was, memory (memory.h) and kernel state (state.h), or
+ * says why it cannot.
  *
  * Single-threaded callers only. Whatever it cannot prove, it does not put back.
  */
@@ -9,9 +9,9 @@
 
 struct rollback;
 
-/* The point to come back to. OWN: a descriptor of the caller's that lives through it, or -1. Returns 0, and again
- * after each rollback_back(): how often that was. Else -errno, *RET_WHY says what is in the way, and there is
- * no point. *RET stays the same. VERIFY: all memory is compared each time. */
+/* The point to come back to. OWN: a descriptor of the caller's that lives through it, or -1. Returns 0, and
+ * again after each rollback_back(): how often that was. Else -errno, *RET_WHY says what is in the way, and
+ * there is no point. *RET stays the same. VERIFY: all memory is compared each time. */
 int rollback_point(struct rollback **ret, int own, int other, int verify, const char **ret_why);
 
 /* Goes back to the point, and does not return; or returns why it cannot, with everything as it was. A process

@@ -18,9 +18,10 @@
 
 /* Lines of /proc/self/status that change by themselves, or that are put back. */
 static const char *const volatile_lines[] = {
-    "Name:",  "Umask:",  "State:",  "VmPeak:", "VmSize:", "VmHWM:",   "VmRSS:",        "RssAnon:",
-    "RssFile:", "RssShmem:", "VmData:", "VmStk:",  "VmExe:",  "VmLib:",   "VmPTE:",        "VmSwap:",
-    "SigQ:",  "SigBlk:", "SigIgn:", "SigCgt:", "FDSize:", "Cpus_allowed", "voluntary_ctxt", "nonvoluntary_ctxt",
+    "Name:",   "Umask:",   "State:",   "VmPeak:",      "VmSize:",        "VmHWM:",
+    "VmRSS:",  "RssAnon:", "RssFile:", "RssShmem:",    "VmData:",        "VmStk:",
+    "VmExe:",  "VmLib:",   "VmPTE:",   "VmSwap:",      "SigQ:",          "SigBlk:",
+    "SigIgn:", "SigCgt:",  "FDSize:",  "Cpus_allowed", "voluntary_ctxt", "nonvoluntary_ctxt",
 };
 
 /* Answers that come as a result, or in the place that the second argument points to. */
@@ -28,10 +29,18 @@ static const struct {
         int option;
         bool is_pointer;
 } prctl_rows[] = {
-    {PR_GET_DUMPABLE, false},    {PR_GET_KEEPCAPS, false},        {PR_GET_TIMERSLACK, false},
-    {PR_GET_SECUREBITS, false},  {PR_GET_THP_DISABLE, false},     {PR_GET_CHILD_SUBREAPER, true},
-    {PR_GET_PDEATHSIG, true},    {PR_MCE_KILL_GET, false},        {66 /* PR_GET_MDWE */, false},
-    {PR_GET_TSC, true},          {68 /* PR_GET_MEMORY_MERGE */, false}, {PR_GET_TID_ADDRESS, true},
+    {PR_GET_DUMPABLE, false},
+    {PR_GET_KEEPCAPS, false},
+    {PR_GET_TIMERSLACK, false},
+    {PR_GET_SECUREBITS, false},
+    {PR_GET_THP_DISABLE, false},
+    {PR_GET_CHILD_SUBREAPER, true},
+    {PR_GET_PDEATHSIG, true},
+    {PR_MCE_KILL_GET, false},
+    {66 /* PR_GET_MDWE */, false},
+    {PR_GET_TSC, true},
+    {68 /* PR_GET_MEMORY_MERGE */, false},
+    {PR_GET_TID_ADDRESS, true},
 };
 _Static_assert(sizeof prctl_rows / sizeof *prctl_rows <= STATE_PRCTLS, "room for every row");
 
@@ -106,11 +115,16 @@ static const char *status_differs(const struct state *s)
         static const struct {
                 const char *name, *what;
         } rows[] = {
-            {"Threads:", "thread left running"},       {"SigPnd:", "signal left pending"},
-            {"ShdPnd:", "signal left pending"},        {"VmLck:", "memory left locked"},
-            {"Seccomp", "system call filter added"},   {"NSsid:", "session changed"},
-            {"NSpgid:", "process group changed"},      {"Cap", "capabilities changed"},
-            {"TracerPid:", "process traced"},          {"Mems_allowed", "memory nodes changed"},
+            {"Threads:", "thread left running"},
+            {"SigPnd:", "signal left pending"},
+            {"ShdPnd:", "signal left pending"},
+            {"VmLck:", "memory left locked"},
+            {"Seccomp", "system call filter added"},
+            {"NSsid:", "session changed"},
+            {"NSpgid:", "process group changed"},
+            {"Cap", "capabilities changed"},
+            {"TracerPid:", "process traced"},
+            {"Mems_allowed", "memory nodes changed"},
             {"THP_enabled", "process attribute (prctl) changed"},
         };
         const char *a = s->status, *b = s->now;

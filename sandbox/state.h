@@ -1,6 +1,6 @@
 /*
- * state: what the kernel keeps of the calling process, beside its memory, as it was at one moment; the proof that
- * it is so again, and the way back where there is one.
+ * state: what the kernel keeps of the calling process, beside its memory, as it was at one moment; the proof
+ * that it is so again, and the way back where there is one.
  *
  * What can neither be read nor put back is a tripwire (policy.h): the engine hears of it.
  */

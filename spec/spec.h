@@ -137,8 +137,8 @@ enum spec_enforce {
 };
 
 enum spec_reuse {
-        SPEC_REUSE_ROLLBACK, /* "rollback": the next test gets the same process, put back to where it began, and
-                                its cell, if both are provably as they were; else as for "cell" */
+        SPEC_REUSE_ROLLBACK, /* "rollback": the next test gets the same process, put back to where it began,
+                                and its cell, if both are provably as they were; else as for "cell" */
         SPEC_REUSE_CELL,     /* "cell": the next test gets the same cell if it is provably clean */
         SPEC_REUSE_NEVER,    /* "never": every worker gets a cell that nobody was in */
 };
@@ -206,7 +206,7 @@ struct spec {
                 struct spec_strv services; /* sockets of the host (service_parse); all different */
                 bool cache;                /* pytest's cache folder is written back; default false */
                 struct spec_strv keep; /* patterns (glob_check) of what tests write and the project gets */
-                bool verify_rollback; /* "verifyRollback": compare all memory with what it was, each time */
+                bool verify_rollback;  /* "verifyRollback": compare all memory with what it was, each time */
                 bool report_writes;    /* "reportWrites": say what each test wrote, without keep too */
                 char *harness;         /* folder that holds tach_harness; NULL: beside the program */
         } tach;

@@ -1,11 +1,12 @@
-/* How it works: a worker runs, has ended its test (w->ended), is proved (its cell is asked), is idle, runs again.
+/* How it works: a worker runs, has ended its test (w->ended), is proved (its cell is asked), is idle, runs
+ * again.
  */
 #include "runtime/engine/again.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,11 +14,12 @@
 #include "runtime/base/json.h"
 #include "runtime/engine/scopes.h"
 
-#define BACK_SECONDS   5.0 /* to be put back */
-#define PROOF_SECONDS  2.0
-#define ENOUGH_TRIES   8 /* workers, before their fate says anything */
-#define TRIES_IN_VAIN  8 /* one worker of as many tries it where most others were spent by their first test */
-#define TRIES_COUNTED  32
+#define BACK_SECONDS  5.0 /* to be put back */
+#define PROOF_SECONDS 2.0
+#define ENOUGH_TRIES  8 /* workers, before their fate says anything */
+#define TRIES_IN_VAIN 8 /* one worker of as many tries it where most others were spent by their first test   \
+                         */
+#define TRIES_COUNTED 32
 
 static int is_one_test(const struct run *run, const struct part *part)
 {
@@ -180,8 +182,8 @@ void again_back(struct run *run, struct worker *w, yajl_val v)
         if (differs != NULL) {
                 struct error err = {0};
 
-                (void)error_set(&err, "rollback", 0, "after %s: %s",
-                                run->suite.items[w->items[0]].nodeid, differs);
+                (void)error_set(&err, "rollback", 0, "after %s: %s", run->suite.items[w->items[0]].nodeid,
+                                differs);
                 error_hint(&err, "--reuse=cell runs every test in a process of its own");
                 again_tell(run, w, NULL);
                 run_fail(run, &err);

@@ -1,17 +1,18 @@
 /*
  * again: workers that are put back to where they began, and run another test (sandbox/rollback.h).
  *
- * Such a worker has a pipe on which it hears which test is next. When its test has ended it either says that it is back, or
- * why it is not ("spent"). Meanwhile its cell is asked whether all else there is clean. No tripwire may have been
- * hit. Until all of that is known the test's verdict waits; the worker keeps its place in the run. What is in
- * doubt costs the worker: it ends, and another is cloned.
+ * Such a worker has a pipe on which it hears which test is next. When its test has ended it either says that
+ * it is back, or why it is not ("spent"). Meanwhile its cell is asked whether all else there is clean. No
+ * tripwire may have been hit. Until all of that is known the test's verdict waits; the worker keeps its place
+ * in the run. What is in doubt costs the worker: it ends, and another is cloned.
  */
 #ifndef TACH_ENGINE_AGAIN_H
 #define TACH_ENGINE_AGAIN_H
 
 #include "runtime/engine/run_internal.h"
 
-/* Whether PART, which W is about to run in a new process, is one for a process that may run others after it. */
+/* Whether PART, which W is about to run in a new process, is one for a process that may run others after it.
+ */
 int again_may(struct run *run, const struct part *part);
 
 /* Opens W's pipe; *RET_END is the worker's. */

@@ -285,7 +285,8 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
                 r = p.n_limits < 0 ? p.n_limits : 0;
         }
         if (r == 0 && p.isolated && spec->tach.has_tests)
-                r = filters_make(&p.filters, &spec->linux_.seccomp, 1, spec->tach.reuse == SPEC_REUSE_ROLLBACK, err);
+                r = filters_make(&p.filters, &spec->linux_.seccomp, 1,
+                                 spec->tach.reuse == SPEC_REUSE_ROLLBACK, err);
         if (r == 0) {
                 p.env = environment(spec);
                 r = p.env != NULL ? 0 : no_memory(err);

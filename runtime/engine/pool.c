@@ -147,8 +147,7 @@ int pool_prove(struct pool *p, int index)
 {
         struct pool_cell *c = &p->v[index];
 
-        if (c->socket < 0 ||
-            send(c->socket, (const char[]){INIT_PROVE}, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
+        if (c->socket < 0 || send(c->socket, (const char[]){INIT_PROVE}, 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
                 return -EPIPE;
         c->state = POOL_PROVING;
         return 0;

@@ -19,8 +19,8 @@ struct pool_cell {
         int socket; /* for the question; -1: it is used once */
         unsigned uses;
         unsigned stale; /* answers that nobody waits for any more */
-        int owner;  /* the slot of the snapshot in whose cell it is; -1: the outer sandbox */
-        double due; /* when the answer must have come; seconds, monotonic */
+        int owner;      /* the slot of the snapshot in whose cell it is; -1: the outer sandbox */
+        double due;     /* when the answer must have come; seconds, monotonic */
 };
 
 struct pool {

@@ -353,7 +353,8 @@ static int next_part(struct run *run, struct part *ret, int *ret_origin)
         *ret_origin = -1;
         if (!suite_peek(&run->suite, &next) || (next.is_snapshot && !scopes_may_open(run, 0)))
                 return 0;
-        return (!run->plan->isolated || pool_ready(&run->pool, -1) > 0 || again_idle(run, -1, &next) != NULL) &&
+        return (!run->plan->isolated || pool_ready(&run->pool, -1) > 0 ||
+                again_idle(run, -1, &next) != NULL) &&
                suite_next(&run->suite, ret);
 }
 
@@ -1277,7 +1278,8 @@ static int prepare(struct run *run, struct error *err)
 {
         sigset_t set;
 
-        /* as many run, as many are leaving, as many are idle, and at each depth that many snapshots and one more live */
+        /* as many run, as many are leaving, as many are idle, and at each depth that many snapshots and one
+         * more live */
         run->n_workers = run->plan->workers * 3 + SUITE_MAX_DEPTH * (run->plan->workers + 1);
         run->workers = calloc(run->n_workers, sizeof *run->workers);
         run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

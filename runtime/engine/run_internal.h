@@ -33,7 +33,8 @@ struct run {
         struct zygote zygote;
         struct suite suite;
         struct worker *workers;
-        unsigned n_workers, busy, leaving, offering, idle; /* places taken, and workers and snapshots beside them */
+        unsigned n_workers, busy, leaving, offering,
+            idle; /* places taken, and workers and snapshots beside them */
         struct leaves leaves;
         int listener;             /* of the zygote's filter; -1 */
         struct refusals refusals; /* while it collected */

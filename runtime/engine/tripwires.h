@@ -1,7 +1,7 @@
 /*
- * tripwires: system calls that tests may make, and after which nobody can prove that their process is as it was:
- * it is not used again (sandbox/rollback.h). The filter tells the engine of them (seccomp_unotify(2)), which
- * lets them pass.
+ * tripwires: system calls that tests may make, and after which nobody can prove that their process is as it
+ * was: it is not used again (sandbox/rollback.h). The filter tells the engine of them (seccomp_unotify(2)),
+ * which lets them pass.
  */
 #ifndef TACH_ENGINE_TRIPWIRES_H
 #define TACH_ENGINE_TRIPWIRES_H

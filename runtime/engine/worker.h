@@ -72,8 +72,8 @@ enum worker_line {
         WORKER_CACHE,    /* a value for pytest's cache: "key", "value" */
         WORKER_COVERAGE, /* what coverage.py measured: "arcs", "rows" */
         WORKER_END,
-        WORKER_DONE, /* "spent": why it was not put back, or not there */
-        WORKER_BACK, /* as it was before its test; "differs": how it is not, where that was looked for */
+        WORKER_DONE,  /* "spent": why it was not put back, or not there */
+        WORKER_BACK,  /* as it was before its test; "differs": how it is not, where that was looked for */
         WORKER_UP,    /* a snapshot: it is in its cell, and sets up */
         WORKER_ASK,   /* for a fixture that a snapshot can set up: "i", "u", "fixture", "phase" */
         WORKER_OFFER, /* a snapshot: "from", "to", "first" or -1, "for" items, "why" it cannot be cloned, or

@@ -24,7 +24,7 @@ struct args {
         char *rootdir;          /* --rootdir, NULL: found */
         char *config_file;      /* -c, NULL: found */
         int verify_rollback;
-        int verbosity;          /* -v counts up, -q down */
+        int verbosity; /* -v counts up, -q down */
 };
 
 /* Parses ARGV; settings go to S with RANK_FLAG, pytest's own options to S->pytest_args.

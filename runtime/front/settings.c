@@ -210,8 +210,8 @@ int settings_choose(const struct settings *s, struct choices *ret, struct error 
         if (i < 0)
                 return i;
         c.enforce = (enum spec_enforce)i;
-        i = choose_word(s, SETTING_REUSE, names_reuse, "\"rollback\", \"cell\" or \"never\"", SPEC_REUSE_ROLLBACK,
-                        err);
+        i = choose_word(s, SETTING_REUSE, names_reuse, "\"rollback\", \"cell\" or \"never\"",
+                        SPEC_REUSE_ROLLBACK, err);
         if (i < 0)
                 return i;
         c.reuse = (enum spec_reuse)i;
