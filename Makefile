@@ -170,7 +170,12 @@ pytest-suite: bootstrap
 	$(MAKE) programs
 	TACH=$(abspath $(BUILD))/tach $(PYTHON) tests/pytests/suite.py $(BUILD)/pytests/own $(PYTEST_GIT)
 
-bench: programs
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsandbox.a $(BUILD)/libspec.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,-z,now $(shell pkg-config --libs $(PKGS))
+
+bench: programs $(BUILD)/bench/rollback
+	$(BUILD)/bench/rollback
 	$(PYTHON) tests/bench/bench.py
 
 # runs the bundled example suite, whose tests misbehave as their files announce: some fail by design

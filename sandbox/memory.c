@@ -17,10 +17,10 @@
 #include "spec/base/cleanup.h"
 
 #define PAGE         ((size_t)4096)
-#define EPOCH        64           /* tests */
-#define MAX_BYTES    (4ull << 30) /* of memory that is saved */
-#define RSEQ_BYTES   32           /* glibc's area at least */
-#define ZERO_AT_ONCE 16           /* pages: as many are dropped, fewer are overwritten */
+#define EPOCH        64             /* tests */
+#define MAX_BYTES    (256ull << 20) /* of memory that is saved: more takes longer than a hundred clones */
+#define RSEQ_BYTES   32             /* glibc's area at least */
+#define ZERO_AT_ONCE 16             /* pages: as many are dropped, fewer are overwritten */
 
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
@@ -200,7 +200,7 @@ int memory_prepare(struct memory *m, const char **ret_why)
         r = find_spans(m, &pages);
         if (r < 0)
                 return r;
-        *ret_why = "reserve memory";
+        *ret_why = pages * PAGE > MAX_BYTES ? "more than 256 MiB would have to be saved" : "reserve memory";
         return reserve(m, pages);
 }
 

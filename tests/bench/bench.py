@@ -7,7 +7,8 @@ usage: bench.py [ROUNDS]
 2. Whole suites: tach, tach --no-isolation, pytest, pytest -n 2, pytest --forked; on jinja2's suite and on a small
    one of 78 tests that is made here.
 3. tach list beside pytest --collect-only.
-4. 1,000 empty tests in cells that are used again, in fresh cells, and without isolation.
+4. 1,000 empty tests in processes that are put back, in cells that are used again, in fresh cells, without isolation, and
+   under pytest and pytest -n 2.
 5. The start of a sandbox for one command: tach-run beside bwrap and crun (cold.py); what collapsing the
    interpreter's memory to huge pages would gain (collapse.py).
 
@@ -113,8 +114,10 @@ def main():
         compare("78 small tests", runners(), small, env, rounds, "pytest")
         (small / "test_small.py").write_text(EMPTY)
         tach = [TACH, "-q", "-n", "2", "-p", "no:cacheprovider"]
-        cells = {"tach": tach, "tach --reuse never": [*tach, "--reuse", "never"], "tach --no-isolation": [*tach, "--no-isolation"]}
-        compare("1,000 empty tests", cells, small, env, rounds, "tach --no-isolation")
+        modes = {f"tach --reuse {mode}": [*tach, "--reuse", mode] for mode in ("rollback", "cell", "never")}
+        peers = {"pytest": PYTEST, "pytest -n 2": [*PYTEST, "-n", "2"]}
+        plain = {"tach --no-isolation": [*tach, "--no-isolation"]}
+        compare("1,000 empty tests", modes | plain | peers, small, env, rounds, "pytest")
     for name in ("cold.py", "collapse.py"):
         print(flush=True)
         subprocess.run([sys.executable, pathlib.Path(__file__).with_name(name)], env=env, check=True)
