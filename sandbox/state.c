@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -149,6 +150,15 @@ static bool is_own(const struct state *s, int fd)
         return false;
 }
 
+/* A graphics card, say: not null, zero and their like (1), nor a terminal (4, 5, 136 and on). */
+static bool is_device(const struct stat *st)
+{
+        const unsigned n = major(st->st_rdev);
+
+        return S_ISBLK(st->st_mode) ||
+               (S_ISCHR(st->st_mode) && n != 1 && n != 4 && n != 5 && (n < 136 || n > 143));
+}
+
 /* What cannot be followed once others may use it: sockets, epoll sets, event counters and the like. */
 static int take_fd(const struct state *s, struct state_fd *f)
 {
@@ -162,7 +172,7 @@ static int take_fd(const struct state *s, struct state_fd *f)
                 return 0;
         if (S_ISFIFO(f->st.st_mode) && (f->flags & O_ACCMODE) == O_RDONLY)
                 (void)ioctl(f->fd, FIONREAD, &f->queued);
-        return S_ISSOCK(f->st.st_mode) || (f->st.st_mode & S_IFMT) == 0 ? -ENOTSUP : 0;
+        return S_ISSOCK(f->st.st_mode) || (f->st.st_mode & S_IFMT) == 0 || is_device(&f->st) ? -ENOTSUP : 0;
 }
 
 /* Calls BODY for each open descriptor, ascending or not; stops where that returns < 0. */
@@ -260,7 +270,7 @@ int state_take(struct state *s, const char **ret_why)
         *ret_why = "a timer runs";
         if (has_timers())
                 return -ENOTSUP;
-        *ret_why = "a socket, or something like an epoll set, is open";
+        *ret_why = "a socket, a device, or something like an epoll set, is open";
         s->n_fds = 0;
         r = each_fd(s, add_fd);
         if (r < 0)
