@@ -12,15 +12,18 @@
 #include <sys/mman.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "spec/base/cleanup.h"
 
 #define PAGE         ((size_t)4096)
-#define EPOCH        64             /* tests */
-#define MAX_BYTES    (256ull << 20) /* of memory that is saved: more takes longer than a hundred clones */
-#define RSEQ_BYTES   32             /* glibc's area at least */
-#define ZERO_AT_ONCE 16             /* pages: as many are dropped, fewer are overwritten */
+#define EPOCH        64                 /* tests */
+#define MAX_BYTES    ((size_t)1 << 30)  /* of memory that is saved at most */
+#define LEAST_BYTES  ((size_t)64 << 20) /* that may be, however little is free */
+#define FREE_SHARE   8                  /* of the free memory, beyond that */
+#define RSEQ_BYTES   32                 /* glibc's area at least */
+#define ZERO_AT_ONCE 16                 /* pages: as many are dropped, fewer are overwritten */
 
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
@@ -174,10 +177,23 @@ static int find_spans(struct memory *m, size_t *ret_pages)
         return r;
 }
 
-static int reserve(struct memory *m, size_t pages)
+/* Bytes that may be saved: other workers want as much. */
+static size_t most_bytes(void)
 {
-        if (pages * PAGE > MAX_BYTES)
+        struct sysinfo info;
+        size_t most = sysinfo(&info) == 0 ? info.freeram / FREE_SHARE * info.mem_unit : 0;
+
+        if (most > MAX_BYTES)
+                most = MAX_BYTES;
+        return most < LEAST_BYTES ? LEAST_BYTES : most;
+}
+
+static int reserve(struct memory *m, size_t pages, const char **ret_why)
+{
+        *ret_why = "there is too much memory to save";
+        if (pages * PAGE > most_bytes())
                 return -ENOMEM;
+        *ret_why = "reserve memory";
         m->slots_bytes = (m->n_pages * sizeof *m->slots + PAGE) & ~(PAGE - 1);
         m->saved_bytes = (pages + 512) * PAGE; /* what is touched on the way */
         m->slots = memory_new(m->slots_bytes);
@@ -200,8 +216,7 @@ int memory_prepare(struct memory *m, const char **ret_why)
         r = find_spans(m, &pages);
         if (r < 0)
                 return r;
-        *ret_why = pages * PAGE > MAX_BYTES ? "more than 256 MiB would have to be saved" : "reserve memory";
-        return reserve(m, pages);
+        return reserve(m, pages, ret_why);
 }
 
 int memory_take(struct memory *m, const char **ret_why)
