@@ -98,6 +98,7 @@ HOOK = sys.excepthook
 PATH = list(sys.path)
 NICE = os.nice(0)
 AFFINITY = os.sched_getaffinity(0)
+INTERRUPT = signal.getsignal(signal.SIGINT)
 UMASK = os.umask(0)
 os.umask(UMASK)
 
@@ -609,9 +610,9 @@ def handler_installed():
     signal.signal(signal.SIGUSR1, lambda *_: None)
 
 
-@kind(lambda: signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+@kind(lambda: signal.getsignal(signal.SIGINT) != INTERRUPT)
 def interrupt_ignored():
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, print)
 
 
 @kind(lambda: signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, []))
