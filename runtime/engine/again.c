@@ -18,10 +18,9 @@
 #define PROOF_SECONDS 2.0
 #define ENOUGH_TRIES  8 /* workers, before their fate says anything */
 #define TRIES_IN_VAIN 8 /* one of as many tries it where most others were spent at once */
-* /
 #define TRIES_COUNTED 32
 
-    static int is_one_test(const struct run *run, const struct part *part)
+static int is_one_test(const struct run *run, const struct part *part)
 {
         return !part->is_snapshot && !part->is_order && part->to - part->from == 1 &&
                run->suite.units[part->unit].lane == NULL &&
