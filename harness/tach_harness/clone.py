@@ -1,5 +1,6 @@
 """A process that is cloned: the zygote or a snapshot. What is done before, and what a clone becomes."""
 
+import functools
 import gc
 import os
 
@@ -58,11 +59,10 @@ class Origin:
         if op == RUN_ITEMS:
             floor = next(reversed(self.session._setupstate.stack), None)
             if control >= 0:
-                body = lambda: rollback.run(self, numbers[0], floor, control)  # noqa: E731
+                arguments = functools.partial(rollback.begin, self, numbers[0], floor, control)
             else:
-                body = lambda: worker.run(self, numbers, floor)  # noqa: E731
-            worker.live(self, slot, result_fd, out_fd, err_fd, body)
+                arguments = lambda: (self, numbers, floor)  # noqa: E731
+            worker.live(self, slot, result_fd, out_fd, err_fd, worker.run, arguments)
         unit, first = numbers
-        worker.live(
-            self, slot, result_fd, out_fd, err_fd, lambda: snapshot.run(self, self.units[unit], first, control)
-        )
+        arguments = lambda: (self, self.units[unit], first, control)  # noqa: E731
+        worker.live(self, slot, result_fd, out_fd, err_fd, snapshot.run, arguments)

@@ -33,8 +33,9 @@ def _move(fd):
     return moved
 
 
-def run(origin, index, floor, control):
-    """Runs the item of that INDEX, and then, each time that it is put back, the one that the engine names on CONTROL."""
+def begin(origin, index, floor, control):
+    """The point that the process is put back to. Returns what ``worker.run`` is to be called with: at first for the item of
+    that INDEX, and each time that the process was put back for the one that the engine names on CONTROL."""
     control = _move(control)
     config = origin.session.config
     why = _obstacle(config) or _tach.settle(control, origin.reporter.results.fd, origin.verifies)
@@ -42,4 +43,4 @@ def run(origin, index, floor, control):
     if isinstance(why, int):
         index, why = why, None
         worker.prepare_temporary_folder(config)
-    worker.run(origin, [index], floor, lambda: {"spent": why or _tach.roll_back()})
+    return origin, [index], floor, lambda: {"spent": why or _tach.roll_back()}

@@ -103,7 +103,7 @@ class Spawned:
         origin.items = {task["index"]: found[0]}
         origin.prepare(*task["fds"])
         _forget_output(*task["fds"][1:])
-        worker.live(origin, task["slot"], *task["fds"], lambda: worker.run(origin, [task["index"]], None))
+        worker.live(origin, task["slot"], *task["fds"], worker.run, lambda: (origin, [task["index"]], None))
 
 
 def _forget_output(*fds):

@@ -234,8 +234,8 @@ def worker_input(slot, workers):
     return {"workerid": f"gw{slot}", "workercount": workers, "mainargv": sys.argv}
 
 
-def live(origin, slot, result_fd, out_fd, err_fd, body):
-    """Makes this clone of ORIGIN a process of its own, calls BODY, and ends the process."""
+def live(origin, slot, result_fd, out_fd, err_fd, body, arguments):
+    """Makes this clone of ORIGIN a process of its own, calls BODY with what ARGUMENTS returns, and ends the process."""
     session, reporter = origin.session, origin.reporter
     config = session.config
     results = Results(result_fd)
@@ -254,7 +254,8 @@ def live(origin, slot, result_fd, out_fd, err_fd, body):
         reporter.results = results
         origin.measured.begin(config)
         try:
-            body()
+            # from one place, whatever makes the arguments: a test that recurses to the limit sees how deep it is
+            body(*arguments())
         except Exit as e:
             code_asked = _INTERRUPTED if e.returncode is None else int(e.returncode)
             _end_session(session, results, floor, str(e.msg), code_asked)
