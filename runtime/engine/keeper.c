@@ -258,8 +258,9 @@ int keeper_start(struct keeper *k, const struct cell_plan *plan, const struct la
 int keeper_ask_cell(struct keeper *k)
 {
         struct keeper_message m = {.op = KEEPER_MAKE};
+        int r = keeper_send(k->socket, &m, NULL);
 
-        return keeper_send(k->socket, &m, NULL);
+        return r == -ECONNRESET ? -EPIPE : r; /* it died with a message unread */
 }
 
 int keeper_receive(int socket, struct keeper_message *ret, int *ret_fds)
