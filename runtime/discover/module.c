@@ -92,6 +92,8 @@ struct binding *module_resolve(const struct module *module, const struct scope *
 {
         struct binding *b = scope != NULL ? module_find(scope, name) : NULL;
 
+        if (scope != NULL && scope->module != NULL)
+                module = scope->module;
         return b != NULL || scope == &module->scope ? b : module_find(&module->scope, name);
 }
 
@@ -165,6 +167,7 @@ static void read_class(struct reader *r, struct scope *scope, TSNode node, struc
                 else
                         c->bases.v[c->bases.n++] = arguments.v[i];
         c->scope.outer = scope;
+        c->scope.module = m;
         read_block(r, &c->scope, node_field(node, "body"));
         (void)bind(
             r, scope, c->name,
@@ -240,7 +243,8 @@ static void read_import(struct reader *r, struct scope *scope, TSNode node)
 {
         struct module *m = r->module;
         bool from = node_is(node, "import_from_statement");
-        const char *module = from ? node_text(m, node_field(node, "module_name")) : "";
+        const char *spelled = from ? node_text(m, node_field(node, "module_name")) : "";
+        struct import import = {.level = (int)strspn(spelled, ". ")};
         struct nodes names = node_children(m, node);
 
         for (size_t i = from ? 1 : 0; i < names.n; i++) {
@@ -257,12 +261,17 @@ static void read_import(struct reader *r, struct scope *scope, TSNode node)
                 bound = ts_node_is_null(alias) ? dotted : node_text(m, alias);
                 if (!from && ts_node_is_null(alias))
                         bound = dotted = arena_strn(m->arena, dotted, strcspn(dotted, "."));
+                import.module = from ? spelled + import.level : dotted;
+                import.name = from ? dotted : NULL;
                 if (from)
-                        dotted = arena_printf(m->arena, "%s.%s", module, dotted);
+                        dotted = arena_printf(m->arena, "%s.%s", spelled, dotted);
                 if (bound != NULL && dotted != NULL)
-                        (void)bind(
-                            r, scope, bound,
-                            (struct binding){.kind = BINDING_IMPORT, .from = dotted, .is_module = !from});
+                        (void)bind(r, scope, bound,
+                                   (struct binding){.kind = BINDING_IMPORT,
+                                                    .node = node,
+                                                    .from = dotted,
+                                                    .import = import,
+                                                    .is_module = !from});
         }
 }
 
@@ -437,6 +446,7 @@ void module_read(struct module *ret, struct arena *arena, const char *text, TSNo
         struct reader r = {.module = ret};
 
         *ret = (struct module){.text = text, .arena = arena, .error_line = first_error(root)};
+        ret->scope.module = ret;
         read_block(&r, &ret->scope, root);
 }
 

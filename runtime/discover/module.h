@@ -16,7 +16,7 @@ enum binding_kind {
         BINDING_FUNCTION,
         BINDING_CLASS,
         BINDING_VALUE,   /* node: the expression; null where it is not known */
-        BINDING_IMPORT,  /* from: "package.module" or "package.module.name" */
+        BINDING_IMPORT,  /* import; from: its dotted name */
         BINDING_DELETED, /* was bound, is not any more */
 };
 
@@ -26,6 +26,14 @@ struct nodes {
 };
 
 struct class_def;
+struct module;
+
+/* "import MODULE" or "from ..MODULE import NAME"; LEVEL counts the dots. */
+struct import {
+        const char *module;
+        const char *name; /* NULL: the module itself */
+        int level;
+};
 
 struct binding {
         const char *name;
@@ -33,13 +41,15 @@ struct binding {
         TSNode node;
         struct nodes decorators; /* expressions, as written from top to bottom */
         struct class_def *class_def;
-        const char *from;
+        const char *from; /* "package.module" or "package.module.name", relative ones with their dots */
+        struct import import;
         bool is_module; /* an import of a module, not of a name in one */
         bool vague;     /* bound more than once, or changed in place: its value is not that of node */
         int test_flag;  /* X.__test__ = ...: 1 true, -1 false, 0 not set */
 };
 
 struct scope {
+        const struct module *module; /* whose text the bindings' nodes are of */
         struct binding *v;
         size_t n, cap;
         uint32_t *slots; /* hash table of index + 1 */
