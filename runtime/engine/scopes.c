@@ -1,5 +1,5 @@
-/* How it works: each function is a step of one snapshot, called where run.c hears of something. Nothing here
- * waits. */
+/* How it works: each function is a step of one snapshot, called where the run hears of something. Nothing
+ * here waits. */
 #include "runtime/engine/scopes.h"
 
 #include <errno.h>

@@ -1,0 +1,89 @@
+/* How it works: as long as there is a place, a part of the suite, and a cell or a worker that was put back,
+ * the part is started. Cells are asked for ahead, one more than there are places. */
+#include "runtime/engine/run_internal.h"
+
+#include <errno.h>
+
+#include "runtime/engine/again.h"
+#include "runtime/engine/scopes.h"
+
+void run_ask_cells(struct run *run)
+{
+        struct error err = {0};
+
+        if (!run->plan->isolated || run->stopping)
+                return;
+        if (pool_fill(&run->pool, suite_left(&run->suite), &err) < 0)
+                run_fail(run, &err);
+        scopes_ask_cells(run);
+}
+
+static struct worker *free_worker(struct run *run)
+{
+        for (unsigned i = 0; i < run->n_workers; i++)
+                if (run->workers[i].stage == WORKER_FREE)
+                        return &run->workers[i];
+        return NULL;
+}
+
+/* What to start next, and from which snapshot it is cloned; 0: nothing now. The innermost snapshots come
+ * first, so that as few as possible live at a time. */
+static int next_part(struct run *run, struct part *ret, int *ret_origin)
+{
+        struct worker *w;
+        struct part next;
+
+        while ((w = scopes_next(run)) != NULL) {
+                *ret_origin = (int)w->slot;
+                if (snapshot_next(w->snapshot, &run->suite, w->part.unit, ret))
+                        return 1;
+                scopes_go_on(run, w); /* what it offered has ended before */
+        }
+        *ret_origin = -1;
+        if (!suite_peek(&run->suite, &next) || (next.is_snapshot && !scopes_may_open(run, 0)))
+                return 0;
+        return (!run->plan->isolated || pool_ready(&run->pool, -1) > 0 ||
+                again_idle(run, -1, &next) != NULL) &&
+               suite_next(&run->suite, ret);
+}
+
+void run_dispatch(struct run *run)
+{
+        struct error err = {0};
+        struct worker *w;
+        struct part part;
+        int origin;
+
+        while (run->collected && !run->stopping && run->busy < run->plan->workers &&
+               !keep_is_behind(&run->keep) && (w = free_worker(run)) != NULL &&
+               next_part(run, &part, &origin)) {
+                struct worker *idle = again_idle(run, origin, &part);
+
+                if (idle != NULL) {
+                        if (again_resume(run, idle, part) < 0)
+                                run_again(run, origin, part);
+                        continue;
+                }
+                if (run_start(run, w, part, origin, &err) < 0) {
+                        run_release(run, w);
+                        if (origin < 0) {
+                                run_fail(run, &err);
+                                return;
+                        }
+                        scopes_break(run, &run->workers[origin], err.what);
+                }
+                run_ask_cells(run);
+        }
+        run_ask_cells(run);
+        again_end_idle(run);
+}
+
+void run_again(struct run *run, int origin, struct part part)
+{
+        struct snapshot *from = origin >= 0 ? run->workers[origin].snapshot : NULL;
+
+        if (run->stopping || (origin >= 0 && from == NULL))
+                return;
+        if ((from != NULL ? snapshot_again(from, part) : suite_again(&run->suite, part)) < 0)
+                run_check(run, -ENOMEM);
+}
