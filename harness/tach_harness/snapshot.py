@@ -17,6 +17,7 @@ import os
 import time
 
 from _pytest.logging import caplog_records_key
+from _pytest.outcomes import OutcomeException
 from _pytest.runner import CallInfo
 
 from tach_harness import forkable, output, pytest_versions, reports, worker
@@ -121,26 +122,22 @@ class Snapshot:
         """In place of SetupState.setup: sets up the unit's node and what is MISSING for the item, and no more."""
         item, state = self.session.items[index], self.session._setupstate
         type(state).setup(state, self.unit.node)
-        late = None
-        while True:
-            use = None
-            try:
-                with _Borrowed(item, self.stack) as request:
-                    for use in missing:
-                        if use.definition is not use.node:
-                            pytest_versions.set_up_fixture(request, use.name, use.definition, use.definitions)
-                        self.up[use.fixture] = use.variant
-                if late is not None:
-                    self.reporter.pending[index] = late
-                return
-            except Exception as e:
-                if use is not None and use.definition.cached_result is not None:
-                    self.up[use.fixture] = use.variant  # the fixture's own failure, which pytest will raise again
-                    raise
-                if late is not None:  # it fails on the way to the fixture
-                    raise
-                # what was set up with other parameters failed to end: this item's error; set up for the others
-                late = e
+        use, before = None, set(self.up)
+        try:
+            with _Borrowed(item, self.stack) as request:
+                for use in missing:
+                    if use.definition is not use.node:
+                        pytest_versions.set_up_fixture(request, use.name, use.definition, use.definitions)
+                    self.up[use.fixture] = use.variant
+        except (Exception, OutcomeException) as e:
+            if use is not None and use.definition.cached_result is not None:
+                self.up[use.fixture] = use.variant  # the fixture's own failure, which pytest will raise again
+                raise
+            self._note()
+            if before <= self.up.keys():  # it fails on the way to the fixture
+                raise
+            # what was set up with other parameters failed to end: this item's error; the next sets up for itself
+            self.reporter.pending[index] = e
 
     def _set_up(self, index):
         """Sets up for one item, by its own hooks, which may skip it. Whether anything changed."""
@@ -154,6 +151,7 @@ class Snapshot:
         self.recent += missing
         before = dict(self.up)
         item, state = self.session.items[index], self.session._setupstate
+        said = self.reporter.retold.count(item, index)
         began = time.perf_counter()
 
         def arrange(_):
@@ -174,10 +172,12 @@ class Snapshot:
         finally:
             self.reporter.results.end_copies()
             self.reporter.arrange = None
+            self.reporter.retold.note(item, index)
         if asking.end():
             raise Asked
         self._note()
         if self.up == before:
+            self.reporter.retold.forget(item, index, said)
             return False
         self.carriers.append(index)
         self.reporter.pending.setdefault(index, None)
@@ -189,10 +189,10 @@ class Snapshot:
         """Sets up what the item has asked for in the PHASE: the unit's fixture of that NUMBER."""
         item, use = self.session.items[index], list(self.unit.fixtures.values())[number].by(self.session.items[index])
         self.reporter.asking.answered.add((index, use.definition))
-        sections = item._report_sections
-        before = len(sections)
+        retold = self.reporter.retold
+        before = retold.count(item, index)
         self._set_up_for(index, [use], PHASES[phase])
-        sections[before:] = [(PHASES[phase], *section[1:]) for section in sections[before:]]
+        retold.note_asked(item, index, use.definition, PHASES[phase], before)
 
     def next_batch(self, first):
         """Sets up for the entry number FIRST: the number of the entry after those that can run now."""

@@ -16,7 +16,7 @@ from _pytest.fixtures import FixtureDef
 from _pytest.outcomes import Exit
 from _pytest.runner import _update_current_test_var
 
-from tach_harness import output, reports
+from tach_harness import output, reports, retold
 from tach_harness.asking import PHASES, Asked
 from tach_harness.channel import Results, clip
 
@@ -47,6 +47,7 @@ class Reporter:
         self.pending = {}
         #: {(index, phase): how long that took}
         self.seconds = {}
+        self.retold = retold.Retold(config)
         #: (definition, request) of the wider fixtures that this process has set up
         self.wider = []
         #: what ends those that were set up before; kept, since a generator that is forgotten ends, too
@@ -61,8 +62,10 @@ class Reporter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item):
-        if self.arrange is None and self.pending.get(self.index) is not None:
-            raise self.pending[self.index]
+        if self.arrange is None and self.index in self.pending:
+            self.retold.begin_setup(item, self.index)
+            if self.pending[self.index] is not None:
+                raise self.pending[self.index]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef, request):
@@ -95,9 +98,10 @@ class Reporter:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item, call):
-        carried = call.when in PHASES and self.arrange is None and self.index in self.pending
+        is_carried = self.index in self.pending or self.index in self.retold.asked
+        carried = call.when in PHASES and self.arrange is None and is_carried
         if carried:
-            item._report_sections[:] = _merged(item._report_sections)
+            self.retold.end_phase(item, call.when)
         outcome = yield
         if carried and outcome.excinfo is None:
             outcome.get_result().duration += self.seconds.pop((self.index, call.when), 0)
@@ -115,15 +119,6 @@ class Reporter:
 def _is_end_of_fixture(end):
     """Whether what pytest registered as END of a fixture is another fixture that depends on it, not the suite's code."""
     return isinstance(getattr(getattr(end, "func", None), "__self__", None), FixtureDef)
-
-
-def _merged(sections):
-    """What was printed in a snapshot on the test's behalf, and by the test's own set-up: one section of each name."""
-    found = {}
-    for when, name, text in sections:
-        before = found.get((when, name))
-        found[when, name] = text if before is None else before + ("" if before.endswith("\n") else "\n") + text
-    return [(*key, text) for key, text in found.items()]
 
 
 def _usage(before):
@@ -168,6 +163,7 @@ def run(origin, indices, floor, end=None):
         before = _getrusage(_SELF)
         reporter.index = index
         reporter.asking.begin(index, reporter.results.pid, may_ask=position == 0)
+        reporter.retold.begin(item, index, reporter.asking)
         reporter.results.send("begin", i=index)
         if position == 0:
             origin.randomness.begin(item.nodeid)

@@ -260,7 +260,7 @@ def test_the_attempt_that_asked_leaves_nothing(suite):
     test = result.tests()["test_it.py::test_a"]
     sections = dict(map(tuple, test["sections"]))
     assert (test["outcome"], test["attempt"]) == ("passed", 1)
-    assert sections["Captured stdout setup"] == "own up\n" and sections["Captured stdout call"] == "up\nbody\n"
+    assert sections["Captured stdout setup"] == "own up\n" and sections["Captured stdout call"] == "body\nup\n"
     assert result.event("finish")["counts"] == {"passed": 2, "warnings": 1}
     assert test["user_properties"] == [["k", "v"]]
 
