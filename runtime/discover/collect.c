@@ -1,32 +1,32 @@
-/* How it works: walks the module's scope and the scopes of its classes in dict order. */
+/* How it works: walks the module's scope and the scopes of its classes in dict order. What is not sure is
+ * handed on with the reason. */
 #include "runtime/discover/collect.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/discover/marks.h"
+#include "runtime/discover/classes.h"
+#include "runtime/discover/effects.h"
+#include "runtime/discover/function.h"
+#include "runtime/discover/library.h"
+#include "runtime/discover/names.h"
 
 #define MAX_DEPTH 50
 #define MAX_STEPS ((size_t)1 << 20) /* aliases of classes in classes can double at each level */
 
-/* The classes that a test is in, innermost first. */
-struct chain {
-        struct class_def *class_def;
-        const struct chain *outer;
-        int depth;
-};
-
 struct collector {
         const struct module *m;
         const struct ini *ini;
-        struct buf *out;
+        test_sink *each;
+        void *ctx;
+        const char *maybe; /* why none of the module's tests is sure, or NULL */
         size_t steps;
         int r;
 };
 
 static void collect_class(struct collector *c, struct class_def *class_def, const char *prefix,
-                          const char *select, const struct chain *chain);
+                          const char *select, const struct chain *chain, const char *maybe);
 
 static bool name_matches(const struct spec_strv *patterns, const char *name)
 {
@@ -40,154 +40,80 @@ static bool name_matches(const struct spec_strv *patterns, const char *name)
         return false;
 }
 
-static const char *last_word(const char *dotted)
+static const char *first_of(const char *a, const char *b)
 {
-        const char *dot = dotted != NULL ? strrchr(dotted, '.') : NULL;
-
-        return dot != NULL ? dot + 1 : dotted;
+        return a != NULL ? a : b;
 }
 
-static bool ends_with(const char *s, const char *end)
+/* A condition as a reason. */
+static const char *depends(const struct collector *c, const char *condition)
 {
-        size_t n = strlen(s), m = strlen(end);
-
-        return n >= m && strcmp(s + n - m, end) == 0;
+        return condition != NULL ? arena_printf(c->m->arena, "depends on %s", condition) : NULL;
 }
 
-/* The name of BASE, a base class that this file does not define; NULL for one that it does. */
-static const char *foreign_base(const struct module *m, const struct class_def *of, TSNode base)
+static bool is_test_function(const struct collector *c, const char *name, const struct entity *e)
 {
-        struct binding *b;
-
-        if (node_is(base, "subscript")) /* Generic[T] */
-                base = node_field(base, "value");
-        b = node_is(base, "identifier") ? module_resolve(m, of->scope.outer, node_text(m, base)) : NULL;
-        if (b != NULL && b->kind == BINDING_CLASS)
-                return NULL;
-        return module_dotted(m, of->scope.outer, base);
-}
-
-static bool any_foreign_base(const struct module *m, struct class_def *c, bool (*test)(const char *name))
-{
-        module_mro(m, c);
-        for (size_t i = 0; i < c->n_mro; i++)
-                for (size_t k = 0; k < c->mro[i]->bases.n; k++) {
-                        const char *name = foreign_base(m, c->mro[i], c->mro[i]->bases.v[k]);
-
-                        if (name != NULL && test(name))
-                                return true;
-                }
-        return false;
-}
-
-static bool is_testcase_name(const char *name)
-{
-        return ends_with(name, "TestCase");
-}
-
-/* Well-known classes that have an __init__ or a __new__ of their own. */
-static bool has_constructor(const char *name)
-{
-        static const char *const names[] = {
-            "BaseException", "Enum",    "Exception", "Flag",      "IntEnum", "IntFlag", "NamedTuple",
-            "Protocol",      "StrEnum", "Thread",    "TypedDict", "bytes",   "dict",    "float",
-            "frozenset",     "int",     "list",      "set",       "str",     "tuple"};
-        const char *word = last_word(name);
-
-        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-                if (strcmp(word, names[i]) == 0)
-                        return true;
-        return ends_with(word, "Error") || ends_with(word, "Warning");
-}
-
-static struct binding *inherited(const struct module *m, struct class_def *c, const char *name)
-{
-        module_mro(m, c);
-        for (size_t i = 0; i < c->n_mro; i++) {
-                struct binding *b = module_find(&c->mro[i]->scope, name);
-
-                if (b != NULL)
-                        return b;
-        }
-        return NULL;
-}
-
-static bool has_decorator(const struct module *m, const struct scope *scope, const struct nodes *decorators,
-                          const char *const *names, size_t n)
-{
-        for (size_t i = 0; i < decorators->n; i++) {
-                TSNode node = decorators->v[i];
-                const char *word;
-
-                if (node_is(node, "call"))
-                        node = node_field(node, "function");
-                word = last_word(module_dotted(m, scope, node));
-                for (size_t k = 0; word != NULL && k < n; k++)
-                        if (strcmp(word, names[k]) == 0)
-                                return true;
-        }
-        return false;
-}
-
-/* Follows NAME = OTHER to what OTHER is; itself where that is not known. */
-static struct binding *follow(const struct module *m, const struct scope *scope, struct binding *b)
-{
-        for (int i = 0; i < 10 && b->kind == BINDING_VALUE && node_is(b->node, "identifier"); i++) {
-                struct binding *next = module_resolve(m, scope, node_text(m, b->node));
-
-                if (next == NULL || next == b)
-                        break;
-                b = next;
-        }
-        return b;
-}
-
-/* The value of __test__ of a class: 1, -1, or 0 where it is not set. */
-static int class_flag(const struct module *m, struct class_def *c)
-{
-        struct binding *b = inherited(m, c, "__test__");
-
-        if (b == NULL || b->kind != BINDING_VALUE)
-                return 0;
-        return node_is(b->node, "true") ? 1 : node_is(b->node, "false") || node_is(b->node, "none") ? -1 : 0;
-}
-
-static bool is_test_function(const struct collector *c, const struct scope *scope, const char *name,
-                             const struct binding *b)
-{
-        static const char *const others[] = {"fixture",     "yield_fixture", "property", "cached_property",
-                                             "classmethod", "setter",        "getter",   "deleter"};
+        const struct binding *b = e->binding;
 
         if (b->kind == BINDING_VALUE)
                 return node_is(b->node, "lambda") && name_matches(&c->ini->python_functions, name);
         return b->kind == BINDING_FUNCTION && b->test_flag >= 0 &&
                (name_matches(&c->ini->python_functions, name) || b->test_flag > 0) &&
-               !has_decorator(c->m, scope, &b->decorators, others, sizeof others / sizeof others[0]);
+               !function_is_other(e->scope, b);
 }
 
-static bool is_test_class(const struct collector *c, const char *name, const struct binding *b)
+enum class_kind { CLASS_NONE, CLASS_PYTEST, CLASS_TESTCASE };
+
+static enum class_kind class_kind(const struct collector *c, const char *name, const struct binding *b,
+                                  const char **maybe)
 {
-        static const char *const others[] = {"dataclass", "attrs", "s", "define", "frozen", "mutable"};
         struct class_def *class_def = b->class_def;
-        int flag = b->test_flag != 0 ? b->test_flag : class_flag(c->m, class_def);
+        int flag = b->test_flag != 0 ? b->test_flag : class_test_flag(class_def);
+        const char *why = NULL;
 
         if (flag < 0)
-                return false;
-        if (any_foreign_base(c->m, class_def, is_testcase_name))
-                return true;
-        return (flag > 0 || name_matches(&c->ini->python_classes, name)) &&
-               inherited(c->m, class_def, "__init__") == NULL &&
-               inherited(c->m, class_def, "__new__") == NULL &&
-               !any_foreign_base(c->m, class_def, has_constructor) &&
-               !has_decorator(c->m, class_def->scope.outer, &class_def->decorators, others,
-                              sizeof others / sizeof others[0]);
+                return CLASS_NONE;
+        if (class_is_testcase(class_def, &why)) {
+                *maybe = first_of(*maybe, why);
+                return CLASS_TESTCASE;
+        }
+        if (flag == 0 && !name_matches(&c->ini->python_classes, name)) {
+                if (why == NULL || !class_has_tests(class_def))
+                        return CLASS_NONE;
+                *maybe = first_of(*maybe, why); /* may be a TestCase */
+                return CLASS_TESTCASE;
+        }
+        *maybe = first_of(*maybe, why);
+        why = NULL;
+        if (class_has_constructor(class_def, &why) && why == NULL)
+                return CLASS_NONE;
+        *maybe = first_of(*maybe, why);
+        return function_is_dataclass(class_def) ? CLASS_NONE : CLASS_PYTEST;
 }
 
-static void emit(struct collector *c, const char *prefix, const char *name, const char *id)
+static void emit(struct collector *c, struct test *test, const char *prefix, const char *name, const char *id)
 {
+        struct arena *arena = c->m->arena;
+
+        test->nodeid = id != NULL     ? arena_printf(arena, "%s::%s[%s]", prefix, name, id)
+                       : name != NULL ? arena_printf(arena, "%s::%s", prefix, name)
+                                      : prefix;
         if (c->r == 0)
-                c->r = id != NULL ? buf_addf(c->out, "%s::%s[%s]\n", prefix, name, id)
-                                  : buf_addf(c->out, "%s::%s\n", prefix, name);
+                c->r = test->nodeid != NULL ? c->each(c->ctx, test) : -ENOMEM;
+}
+
+/* A node of which nothing but its name is sure. */
+static void emit_partial(struct collector *c, const char *prefix, const char *name, const struct module *m,
+                         TSNode node, const char *why)
+{
+        static const struct marks none = {0};
+        struct test test = {.path = m->path,
+                            .line = ts_node_is_null(node) ? 0 : module_line(m, node),
+                            .marks = &none,
+                            .dynamic = why,
+                            .partial = true};
+
+        emit(c, &test, prefix, name, NULL);
 }
 
 /* Whether the first word of SELECT ("A::b") is NAME, with or without [ID]; *REST is what follows. */
@@ -213,98 +139,122 @@ static bool selected(const char *select, const char *name, const char *id, const
         return *p == '\0' || *rest != NULL;
 }
 
-/* The parametrize marks of a test, closest first: the function's own, those of the classes around it (with
- * their bases'), the module's. */
-static void function_marks(const struct module *m, const struct binding *b, const struct scope *scope,
-                           const struct chain *chain, struct marks *marks)
+/* The marks of a test, closest first: the function's own, those of the classes around it (with their bases'),
+ * the module's. */
+static void function_marks(const struct collector *c, const struct entity *e, const struct chain *chain,
+                           struct marks *marks)
 {
-        marks_add_own(m, marks, NULL, scope, &b->decorators);
+        marks_add_own(marks, NULL, e->scope, &e->binding->decorators);
         for (; chain != NULL; chain = chain->outer)
                 for (size_t i = 0; i < chain->class_def->n_mro; i++) {
                         struct class_def *base = chain->class_def->mro[i];
 
-                        marks_add_own(m, marks, &base->scope, base->scope.outer, &base->decorators);
+                        marks_add_own(marks, &base->scope, base->scope.outer, &base->decorators);
                 }
-        marks_add_own(m, marks, &m->scope, NULL, NULL);
+        marks_add_own(marks, &c->m->scope, NULL, NULL);
 }
 
-static bool is_fixture_with_params(const struct module *m, const struct binding *b)
+static void collect_function(struct collector *c, const char *name, const struct entity *e,
+                             const char *prefix, const char *select, const struct chain *chain, bool testcase,
+                             const char *maybe)
 {
-        for (size_t i = 0; i < b->decorators.n; i++) {
-                TSNode call = b->decorators.v[i];
-                struct nodes arguments;
-                const char *word;
+        const struct module *m = e->scope->module;
+        struct marks marks = {0};
+        struct ids ids = {0};
+        struct test test = {.path = m->path,
+                            .line = function_line(m, e->binding),
+                            .marks = &marks,
+                            .function = e->binding,
+                            .scope = e->scope,
+                            .chain = chain};
+        const char *rest, *why = NULL;
 
-                if (!node_is(call, "call"))
-                        continue;
-                word = last_word(module_dotted(m, &m->scope, node_field(call, "function")));
-                arguments = node_children(m, node_field(call, "arguments"));
-                for (size_t k = 0; word != NULL && ends_with(word, "fixture") && k < arguments.n; k++)
-                        if (node_is(arguments.v[k], "keyword_argument") &&
-                            strcmp(node_text(m, node_field(arguments.v[k], "name")), "params") == 0)
-                                return true;
+        function_marks(c, e, chain, &marks);
+        test.fixtures = function_fixtures(e, chain, &marks, testcase);
+        test.dynamic = first_of(c->maybe, maybe);
+        if (!testcase) {
+                if (!marks_ids(&marks, c->m->arena, c->ini->raw_ids, &ids, &why))
+                        ids.n = 0;
+                else
+                        why = function_generates(c->m, e, chain, &test.fixtures);
+                if (why != NULL) {
+                        ids.n = 0;
+                        test.dynamic = why;
+                }
         }
-        return false;
+        if (ids.n == 0 && selected(select, name, NULL, &rest) && rest == NULL)
+                emit(c, &test, prefix, name, NULL);
+        for (size_t i = 0; i < ids.n; i++)
+                if (selected(select, name, ids.v[i], &rest) && rest == NULL)
+                        emit(c, &test, prefix, name, ids.v[i]);
 }
 
-/* Whether FUNCTION asks, itself or through other fixtures of this file, for a fixture with params, whose ids
- * are not worked out here. */
-static bool asks_for_params(struct collector *c, const struct scope *scope, TSNode function, int depth)
+/* A name of the module that stands for what a call returned: perhaps a class with tests. */
+static bool may_be_tests(const struct collector *c, const char *name, const struct entity *e)
 {
-        struct nodes parameters = node_children(c->m, node_field(function, "parameters"));
+        struct nodes arguments;
 
-        for (size_t i = 0; i < parameters.n && depth < 8 && c->steps++ < MAX_STEPS; i++) {
-                TSNode name = parameters.v[i];
-                struct binding *b;
+        if (e->binding->kind != BINDING_VALUE || !node_is(e->binding->node, "call"))
+                return false;
+        if (name_matches(&c->ini->python_functions, name) || name_matches(&c->ini->python_classes, name))
+                return true;
+        arguments = node_children(e->scope->module, node_field(e->binding->node, "arguments"));
+        for (size_t i = 0; i < arguments.n; i++) {
+                const struct binding *b =
+                    node_is(arguments.v[i], "identifier")
+                        ? module_find(&e->scope->module->scope, node_text(e->scope->module, arguments.v[i]))
+                        : NULL;
 
-                if (node_is(name, "typed_parameter"))
-                        name = ts_node_named_child(name, 0);
-                if (!node_is(name, "identifier"))
-                        continue;
-                b = module_resolve(c->m, scope, node_text(c->m, name));
-                if (b == NULL || b->kind != BINDING_FUNCTION || b->decorators.n == 0)
-                        continue;
-                if (is_fixture_with_params(c->m, b) || asks_for_params(c, scope, b->node, depth + 1))
+                if (b != NULL && b->kind == BINDING_CLASS && class_has_tests(b->class_def))
                         return true;
         }
         return false;
 }
 
-static void collect_function(struct collector *c, const struct scope *scope, const char *name,
-                             const struct binding *b, const char *prefix, const char *select,
-                             const struct chain *chain)
+/* Whether what B imports is worth looking up: a name that pytest looks at, or perhaps a TestCase. */
+static bool may_import_tests(const struct collector *c, const struct binding *b)
 {
-        struct marks marks = {0};
-        struct ids ids = {0};
-        const char *rest;
-
-        function_marks(c->m, b, scope, chain, &marks);
-        if (module_find(&c->m->scope, "pytest_generate_tests") != NULL ||
-            (b->kind == BINDING_FUNCTION && asks_for_params(c, scope, b->node, 0)) ||
-            !marks_ids(c->m, &marks, c->ini->raw_ids, &ids))
-                ids.n = 0;
-        if (ids.n == 0 && selected(select, name, NULL, &rest) && rest == NULL)
-                emit(c, prefix, name, NULL);
-        for (size_t i = 0; i < ids.n; i++)
-                if (selected(select, name, ids.v[i], &rest) && rest == NULL)
-                        emit(c, prefix, name, ids.v[i]);
+        return !b->is_module && c->m->library != NULL &&
+               (name_matches(&c->ini->python_functions, b->name) ||
+                name_matches(&c->ini->python_classes, b->name) ||
+                library_mentions_testcase(c->m->library, c->m, &b->import));
 }
 
 static void collect_binding(struct collector *c, const struct scope *scope, struct binding *b,
-                            const char *prefix, const char *select, const struct chain *chain)
+                            const char *prefix, const char *select, const struct chain *chain,
+                            const char *maybe)
 {
-        struct binding *real = follow(c->m, scope, b);
         const char *rest;
+        struct entity e;
 
         if (c->r < 0 || c->m->arena->failed || c->steps++ > MAX_STEPS)
                 return;
-        if (real->kind == BINDING_CLASS) {
-                if (is_test_class(c, b->name, real) && selected(select, b->name, NULL, &rest) &&
+        if (b->kind == BINDING_IMPORT && !may_import_tests(c, b))
+                return;
+        e = resolve_binding(scope, b);
+        maybe = first_of(maybe, depends(c, b->maybe));
+        if (e.kind != ENTITY_BINDING) {
+                if (e.kind == ENTITY_UNKNOWN && b->kind == BINDING_IMPORT &&
+                    selected(select, b->name, NULL, &rest) &&
+                    (name_matches(&c->ini->python_functions, b->name) ||
+                     name_matches(&c->ini->python_classes, b->name)))
+                        emit_partial(c, prefix, b->name, c->m, b->node,
+                                     arena_printf(c->m->arena, "%s is not known", b->from));
+                return;
+        }
+        if (e.binding->kind == BINDING_CLASS) {
+                enum class_kind kind = class_kind(c, b->name, e.binding, &maybe);
+                const char *id = arena_printf(c->m->arena, "%s::%s", prefix, b->name);
+
+                if (kind != CLASS_NONE && id != NULL && selected(select, b->name, NULL, &rest) &&
                     (chain == NULL || chain->depth < MAX_DEPTH))
-                        collect_class(c, real->class_def,
-                                      arena_printf(c->m->arena, "%s::%s", prefix, b->name), rest, chain);
-        } else if (is_test_function(c, scope, b->name, real)) {
-                collect_function(c, scope, b->name, real, prefix, select, chain);
+                        collect_class(c, e.binding->class_def, id, rest, chain, maybe);
+        } else if (is_test_function(c, b->name, &e)) {
+                collect_function(c, b->name, &e, prefix, select, chain, false, maybe);
+        } else if (may_be_tests(c, b->name, &e) && selected(select, b->name, NULL, &rest)) {
+                emit_partial(
+                    c, prefix, b->name, e.scope->module, e.binding->node,
+                    arena_printf(c->m->arena, "value of %s", node_quote(e.scope->module, e.binding->node)));
         }
 }
 
@@ -313,9 +263,44 @@ static int by_name(const void *a, const void *b)
         return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* A method of a TestCase, which may be anything that can be called. */
+static void collect_method(struct collector *c, struct class_def *class_def, const char *name,
+                           const char *prefix, const char *select, const struct chain *chain,
+                           const char *maybe)
+{
+        const struct scope *scope = NULL;
+        struct binding *b = resolve_member(class_def, name, &scope);
+        struct entity e = b != NULL ? resolve_binding(scope, b) : (struct entity){0};
+
+        if (b == NULL)
+                return;
+        maybe = first_of(maybe, depends(c, b->maybe));
+        if (e.kind != ENTITY_BINDING) {
+                e = (struct entity){.kind = ENTITY_BINDING, .scope = scope, .binding = b};
+                maybe = first_of(
+                    maybe, arena_printf(c->m->arena, "%s is not known", node_quote(scope->module, b->node)));
+        } else if (e.binding->kind == BINDING_VALUE && !node_is(e.binding->node, "lambda")) {
+                maybe = first_of(maybe, arena_printf(c->m->arena, "value of %s",
+                                                     node_quote(e.scope->module, e.binding->node)));
+        }
+        if (e.binding->test_flag >= 0)
+                collect_function(c, name, &e, prefix, select, chain, true, maybe);
+}
+
+static bool may_be_called(const struct scope *scope, struct binding *b)
+{
+        static const char values[] =
+            " none integer float string true false list dictionary tuple set concatenated_string ";
+        struct entity e = resolve_binding(scope, b);
+
+        if (e.kind != ENTITY_BINDING || e.binding->kind != BINDING_VALUE)
+                return e.kind == ENTITY_BINDING;
+        return !ts_node_is_null(e.binding->node) && !names_in_table(values, ts_node_type(e.binding->node));
+}
+
 /* unittest.TestLoader.getTestCaseNames: what dir() lists that begins with "test", by name. */
 static void collect_testcase(struct collector *c, struct class_def *class_def, const char *prefix,
-                             const char *select)
+                             const char *select, const struct chain *chain, const char *maybe)
 {
         struct ids names = {0};
         size_t most = 0;
@@ -327,57 +312,62 @@ static void collect_testcase(struct collector *c, struct class_def *class_def, c
         for (size_t i = 0; names.v != NULL && i < class_def->n_mro; i++) {
                 const struct scope *scope = &class_def->mro[i]->scope;
 
-                for (size_t k = 0; k < scope->n; k++) {
-                        struct binding *b = &scope->v[k], *real = follow(c->m, scope, b);
-
-                        if (strncmp(b->name, "test", 4) == 0 && inherited(c->m, class_def, b->name) == b &&
-                            (real->kind == BINDING_FUNCTION ||
-                             (real->kind == BINDING_VALUE && node_is(real->node, "lambda"))) &&
-                            real->test_flag >= 0)
-                                names.v[names.n++] = b->name;
-                }
+                for (size_t k = 0; k < scope->n; k++)
+                        if (strncmp(scope->v[k].name, "test", 4) == 0 &&
+                            resolve_member(class_def, scope->v[k].name, NULL) == &scope->v[k] &&
+                            may_be_called(scope, &scope->v[k]))
+                                names.v[names.n++] = scope->v[k].name;
         }
         if (names.n > 0)
                 qsort(names.v, names.n, sizeof *names.v, by_name);
-        if (names.n == 0 && inherited(c->m, class_def, "runTest") != NULL && names.v != NULL)
+        if (names.n == 0 && resolve_member(class_def, "runTest", NULL) != NULL && names.v != NULL)
                 names.v[names.n++] = "runTest";
         for (size_t i = 0; i < names.n; i++)
                 if (selected(select, names.v[i], NULL, &rest) && rest == NULL)
-                        emit(c, prefix, names.v[i], NULL);
+                        collect_method(c, class_def, names.v[i], prefix, select, chain, maybe);
 }
 
 static void collect_class(struct collector *c, struct class_def *class_def, const char *prefix,
-                          const char *select, const struct chain *chain)
+                          const char *select, const struct chain *chain, const char *maybe)
 {
         struct chain here = {class_def, chain, chain != NULL ? chain->depth + 1 : 1};
+        const char *why = NULL, *grows = class_grows(class_def);
 
-        module_mro(c->m, class_def);
-        if (prefix == NULL)
-                return;
-        if (any_foreign_base(c->m, class_def, is_testcase_name)) {
-                collect_testcase(c, class_def, prefix, select);
-                return;
-        }
-        for (size_t i = class_def->n_mro; i > 0; i--) {
-                const struct scope *scope = &class_def->mro[i - 1]->scope;
+        if (class_is_testcase(class_def, &why) ||
+            (why != NULL && !name_matches(&c->ini->python_classes, class_def->name))) {
+                collect_testcase(c, class_def, prefix, select, &here, maybe);
+        } else {
+                for (size_t i = class_def->n_mro; i > 0; i--) {
+                        const struct scope *scope = &class_def->mro[i - 1]->scope;
 
-                for (size_t k = 0; k < scope->n; k++)
-                        if (scope->v[k].kind != BINDING_DELETED &&
-                            inherited(c->m, class_def, scope->v[k].name) == &scope->v[k])
-                                collect_binding(c, scope, &scope->v[k], prefix, select, &here);
+                        for (size_t k = 0; k < scope->n; k++)
+                                if (scope->v[k].kind != BINDING_DELETED &&
+                                    resolve_member(class_def, scope->v[k].name, NULL) == &scope->v[k])
+                                        collect_binding(c, scope, &scope->v[k], prefix, select, &here, maybe);
+                }
         }
+        if (grows != NULL && select == NULL)
+                emit_partial(c, prefix, NULL, class_def->scope.module, (TSNode){0}, first_of(maybe, grows));
 }
 
-int collect_module(const struct module *module, const struct ini *ini, const char *prefix, const char *select,
-                   struct buf *out)
+int collect_module(struct module *module, const struct ini *ini, const char *prefix, const char *select,
+                   test_sink *each, void *ctx)
 {
-        struct collector c = {.m = module, .ini = ini, .out = out};
+        struct collector c = {.m = module, .ini = ini, .each = each, .ctx = ctx};
         struct binding *flag = module_find(&module->scope, "__test__");
+        struct effects effects = effects_of(module);
 
         if (flag != NULL && flag->kind == BINDING_VALUE && node_is(flag->node, "false"))
                 return 0;
+        c.maybe = effects.maybe;
+        if (effects.stop != NULL)
+                c.maybe = arena_printf(module->arena, "%s (line %u)", effects.stop, effects.line);
+        if (module->error_line > 0)
+                c.maybe = arena_printf(module->arena, "syntax error (line %u)", module->error_line);
         for (size_t i = 0; i < module->scope.n; i++)
                 if (module->scope.v[i].kind != BINDING_DELETED)
-                        collect_binding(&c, &module->scope, &module->scope.v[i], prefix, select, NULL);
+                        collect_binding(&c, &module->scope, &module->scope.v[i], prefix, select, NULL, NULL);
+        if (select == NULL && effects.grows != NULL)
+                emit_partial(&c, prefix, NULL, module, (TSNode){0}, effects.grows);
         return module->arena->failed ? -ENOMEM : c.r;
 }

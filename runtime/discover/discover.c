@@ -1,95 +1,115 @@
-/* How it works: the files are listed first (walk.c); then each of a few threads takes the next file, maps it,
- * parses it with a parser of its own, and keeps the lines of that file in a buffer. The buffers are printed
- * in the files' order. */
+/* How it works: the files are listed first (walk.c); then each of a few threads takes the next file, reads it
+ * with a library of its own, and keeps the lines of that file in a buffer. The buffers are printed in the
+ * files' order. */
 #include "runtime/discover/discover.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <tree_sitter/api.h>
 #include <unistd.h>
 
 #include "runtime/discover/collect.h"
+#include "runtime/discover/format.h"
+#include "runtime/discover/library.h"
+#include "runtime/discover/source.h"
 #include "runtime/discover/walk.h"
-#include "spec/base/cleanup.h"
 #include "spec/base/utf8.h"
 
 #define MAX_THREADS 8
-#define MANY_FILES  8                  /* fewer are not worth a thread */
-#define MAX_BYTES   ((off_t)256 << 20) /* of one file */
-
-const TSLanguage *tree_sitter_python(void);
+#define MANY_FILES  8 /* fewer are not worth a thread */
 
 struct result {
         struct buf lines;
-        uint32_t error_line;
+        const char *problem; /* of the source */
+        uint32_t line;
+        size_t n, dynamic;
         int r; /* -errno */
 };
 
 struct job {
+        const struct discover_options *options;
         const struct ini *ini;
+        const struct search *search;
         const struct walk *walk;
         struct result *results;
         atomic_size_t next;
 };
 
-static int parse(struct job *job, TSParser *parser, const struct walk_file *file, const char *text, size_t n,
-                 struct result *result)
-{
-        struct arena arena = {0};
-        struct module module;
-        TSTree *tree = ts_parser_parse_string(parser, NULL, text, (uint32_t)n);
-        int r;
+struct sink {
+        const struct discover_options *options;
+        struct result *result;
+};
 
-        if (tree == NULL)
-                return -ENOMEM;
-        module_read(&module, &arena, text, ts_tree_root_node(tree));
-        result->error_line = module.error_line;
-        r = collect_module(&module, job->ini, file->nodeid, file->select, &result->lines);
-        arena_finish(&arena);
-        ts_tree_delete(tree);
-        return r;
+static int keep(void *ctx, const struct test *test)
+{
+        struct sink *sink = ctx;
+
+        sink->result->n++;
+        sink->result->dynamic += test->dynamic != NULL;
+        return format_test(&sink->result->lines, sink->options->format, sink->options->root, test);
 }
 
-static int read_file(struct job *job, TSParser *parser, const struct walk_file *file, struct result *result)
+/* A file that Python would not compile has no tree. */
+static int collect_broken(struct sink *sink, struct arena *arena, const struct walk_file *file,
+                          const struct source *source)
 {
-        CLEANUP_CLOSE int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        struct stat st;
-        char *text;
-        size_t bom;
-        int r;
+        static const struct marks none = {0};
+        struct test test = {.nodeid = file->nodeid,
+                            .path = file->path,
+                            .line = source->line,
+                            .marks = &none,
+                            .partial = true};
 
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode))
-                return -EINVAL;
-        if (st.st_size > MAX_BYTES)
-                return -EFBIG;
-        if (st.st_size == 0)
-                return 0;
-        text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-        if (text == MAP_FAILED)
-                return -errno;
-        bom = st.st_size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-        r = parse(job, parser, file, text + bom, (size_t)st.st_size - bom, result);
-        (void)munmap(text, (size_t)st.st_size);
+        test.dynamic = source->line > 0 ? arena_printf(arena, "%s (line %u)", source->problem, source->line)
+                                        : source->problem;
+        return test.dynamic != NULL ? keep(sink, &test) : -ENOMEM;
+}
+
+static int read_file(struct job *job, struct library *library, TSParser *parser, const struct walk_file *file,
+                     struct result *result)
+{
+        struct sink sink = {job->options, result};
+        struct arena *arena = library_scratch(library);
+        struct source source;
+        struct module module;
+        int r = source_read(&source, parser, file->path);
+
+        if (r < 0)
+                return r;
+        result->problem = source.problem;
+        result->line = source.line;
+        if (source.tree != NULL) {
+                module = (struct module){.path = file->path,
+                                         .text = source.text,
+                                         .arena = arena,
+                                         .own = arena,
+                                         .library = library,
+                                         .lines = source.lines,
+                                         .n_lines = source.n_lines,
+                                         .error_line = source.line};
+                module_read(&module, ts_tree_root_node(source.tree));
+                r = collect_module(&module, job->ini, file->nodeid, file->select, keep, &sink);
+        } else {
+                r = collect_broken(&sink, arena, file, &source);
+        }
+        library_reset(library);
+        source_finish(&source);
         return r;
 }
 
 static void *work(void *arg)
 {
         struct job *job = arg;
-        TSParser *parser = ts_parser_new();
-        bool ready = parser != NULL && ts_parser_set_language(parser, tree_sitter_python());
+        TSParser *parser = source_parser();
+        struct library *library = library_create(job->search);
+        bool ready = parser != NULL && library != NULL;
 
         for (size_t i; (i = atomic_fetch_add(&job->next, 1)) < job->walk->n;)
                 job->results[i].r =
-                    ready ? read_file(job, parser, &job->walk->v[i], &job->results[i]) : -ENOMEM;
+                    ready ? read_file(job, library, parser, &job->walk->v[i], &job->results[i]) : -ENOMEM;
+        library_destroy(library);
         if (parser != NULL)
                 ts_parser_delete(parser);
         return NULL;
@@ -117,9 +137,11 @@ static void warn(const struct walk_file *file, const struct result *result)
         (void)utf8_show(name, sizeof name, file->nodeid);
         if (result->r < 0)
                 (void)fprintf(stderr, "tach: warning: %s: %s: not listed\n", name, strerror(-result->r));
-        else if (result->error_line > 0)
-                (void)fprintf(stderr, "tach: warning: %s:%u: syntax error\n", name, result->error_line);
-        else if (file->select != NULL && result->lines.len == 0)
+        else if (result->problem != NULL && result->line > 0)
+                (void)fprintf(stderr, "tach: warning: %s:%u: %s\n", name, result->line, result->problem);
+        else if (result->problem != NULL)
+                (void)fprintf(stderr, "tach: warning: %s: %s\n", name, result->problem);
+        else if (file->select != NULL && result->n == 0)
                 (void)fprintf(stderr, "tach: warning: %s: no test %s found\n", name, UTF8_SHOW(file->select));
 }
 
@@ -142,19 +164,22 @@ static int print(struct job *job, FILE *out, struct error *err)
         return found == 0 ? 5 : 0;
 }
 
-int discover_list(const char *root, char *const *paths, size_t n, FILE *out, struct error *err)
+int discover_print(const struct discover_options *options, FILE *out, struct error *err)
 {
         struct walk walk = {0};
+        struct search search = {0};
         struct ini ini;
-        struct job job = {.ini = &ini, .walk = &walk};
-        int r = ini_read(&ini, root, err);
+        struct job job = {.options = options, .ini = &ini, .search = &search, .walk = &walk};
+        int r = ini_read(&ini, options->root, err);
 
         if (r < 0)
                 return r;
-        r = walk_paths(&walk, &ini, root, paths, n, err);
+        r = walk_paths(&walk, &ini, options->root, options->paths, options->n_paths, err);
         if (r == 0) {
                 job.results = calloc(walk.n + 1, sizeof *job.results);
-                r = job.results == NULL ? error_set(err, "list", ENOMEM, "%zu files", walk.n) : 0;
+                if (job.results == NULL ||
+                    search_init(&search, options->python, options->root, &ini.pythonpath) < 0)
+                        r = error_set(err, "list", ENOMEM, "%zu files", walk.n);
         }
         if (r == 0) {
                 run(&job);
@@ -163,7 +188,15 @@ int discover_list(const char *root, char *const *paths, size_t n, FILE *out, str
         for (size_t i = 0; job.results != NULL && i < walk.n; i++)
                 buf_finish(&job.results[i].lines);
         free(job.results);
+        search_finish(&search);
         walk_finish(&walk);
         ini_finish(&ini);
         return r;
+}
+
+int discover_list(const char *root, char *const *paths, size_t n, FILE *out, struct error *err)
+{
+        struct discover_options options = {.root = root, .paths = paths, .n_paths = n};
+
+        return discover_print(&options, out, err);
 }

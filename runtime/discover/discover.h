@@ -3,12 +3,12 @@
  *
  * The order and the spelling of the node ids are pytest's (checked against 7.2.1): of each folder first its
  * files by name, then its folders; of each class first what it inherits (reverse MRO), then its own methods
- * in the order of the class's dict; unittest.TestCase methods by name.
+ * in the order of the class's dict; unittest.TestCase methods by name. Names that are imported are looked up
+ * in the files that they come from.
  *
- * A hint: what pytest collects is the truth. It knows more of names imported from other files, of tests made
- * by code (pytest_generate_tests, metaclasses, plugins, load_tests), of collect_ignore in conftest files and
- * of doctests. A function whose parameters cannot be read as literals, or that asks for a fixture with
- * params, is printed once, without brackets; fixtures of conftest files and plugins are not looked at.
+ * A hint: what pytest collects is the truth. What the text does not tell for sure is marked as dynamic, with
+ * the reason: a test whose ids are not known is listed once, without brackets; a class or a file that may
+ * have tests which are made by code (a metaclass, setattr, globals()) has an entry of its own.
  */
 #ifndef TACH_DISCOVER_DISCOVER_H
 #define TACH_DISCOVER_DISCOVER_H
@@ -17,15 +17,32 @@
 #include <stdio.h>
 
 #include "spec/base/error.h"
+#include "spec/spec.h"
 
-/* Prints one node id a line on OUT, as `pytest --collect-only -q` orders them. ROOT is pytest's rootdir, an
- * absolute path: node ids are relative to it and its ini file counts. The N PATHS are files, folders and node
- * ids as pytest takes them, relative to the current folder; with none, testpaths (if the current folder is
- * ROOT), else the current folder.
+enum discover_format {
+        DISCOVER_IDS,   /* one node id a line: what could be handed to pytest */
+        DISCOVER_HUMAN, /* the same with "  (dynamic: why)", and entries for classes and files */
+        DISCOVER_JSON,  /* one object a line: nodeid, file, line, markers, conditions, fixtures, dynamic */
+};
+
+struct discover_options {
+        const char
+            *root; /* pytest's rootdir, absolute: node ids are relative to it and its ini file counts */
+        const char *python; /* whose modules imports are looked up in; NULL: only the project's */
+        char *const
+            *paths; /* files, folders and node ids as pytest takes them, relative to the current folder; */
+        size_t n_paths; /* none: testpaths (if the current folder is the root), else the current folder */
+        enum discover_format format;
+};
+
+/* Prints the tests on OUT, as `pytest --collect-only -q` orders them.
  * A file with a syntax error or one that cannot be read is named on stderr as a warning, and the others are
  * listed; so is an argument that matches no test.
  * Returns 0, 5 (pytest's "no tests") or -errno with ERR (phase "list"): a path that does not exist, an ini
  * file that cannot be read, no memory, a failed write. */
+int discover_print(const struct discover_options *options, FILE *out, struct error *err);
+
+/* The same, ids only. */
 int discover_list(const char *root, char *const *paths, size_t n, FILE *out, struct error *err);
 
 #endif

@@ -27,6 +27,7 @@ static const struct key {
     {"python_classes", offsetof(struct ini, python_classes), "Test"},
     {"python_files", offsetof(struct ini, python_files), "test_*.py *_test.py"},
     {"python_functions", offsetof(struct ini, python_functions), "test"},
+    {"pythonpath", offsetof(struct ini, pythonpath), ""},
     {"testpaths", offsetof(struct ini, testpaths), ""},
 };
 #define N_KEYS (sizeof keys / sizeof keys[0])

@@ -11,7 +11,7 @@
 #include "spec/spec.h"
 
 struct ini {
-        struct spec_strv python_files, python_classes, python_functions, testpaths, norecursedirs;
+        struct spec_strv python_files, python_classes, python_functions, testpaths, norecursedirs, pythonpath;
         bool raw_ids; /* disable_test_id_escaping_and_forfeit_all_rights_to_community_support */
 };
 

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/discover/classes.h"
+#include "runtime/discover/names.h"
+#include "runtime/discover/resolve.h"
 #include "runtime/discover/value.h"
 
 #define MAX_IDS   ((size_t)1 << 20)
@@ -14,72 +17,144 @@ struct parametrize {
         TSNode argnames, argvalues, ids;
 };
 
-static bool ends_with(const char *s, const char *end)
+static void vague(struct marks *marks, const struct scope *scope, TSNode node)
 {
-        size_t n = strlen(s), m = strlen(end);
+        const struct module *m = scope->module;
 
-        return n >= m && strcmp(s + n - m, end) == 0;
+        if (marks->vague == NULL)
+                marks->vague = arena_printf(m->arena, "%s may parametrize", node_quote(m, node));
 }
 
-static void add(const struct module *m, struct marks *marks, const struct scope *scope, TSNode node,
-                int depth)
+/* The name of the mark that the dotted name is, or NULL. */
+static const char *mark_name(const char *dotted, bool *ret_foreign)
 {
+        static const char *const prefixes[] = {"pytest.mark.", "mark.", "unittest.", "unittest.case."};
+
+        for (size_t i = 0; dotted != NULL && i < sizeof prefixes / sizeof prefixes[0]; i++) {
+                size_t n = strlen(prefixes[i]);
+
+                *ret_foreign = i > 1;
+                if (strncmp(dotted, prefixes[i], n) != 0 || strchr(dotted + n, '.') != NULL)
+                        continue;
+                return i < 2 || strncmp(dotted + n, "skip", 4) == 0 ||
+                               strcmp(dotted + n, "expectedFailure") == 0
+                           ? dotted + n
+                           : NULL;
+        }
+        return NULL;
+}
+
+static void push(struct marks *marks, const struct scope *scope, const char *name, TSNode call, bool foreign)
+{
+        struct arena *arena = scope->module->arena;
+
+        if (marks->n == marks->cap) {
+                size_t cap = marks->cap * 2 + 8;
+                struct mark *v = arena_grow(arena, marks->v, marks->n * sizeof *v, cap * sizeof *v);
+
+                if (v == NULL) {
+                        marks->vague = "out of memory";
+                        return;
+                }
+                marks->v = v;
+                marks->cap = cap;
+        }
+        marks->v[marks->n++] = (struct mark){name, call, scope, foreign};
+}
+
+static void add(struct marks *marks, const struct scope *scope, TSNode node, int depth);
+
+/* A decorator that is not written as pytest.mark...: a variable that holds one, a function of the project. */
+static void add_other(struct marks *marks, const struct scope *scope, TSNode node, TSNode function, int depth)
+{
+        struct entity e = resolve_node(scope, function);
+        const char *name;
+        bool foreign;
+
+        if (e.kind != ENTITY_BINDING) {
+                name = mark_name(e.dotted, &foreign); /* parametrize = pytest.mark.parametrize */
+                if (name != NULL)
+                        push(marks, scope, name, node_is(node, "call") ? node : (TSNode){0}, foreign);
+                else if (e.dotted != NULL && strstr(e.dotted, "parametri") != NULL)
+                        vague(marks, scope, node);
+                return;
+        }
+        if (e.binding->kind != BINDING_VALUE) {
+                if (entity_mentions(&e, "parametri"))
+                        vague(marks, scope, node);
+                return;
+        }
+        if (ts_node_is_null(e.binding->node) || e.binding->vague || e.binding->maybe != NULL) {
+                vague(marks, scope, node);
+        } else if (!node_is(node, "call")) {
+                add(marks, e.scope, e.binding->node, depth + 1);
+        } else if (entity_mentions(&e, "parametri")) {
+                vague(marks, scope, node);
+        }
+}
+
+static void add(struct marks *marks, const struct scope *scope, TSNode node, int depth)
+{
+        const struct module *m = scope->module;
         struct nodes parts;
         const char *name;
-        struct binding *b;
+        bool foreign;
 
         if (ts_node_is_null(node) || depth > MAX_DEPTH)
                 return;
         if (node_is(node, "list") || node_is(node, "tuple")) {
                 parts = node_children(m, node);
                 for (size_t i = 0; i < parts.n; i++)
-                        add(m, marks, scope, parts.v[i], depth + 1);
+                        add(marks, scope, parts.v[i], depth + 1);
         } else if (node_is(node, "parenthesized_expression")) {
-                add(m, marks, scope, ts_node_named_child(node, 0), depth + 1);
-        } else if (node_is(node, "identifier")) {
-                b = module_resolve(m, scope, node_text(m, node));
-                if (b != NULL && b->kind == BINDING_VALUE && !b->vague)
-                        add(m, marks, scope, b->node, depth + 1);
-                else if (b != NULL && b->kind == BINDING_VALUE)
-                        marks->vague = true;
+                add(marks, scope, ts_node_named_child(node, 0), depth + 1);
+        } else if (node_is(node, "identifier") || node_is(node, "attribute")) {
+                name = mark_name(module_dotted(m, scope, node), &foreign);
+                if (name != NULL)
+                        push(marks, scope, name, (TSNode){0}, foreign);
+                else
+                        add_other(marks, scope, node, node, depth);
         } else if (node_is(node, "call")) {
                 TSNode function = node_field(node, "function");
 
-                name = module_dotted(m, scope, function);
-                b = node_is(function, "identifier") ? module_resolve(m, scope, node_text(m, function)) : NULL;
-                if (b != NULL && b->kind == BINDING_VALUE && !b->vague)
-                        name = module_dotted(m, scope, b->node);
-                if (name == NULL || !ends_with(name, "mark.parametrize"))
-                        return;
-                if (marks->n == marks->cap) {
-                        marks->cap = marks->cap * 2 + 8;
-                        marks->v = arena_grow(m->arena, marks->v, marks->n * sizeof *marks->v,
-                                              marks->cap * sizeof *marks->v);
-                        if (marks->v == NULL) {
-                                *marks = (struct marks){.vague = true};
-                                return;
-                        }
-                }
-                marks->v[marks->n++] = (struct mark){node, scope};
+                name = mark_name(module_dotted(m, scope, function), &foreign);
+                if (name != NULL)
+                        push(marks, scope, name, node, foreign);
+                else
+                        add_other(marks, scope, node, function, depth);
+        } else if (m->text != NULL && strstr(node_text(m, node), "parametri") != NULL) {
+                vague(marks, scope, node);
         }
 }
 
-void marks_add(const struct module *module, struct marks *marks, const struct scope *scope, TSNode node)
+void marks_add(struct marks *marks, const struct scope *scope, TSNode node)
 {
-        add(module, marks, scope, node, 0);
+        add(marks, scope, node, 0);
 }
 
-void marks_add_own(const struct module *module, struct marks *marks, const struct scope *scope,
-                   const struct scope *outer, const struct nodes *decorators)
+static void add_imported(struct marks *marks, const struct scope *scope, struct binding *b)
 {
-        struct binding *b = scope != NULL ? module_find(scope, "pytestmark") : NULL;
+        struct entity e = resolve_binding(scope, b);
 
-        if (b != NULL && b->kind == BINDING_VALUE && !b->vague)
-                marks_add(module, marks, scope, b->node);
-        else if (b != NULL)
-                marks->vague = true;
+        if (e.kind == ENTITY_BINDING && e.binding->kind == BINDING_VALUE && !e.binding->vague)
+                marks_add(marks, e.scope, e.binding->node);
+        else
+                vague(marks, scope, b->node);
+}
+
+void marks_add_own(struct marks *marks, const struct scope *body, const struct scope *outer,
+                   const struct nodes *decorators)
+{
+        struct binding *b = body != NULL ? module_find(body, "pytestmark") : NULL;
+
+        if (b != NULL && b->kind == BINDING_VALUE && !b->vague && !ts_node_is_null(b->node))
+                marks_add(marks, body, b->node);
+        else if (b != NULL && b->kind == BINDING_IMPORT)
+                add_imported(marks, body, b);
+        else if (b != NULL && marks->vague == NULL)
+                marks->vague = "pytestmark is changed in place";
         for (size_t i = decorators != NULL ? decorators->n : 0; i > 0; i--)
-                marks_add(module, marks, outer, decorators->v[i - 1]);
+                marks_add(marks, outer, decorators->v[i - 1]);
 }
 
 /* False where the call unpacks its arguments. */
@@ -241,8 +316,9 @@ static bool number(const struct module *m, struct ids *ids)
         return true;
 }
 
-static bool mark_ids(const struct module *m, const struct mark *mark, bool raw, struct ids *ret)
+static bool mark_ids(const struct mark *mark, bool raw, struct ids *ret, const char **why)
 {
+        const struct module *m = mark->scope->module;
         struct value argnames, argvalues, given = {.kind = VALUE_NONE};
         enum id_function f = ID_NONE;
         struct parametrize p;
@@ -251,10 +327,10 @@ static bool mark_ids(const struct module *m, const struct mark *mark, bool raw, 
 
         if (!read_call(m, mark->call, &p))
                 return false;
-        argnames = value_read(m, mark->scope, p.argnames);
-        argvalues = value_read(m, mark->scope, p.argvalues);
+        argnames = value_read(mark->scope, p.argnames, why);
+        argvalues = value_read(mark->scope, p.argvalues, why);
         if (!ts_node_is_null(p.ids))
-                given = value_read(m, mark->scope, p.ids);
+                given = value_read(mark->scope, p.ids, why);
         if (given.kind == VALUE_NAMED && strcmp(given.s, "str") == 0)
                 f = ID_STR;
         else if (given.kind == VALUE_NAMED && strcmp(given.s, "repr") == 0)
@@ -303,27 +379,37 @@ static bool mark_ids(const struct module *m, const struct mark *mark, bool raw, 
         return number(m, ret);
 }
 
-bool marks_ids(const struct module *module, const struct marks *marks, bool raw, struct ids *ret)
+bool marks_ids(const struct marks *marks, struct arena *arena, bool raw, struct ids *ret,
+               const char **ret_why)
 {
         struct ids all = {0};
 
-        if (marks->vague)
+        *ret_why = marks->vague;
+        if (marks->vague != NULL)
                 return false;
         for (size_t i = 0; i < marks->n; i++) {
                 struct ids one = {0}, product = {0};
+                const char *why = NULL;
 
-                if (!mark_ids(module, &marks->v[i], raw, &one))
+                if (strcmp(marks->v[i].name, "parametrize") != 0 || ts_node_is_null(marks->v[i].call))
+                        continue;
+                if (!mark_ids(&marks->v[i], raw, &one, &why)) {
+                        *ret_why = arena_printf(arena, "parametrize: %s",
+                                                why != NULL ? why : "its ids are not known");
                         return false;
-                if (i == 0) {
+                }
+                if (all.n == 0) {
                         all = one;
                         continue;
                 }
-                if (all.n > MAX_IDS / one.n)
+                if (all.n > MAX_IDS / one.n) {
+                        *ret_why = "parametrize: too many ids";
                         return false;
-                product.v = arena_get(module->arena, all.n * one.n * sizeof *product.v);
+                }
+                product.v = arena_get(arena, all.n * one.n * sizeof *product.v);
                 for (size_t a = 0; product.v != NULL && a < all.n; a++)
                         for (size_t b = 0; b < one.n; b++) {
-                                const char *id = arena_printf(module->arena, "%s-%s", all.v[a], one.v[b]);
+                                const char *id = arena_printf(arena, "%s-%s", all.v[a], one.v[b]);
 
                                 if (id == NULL)
                                         return false;
@@ -335,4 +421,31 @@ bool marks_ids(const struct module *module, const struct marks *marks, bool raw,
         }
         *ret = all;
         return true;
+}
+
+struct ids marks_argnames(const struct marks *marks, struct arena *arena)
+{
+        struct ids all = {0};
+
+        for (size_t i = 0; i < marks->n; i++) {
+                const struct mark *mark = &marks->v[i];
+                struct parametrize p;
+                struct value argnames;
+                struct ids names = {0};
+                const char **v;
+                bool single;
+
+                if (strcmp(mark->name, "parametrize") != 0 || ts_node_is_null(mark->call) ||
+                    !read_call(mark->scope->module, mark->call, &p))
+                        continue;
+                argnames = value_read(mark->scope, p.argnames, NULL);
+                if (!read_names(mark->scope->module, &argnames, &names, &single))
+                        continue;
+                v = arena_grow(arena, all.v, all.n * sizeof *v, (all.n + names.n) * sizeof *v);
+                if (v == NULL)
+                        return all;
+                memcpy(v + all.n, names.v, names.n * sizeof *v);
+                all = (struct ids){v, all.n + names.n};
+        }
+        return all;
 }

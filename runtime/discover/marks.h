@@ -1,6 +1,6 @@
 /*
- * marks: @pytest.mark.parametrize, and the ids that it makes (Metafunc.parametrize and IdMaker in
- * _pytest/python.py).
+ * marks: the marks of a test, and the ids that those of them make which are pytest.mark.parametrize
+ * (Metafunc.parametrize and IdMaker in _pytest/python.py).
  */
 #ifndef TACH_DISCOVER_MARKS_H
 #define TACH_DISCOVER_MARKS_H
@@ -10,14 +10,17 @@
 
 #include "runtime/discover/module.h"
 
-/* Calls of parametrize, in the order in which pytest applies them. */
+/* In the order in which pytest applies them. */
 struct marks {
         struct mark {
-                TSNode call;
+                const char
+                    *name;   /* "parametrize" of pytest.mark.parametrize; of unittest "skip", "skipIf" ... */
+                TSNode call; /* null for a mark without arguments */
                 const struct scope *scope; /* where its names are looked up */
+                bool foreign;              /* no mark of pytest's: unittest's skip and its kin */
         } * v;
         size_t n, cap;
-        bool vague; /* some mark may or may not be one */
+        const char *vague; /* why there may be more, or NULL */
 };
 
 struct ids {
@@ -25,14 +28,21 @@ struct ids {
         size_t n;
 };
 
-/* Appends the marks that the expression NODE (a decorator, or the value of pytestmark) stands for. */
-void marks_add(const struct module *module, struct marks *marks, const struct scope *scope, TSNode node);
+/* Appends the marks that the expression NODE (a decorator, or the value of pytestmark) in SCOPE stands for.
+ */
+void marks_add(struct marks *marks, const struct scope *scope, TSNode node);
 
-/* Appends the marks of the variable pytestmark of SCOPE, then those of the decorators, lowest first. */
-void marks_add_own(const struct module *module, struct marks *marks, const struct scope *scope,
-                   const struct scope *outer, const struct nodes *decorators);
+/* Appends the marks of the variable pytestmark of BODY, then those of the DECORATORS, lowest first, whose
+ * names are looked up in OUTER. Any of them may be NULL. */
+void marks_add_own(struct marks *marks, const struct scope *body, const struct scope *outer,
+                   const struct nodes *decorators);
 
-/* What stands in the brackets, one for each test; none without marks. False where it cannot be told. */
-bool marks_ids(const struct module *module, const struct marks *marks, bool raw, struct ids *ret);
+/* What stands in the brackets, one for each test; none without parametrize. False where it cannot be told;
+ * *RET_WHY then says why. */
+bool marks_ids(const struct marks *marks, struct arena *arena, bool raw, struct ids *ret,
+               const char **ret_why);
+
+/* The names of all arguments that MARKS' parametrize give, as far as they can be told. */
+struct ids marks_argnames(const struct marks *marks, struct arena *arena);
 
 #endif

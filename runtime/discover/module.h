@@ -1,7 +1,7 @@
 /*
  * module: the names of one Python file, as executing it would leave them: what each scope (the module, every
  * class body) binds, in the order of its dict. Statements under if, try, with and loops count as the module
- * would run them when all goes well.
+ * would run them when all goes well; what depends on a condition that cannot be told is remembered as such.
  */
 #ifndef TACH_DISCOVER_MODULE_H
 #define TACH_DISCOVER_MODULE_H
@@ -26,6 +26,7 @@ struct nodes {
 };
 
 struct class_def;
+struct library;
 struct module;
 
 /* "import MODULE" or "from ..MODULE import NAME"; LEVEL counts the dots. */
@@ -43,9 +44,10 @@ struct binding {
         struct class_def *class_def;
         const char *from; /* "package.module" or "package.module.name", relative ones with their dots */
         struct import import;
-        bool is_module; /* an import of a module, not of a name in one */
-        bool vague;     /* bound more than once, or changed in place: its value is not that of node */
-        int test_flag;  /* X.__test__ = ...: 1 true, -1 false, 0 not set */
+        const char *maybe; /* the text of the condition that it depends on, where that cannot be told */
+        bool is_module;    /* an import of a module, not of a name in one */
+        bool vague;        /* bound more than once, or changed in place: its value is not that of node */
+        int test_flag;     /* X.__test__ = ...: 1 true, -1 false, 0 not set */
 };
 
 struct scope {
@@ -62,21 +64,51 @@ struct class_def {
         struct scope scope;
         struct nodes bases; /* positional arguments of the class statement */
         struct nodes decorators;
+        TSNode metaclass;  /* of the class statement, or null */
         bool has_keywords; /* metaclass=... or others */
         struct class_def **mro;
         size_t n_mro;
         bool mro_busy;
+        const char **foreign; /* dotted names of bases, its own and inherited, whose source is not read */
+        size_t n_foreign;
+        const char *unknown_base; /* text of a base of which nothing is known, or NULL */
+        const char *grows;        /* why it may have more tests than its text shows, or NULL */
+};
+
+/* What reading a module met that has a say in whether its tests can be collected. */
+enum event_kind {
+        EVENT_CALL,   /* a call as a statement; node */
+        EVENT_STOP,   /* the rest of the module is not executed: raise, a module that is not there */
+        EVENT_ASSIGN, /* something other than a name is assigned to; node: the assignment */
+};
+
+struct event {
+        enum event_kind kind;
+        TSNode node;
+        const char *maybe; /* as in a binding */
+        const char *why;   /* EVENT_STOP */
 };
 
 struct module {
+        const char *path; /* absolute; NULL where the text is from nowhere */
         const char *text;
-        struct arena *arena;
+        struct arena *arena;     /* of what is worked out from the module: short-lived */
+        struct arena *own;       /* of what the module consists of */
+        struct library *library; /* where imported names are looked up; NULL: nowhere */
         struct scope scope;
+        struct event *events;
+        size_t n_events, cap_events;
+        const uint32_t *lines; /* the file's line of each line of the text; NULL: the same */
+        uint32_t n_lines;
         uint32_t error_line; /* first line that is no Python, from 1; 0: none */
 };
 
-/* Reads the tree of TEXT below ROOT. RET's memory is ARENA's; TEXT and the tree must outlive it. */
-void module_read(struct module *ret, struct arena *arena, const char *text, TSNode root);
+/* Reads the tree of MODULE's text below ROOT; path, text, arena, own, library and lines are set by the
+ * caller, all else is zero. Text and tree must outlive the module. */
+void module_read(struct module *module, TSNode root);
+
+/* The line of the file that NODE begins in, from 1. */
+uint32_t module_line(const struct module *module, TSNode node);
 
 /* The binding of NAME in SCOPE itself, or NULL. */
 struct binding *module_find(const struct scope *scope, const char *name);
@@ -84,7 +116,8 @@ struct binding *module_find(const struct scope *scope, const char *name);
 /* As Python resolves NAME in SCOPE: itself, then the module. */
 struct binding *module_resolve(const struct module *module, const struct scope *scope, const char *name);
 
-/* The same classes as CLASS.__mro__, without those that this file does not define. */
+/* Works out CLASS_DEF's mro: the same classes as CLASS.__mro__, without those whose source is not read, which
+ * are in foreign and unknown_base. */
 void module_mro(const struct module *module, struct class_def *class_def);
 
 /* The dotted name that NODE spells ("pytest.mark.skip") with the first word's import resolved ("import pytest
@@ -94,6 +127,8 @@ const char *module_dotted(const struct module *module, const struct scope *scope
 bool node_is(TSNode node, const char *type);
 TSNode node_field(TSNode node, const char *name);
 const char *node_text(const struct module *module, TSNode node);
+/* The same on one line, cut where it is long: for messages. */
+const char *node_quote(const struct module *module, TSNode node);
 /* The named children of NODE without comments. */
 struct nodes node_children(const struct module *module, TSNode node);
 

@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#include "runtime/discover/names.h"
+#include "runtime/discover/resolve.h"
 
 #define MAX_DEPTH 60
 #define MAX_STEPS ((size_t)1 << 18) /* names that stand for lists of names can double at each step */
@@ -15,6 +19,8 @@ struct eval {
         const struct module *m;
         size_t steps;
         int depth;
+        TSNode why; /* the innermost expression that is not known */
+        const struct module *why_m;
 };
 
 static struct value eval(struct eval *e, const struct scope *scope, TSNode node);
@@ -56,116 +62,138 @@ static const char objects[] =
     "ipaddress.ip_network pathlib.Path.cwd sys.__stderr__ sys.__stdin__ sys.__stdout__ sys.stderr sys.stdin "
     "sys.stdout threading.Lock uuid.uuid4 ";
 
-static bool in_table(const char *table, const char *name)
+bool value_is_builtin(const char *name)
 {
-        size_t n = strlen(name);
-
-        for (const char *p = table; n > 0 && (p = strstr(p, name)) != NULL; p += n)
-                if (p[-1] == ' ' && p[n] == ' ')
-                        return true;
-        return false;
+        return names_in_table(builtins, name);
 }
 
-/* 1: an Enum without another base, 0: all its bases are known and plain, -1: neither. */
-static int class_nature(const struct module *m, struct class_def *c)
-{
-        int nature = 0;
+enum nature {
+        NATURE_UNKNOWN,
+        NATURE_PLAIN, /* all bases are known, and none is a type with an id of its own */
+        NATURE_ENUM,  /* enum.Enum alone */
+        NATURE_TEXT_ENUM,
+};
 
-        module_mro(m, c);
-        for (size_t i = 0; i < c->n_mro; i++) {
+static enum nature class_nature(struct class_def *c)
+{
+        bool is_enum = false, is_text = false;
+
+        module_mro(c->scope.module, c);
+        if (c->unknown_base != NULL)
+                return NATURE_UNKNOWN;
+        for (size_t i = 0; i < c->n_mro; i++)
                 if (c->mro[i]->has_keywords)
-                        return -1;
-                for (size_t k = 0; k < c->mro[i]->bases.n; k++) {
-                        TSNode base = c->mro[i]->bases.v[k];
-                        const char *dotted = module_dotted(m, c->mro[i]->scope.outer, base);
-                        struct binding *b =
-                            node_is(base, "identifier")
-                                ? module_resolve(m, c->mro[i]->scope.outer, node_text(m, base))
-                                : NULL;
+                        return NATURE_UNKNOWN;
+        for (size_t i = 0; i < c->n_foreign; i++) {
+                const char *name = c->foreign[i];
 
-                        if (b != NULL && b->kind == BINDING_CLASS)
-                                continue;
-                        if (dotted != NULL && strcmp(dotted, "enum.Enum") == 0 && c->mro[i]->bases.n == 1)
-                                nature = 1;
-                        else if (dotted == NULL ||
-                                 (strcmp(dotted, "object") != 0 && strcmp(dotted, "dict") != 0 &&
-                                  strcmp(dotted, "list") != 0 && !in_table(builtins, dotted)) ||
-                                 strcmp(dotted, "str") == 0 || strcmp(dotted, "bytes") == 0 ||
-                                 strcmp(dotted, "int") == 0 || strcmp(dotted, "float") == 0 ||
-                                 strcmp(dotted, "complex") == 0 || strcmp(dotted, "type") == 0)
-                                return -1;
-                }
+                if (strcmp(name, "enum.Enum") == 0)
+                        is_enum = true;
+                else if (strcmp(name, "str") == 0)
+                        is_text = true;
+                else if (!names_in_table(
+                             " object dict list set frozenset abc.ABC typing.Generic typing.Protocol ",
+                             name) &&
+                         (!value_is_builtin(name) || !(name[0] >= 'A' && name[0] <= 'Z')))
+                        return NATURE_UNKNOWN;
         }
-        return nature;
+        if (is_enum)
+                return is_text ? NATURE_TEXT_ENUM : NATURE_ENUM;
+        return is_text ? NATURE_UNKNOWN : NATURE_PLAIN;
 }
 
-static struct value of_binding(struct eval *e, const struct scope *scope, const struct binding *b)
+static struct value of_entity(struct eval *e, struct entity entity)
 {
+        const struct binding *b = entity.binding;
+
+        if (entity.kind != ENTITY_BINDING)
+                return value_of_kind(VALUE_UNKNOWN);
         switch (b->kind) {
         case BINDING_FUNCTION:
         case BINDING_CLASS:
                 return b->decorators.n == 0 || b->kind == BINDING_CLASS ? value_of_name(b->name)
                                                                         : value_of_kind(VALUE_UNKNOWN);
         case BINDING_VALUE:
-                return b->vague || ts_node_is_null(b->node) ? value_of_kind(VALUE_UNKNOWN)
-                                                            : eval(e, scope, b->node);
-        case BINDING_IMPORT:
-                if (!b->is_module && in_table(classes, b->from))
-                        return value_of_name(strrchr(b->from, '.') + 1);
-                return b->is_module && strchr(b->from, '.') == NULL ? value_of_name(b->from)
-                                                                    : value_of_kind(VALUE_UNKNOWN);
+                return b->vague || b->maybe != NULL || ts_node_is_null(b->node)
+                           ? value_of_kind(VALUE_UNKNOWN)
+                           : eval(e, entity.scope, b->node);
         default:
                 return value_of_kind(VALUE_UNKNOWN);
         }
 }
 
+static struct value of_binding(struct eval *e, const struct scope *scope, struct binding *b)
+{
+        struct entity entity;
+
+        if (b->kind != BINDING_IMPORT)
+                return of_entity(e, (struct entity){.kind = ENTITY_BINDING, .scope = scope, .binding = b});
+        if (!b->is_module && names_in_table(classes, b->from))
+                return value_of_name(strrchr(b->from, '.') + 1);
+        if (b->is_module && strchr(b->from, '.') == NULL)
+                return value_of_name(b->from);
+        entity = resolve_binding(scope, b);
+        return entity.kind == ENTITY_MODULE && b->import.level == 0 ? value_of_name(b->from)
+                                                                    : of_entity(e, entity);
+}
+
 static struct value identifier(struct eval *e, const struct scope *scope, TSNode node)
 {
         const char *name = node_text(e->m, node);
-        const struct scope *where = scope != NULL && module_find(scope, name) != NULL ? scope : &e->m->scope;
+        const struct scope *where = module_find(scope, name) != NULL ? scope : &e->m->scope;
         struct binding *b = module_find(where, name);
 
         if (b != NULL)
                 return of_binding(e, where, b);
-        if (in_table(builtins, name))
+        if (value_is_builtin(name))
                 return value_of_name(strcmp(name, "IOError") == 0 ? "OSError" : name);
         return value_of_kind(strcmp(name, "NotImplemented") == 0 || strcmp(name, "Ellipsis") == 0
                                  ? VALUE_OBJECT
                                  : VALUE_UNKNOWN);
 }
 
+/* CLASS.NAME */
+static struct value member(struct eval *e, struct class_def *c, const char *name)
+{
+        const struct scope *owner = NULL;
+        struct binding *b = resolve_member(c, name, &owner);
+
+        switch (class_nature(c)) {
+        case NATURE_ENUM:
+                if (b == NULL || b->kind != BINDING_VALUE || name[0] == '_' ||
+                    resolve_member(c, "__str__", NULL) != NULL)
+                        return value_of_kind(VALUE_UNKNOWN);
+                return value_of_name(arena_printf(e->m->arena, "%s.%s", c->name, name));
+        case NATURE_TEXT_ENUM:
+                if (b == NULL || b->kind != BINDING_VALUE || name[0] == '_')
+                        return value_of_kind(VALUE_UNKNOWN);
+                return of_binding(e, owner, b);
+        default:
+                return b != NULL && c->unknown_base == NULL ? of_binding(e, owner, b)
+                                                            : value_of_kind(VALUE_UNKNOWN);
+        }
+}
+
 static struct value attribute(struct eval *e, const struct scope *scope, TSNode node)
 {
-        const char *dotted = module_dotted(e->m, scope, node), *name;
-        struct binding *owner, *b;
+        const char *dotted = module_dotted(e->m, scope, node);
+        struct entity owner;
 
         if (dotted == NULL)
                 return value_of_kind(VALUE_UNKNOWN);
         if (strcmp(dotted, "math.inf") == 0 || strcmp(dotted, "math.nan") == 0)
                 return (struct value){.kind = VALUE_FLOAT,
                                       .f = dotted[5] == 'i' ? (double)INFINITY : (double)NAN};
-        if (in_table(classes, dotted))
+        if (names_in_table(classes, dotted))
                 return value_of_name(strrchr(dotted, '.') + 1);
-        if (in_table(objects, dotted) && strncmp(dotted, "sys.", 4) == 0)
+        if (names_in_table(objects, dotted) && strncmp(dotted, "sys.", 4) == 0)
                 return value_of_kind(VALUE_OBJECT);
-        owner = node_is(node_field(node, "object"), "identifier")
-                    ? module_resolve(e->m, scope, node_text(e->m, node_field(node, "object")))
-                    : NULL;
-        if (owner == NULL || owner->kind != BINDING_CLASS)
-                return value_of_kind(VALUE_UNKNOWN);
-        name = node_text(e->m, node_field(node, "attribute"));
-        b = module_find(&owner->class_def->scope, name);
-        switch (class_nature(e->m, owner->class_def)) {
-        case 1:
-                if (b == NULL || b->kind != BINDING_VALUE || name[0] == '_' ||
-                    module_find(&owner->class_def->scope, "__str__") != NULL)
-                        return value_of_kind(VALUE_UNKNOWN);
-                return value_of_name(arena_printf(e->m->arena, "%s.%s", owner->class_def->name, name));
-        case 0:
-                return b != NULL ? of_binding(e, &owner->class_def->scope, b) : value_of_kind(VALUE_UNKNOWN);
-        default:
-                return value_of_kind(VALUE_UNKNOWN);
-        }
+        owner = resolve_node(scope, node_field(node, "object"));
+        if (owner.kind == ENTITY_BINDING && owner.binding->kind == BINDING_CLASS)
+                return member(e, owner.binding->class_def, node_text(e->m, node_field(node, "attribute")));
+        if (owner.kind == ENTITY_MODULE)
+                return of_entity(e, resolve_node(scope, node));
+        return value_of_kind(VALUE_UNKNOWN);
 }
 
 static struct value sequence(struct eval *e, const struct scope *scope, struct nodes nodes)
@@ -308,7 +336,7 @@ static struct value call(struct eval *e, const struct scope *scope, TSNode node)
                 return param(e, scope, arguments);
         b = node_is(function, "identifier") ? module_resolve(e->m, scope, node_text(e->m, function)) : NULL;
         if (b != NULL && b->kind == BINDING_CLASS)
-                return value_of_kind(b->decorators.n == 0 && class_nature(e->m, b->class_def) == 0 &&
+                return value_of_kind(b->decorators.n == 0 && class_nature(b->class_def) == NATURE_PLAIN &&
                                              module_find(&b->class_def->scope, "__new__") == NULL &&
                                              module_find(&b->class_def->scope, "__getattr__") == NULL &&
                                              module_find(&b->class_def->scope, "__name__") == NULL
@@ -342,8 +370,8 @@ static struct value call(struct eval *e, const struct scope *scope, TSNode node)
                 v = eval(e, scope, arguments.v[0]);
         if (v.kind == VALUE_SEQUENCE)
                 return v;
-        return value_of_kind(in_table(objects, name) || in_table(classes, name) ? VALUE_OBJECT
-                                                                                : VALUE_UNKNOWN);
+        return value_of_kind(names_in_table(objects, name) || names_in_table(classes, name) ? VALUE_OBJECT
+                                                                                            : VALUE_UNKNOWN);
 }
 
 static struct value concatenated(struct eval *e, const struct scope *scope, TSNode node)
@@ -391,25 +419,35 @@ static struct value eval_node(struct eval *e, const struct scope *scope, TSNode 
                                     eval(e, scope, node_field(node, "right")));
         if (strcmp(type, "lambda") == 0)
                 return value_of_name("<lambda>");
-        return value_of_kind(in_table(displays, type) ? VALUE_OBJECT : VALUE_UNKNOWN);
+        return value_of_kind(names_in_table(displays, type) ? VALUE_OBJECT : VALUE_UNKNOWN);
 }
 
 static struct value eval(struct eval *e, const struct scope *scope, TSNode node)
 {
+        const struct module *m = e->m;
         struct value v;
 
         if (ts_node_is_null(node) || e->depth >= MAX_DEPTH || e->steps++ >= MAX_STEPS ||
             ts_node_has_error(node))
                 return value_of_kind(VALUE_UNKNOWN);
         e->depth++;
+        e->m = scope->module;
         v = eval_node(e, scope, node);
+        if (v.kind == VALUE_UNKNOWN && e->why_m == NULL) {
+                e->why = node;
+                e->why_m = e->m;
+        }
+        e->m = m;
         e->depth--;
         return v;
 }
 
-struct value value_read(const struct module *module, const struct scope *scope, TSNode node)
+struct value value_read(const struct scope *scope, TSNode node, const char **why)
 {
-        struct eval e = {.m = module};
+        struct eval e = {.m = scope->module};
+        struct value v = eval(&e, scope, node);
 
-        return eval(&e, scope, node);
+        if (why != NULL && e.why_m != NULL)
+                *why = node_quote(e.why_m, e.why);
+        return v;
 }

@@ -63,8 +63,12 @@ static inline bool value_is_integer(const struct value *v)
         return v->kind == VALUE_INT || v->kind == VALUE_BOOL;
 }
 
-/* The value of the expression NODE in SCOPE. */
-struct value value_read(const struct module *module, const struct scope *scope, TSNode node);
+/* The value of the expression NODE in SCOPE. Where a part of it is not known, *WHY (if WHY is not NULL) is
+ * set to the text of the innermost such part. */
+struct value value_read(const struct scope *scope, TSNode node, const char **why);
+
+/* Whether NAME is a builtin function or class. */
+bool value_is_builtin(const char *name);
 
 /* literal.c: the literals NODE, a string, integer or float. */
 struct value value_string(const struct module *module, TSNode node);

@@ -72,6 +72,23 @@ static int print_spec(const struct spec *spec, struct error *err)
                    : error_set(err, "spec", errno, "write to standard output");
 }
 
+/* A program that reads node ids gets node ids; what is dynamic is marked for people, and for who asks. */
+static int list(const struct args *args, const struct choices *choices, const char *root, const char *cwd,
+                struct error *err)
+{
+        char python[PATH_MAX];
+        struct discover_options options = {.root = root, .paths = args->paths.v, .n_paths = args->paths.n};
+        struct error none = {0};
+
+        if (project_python(choices->python, root, cwd, python, &none) == 0)
+                options.python = python;
+        options.format = choices->format == FORMAT_JSON ? DISCOVER_JSON
+                         : args->verbosity > 0 || (args->verbosity == 0 && isatty(STDOUT_FILENO))
+                             ? DISCOVER_HUMAN
+                             : DISCOVER_IDS;
+        return discover_print(&options, stdout, err);
+}
+
 /* Everything between the arguments and the run: root, file, variables, choices, spec. */
 static int execute(const struct args *args, struct settings *settings, struct error *err)
 {
@@ -83,14 +100,14 @@ static int execute(const struct args *args, struct settings *settings, struct er
         if (getcwd(cwd, sizeof cwd) == NULL)
                 return error_set(err, "project", errno, "the current folder");
         r = project_root(args, cwd, root, err);
-        if (r == 0 && args->command == COMMAND_LIST)
-                return discover_list(root, args->paths.v, args->paths.n, stdout, err);
         if (r == 0)
                 r = config_read(settings, root, err);
         if (r == 0)
                 r = settings_from_environment(settings, environ, err);
         if (r == 0)
                 r = settings_choose(settings, &choices, err);
+        if (r == 0 && args->command == COMMAND_LIST)
+                return list(args, &choices, root, cwd, err);
         if (r == 0 && args->command == COMMAND_CHECK)
                 return check_run(args, settings, &choices, root, cwd, stdout, err);
         if (r == 0)

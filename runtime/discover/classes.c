@@ -1,0 +1,152 @@
+/* How it works: questions about the mro that mro.c has worked out, and about the bases that it left out. */
+#include "runtime/discover/classes.h"
+
+#include <string.h>
+
+#include "runtime/discover/names.h"
+#include "runtime/discover/value.h"
+
+static const char testcases[] = " unittest.TestCase unittest.case.TestCase unittest.IsolatedAsyncioTestCase "
+                                "unittest.async_case.IsolatedAsyncioTestCase unittest.FunctionTestCase ";
+
+/* Classes without source that have an __init__ or a __new__ of their own. */
+static const char constructed[] =
+    " BaseException Enum Flag IntEnum IntFlag NamedTuple Protocol StrEnum TypedDict bytes bytearray complex "
+    "dict float "
+    "frozenset int list memoryview object_ property set slice str super tuple type ReprEnum ";
+
+/* Classes without source that have not. */
+static const char plain[] = " object abc.ABC typing.Generic typing.Protocol typing.Any ";
+
+bool class_is_testcase(struct class_def *c, const char **ret_maybe)
+{
+        bool likely = false;
+
+        module_mro(c->scope.module, c);
+        for (size_t i = 0; i < c->n_foreign; i++) {
+                if (names_in_table(testcases, c->foreign[i]))
+                        return true;
+                likely |= names_end_with(c->foreign[i], "TestCase");
+        }
+        if (likely || c->unknown_base != NULL)
+                *ret_maybe = arena_printf(c->scope.module->arena, "its base %s is not known",
+                                          c->unknown_base != NULL ? c->unknown_base : c->foreign[0]);
+        return likely;
+}
+
+static bool is_constructed(const char *dotted)
+{
+        const char *word = names_last_word(dotted);
+
+        return !names_in_table(plain, dotted) &&
+               (names_in_table(constructed, word) || names_end_with(word, "Error") ||
+                names_end_with(word, "Exception") || names_end_with(word, "Warning"));
+}
+
+bool class_has_constructor(struct class_def *c, const char **ret_maybe)
+{
+        struct binding *b = resolve_member(c, "__init__", NULL);
+
+        if (b == NULL)
+                b = resolve_member(c, "__new__", NULL);
+        if (b != NULL) {
+                if (b->maybe != NULL)
+                        *ret_maybe = b->maybe;
+                return true;
+        }
+        for (size_t i = 0; i < c->n_foreign; i++)
+                if (is_constructed(c->foreign[i]))
+                        return true;
+        for (size_t i = 0; i < c->n_foreign; i++)
+                if (!names_in_table(plain, c->foreign[i]) && !names_in_table(testcases, c->foreign[i]) &&
+                    *ret_maybe == NULL)
+                        *ret_maybe =
+                            arena_printf(c->scope.module->arena, "its base %s is not known", c->foreign[i]);
+        if (c->unknown_base != NULL && *ret_maybe == NULL)
+                *ret_maybe =
+                    arena_printf(c->scope.module->arena, "its base %s is not known", c->unknown_base);
+        return false;
+}
+
+int class_test_flag(struct class_def *c)
+{
+        struct binding *b = resolve_member(c, "__test__", NULL);
+
+        if (b == NULL || b->kind != BINDING_VALUE)
+                return 0;
+        return node_is(b->node, "true") ? 1 : node_is(b->node, "false") || node_is(b->node, "none") ? -1 : 0;
+}
+
+bool entity_mentions(const struct entity *e, const char *word)
+{
+        const struct module *m = e->scope->module;
+        TSNode node = e->binding->node;
+        uint32_t start;
+
+        if (ts_node_is_null(node))
+                return false;
+        start = ts_node_start_byte(node);
+        return memmem(m->text + start, ts_node_end_byte(node) - start, word, strlen(word)) != NULL;
+}
+
+/* A decorator that changes the class: a function of the project that sets attributes. */
+static const char *decorated(struct class_def *c)
+{
+        const struct module *m = c->scope.module;
+
+        for (size_t i = 0; i < c->decorators.n; i++) {
+                TSNode node = c->decorators.v[i];
+                struct entity e;
+
+                if (node_is(node, "call"))
+                        node = node_field(node, "function");
+                e = resolve_node(c->scope.outer, node);
+                if (e.kind == ENTITY_BINDING &&
+                    (entity_mentions(&e, "setattr") || entity_mentions(&e, "__dict__")))
+                        return arena_printf(m->arena, "its decorator %s sets attributes",
+                                            node_quote(m, node));
+                if (e.dotted != NULL && strncmp(e.dotted, "parameterized.", 14) == 0)
+                        return arena_printf(m->arena, "%s makes classes", e.dotted);
+        }
+        return NULL;
+}
+
+const char *class_grows(struct class_def *c)
+{
+        struct entity e = {.kind = ENTITY_BINDING};
+
+        module_mro(c->scope.module, c);
+        for (size_t i = 0; i < c->n_mro; i++) {
+                struct class_def *base = c->mro[i];
+                const struct module *m = base->scope.module;
+                const char *meta;
+
+                if (base->grows != NULL)
+                        return base->grows;
+                if (i == 0 && decorated(base) != NULL)
+                        return decorated(base);
+                if (!ts_node_is_null(base->metaclass)) {
+                        meta = names_last_word(module_dotted(m, base->scope.outer, base->metaclass));
+                        if (meta == NULL || !names_in_table(" ABCMeta type EnumMeta EnumType ", meta))
+                                return arena_printf(m->arena, "its metaclass %s may make tests",
+                                                    node_quote(m, base->metaclass));
+                }
+                e.scope = &base->scope;
+                e.binding = i > 0 ? module_find(&base->scope, "__init_subclass__") : NULL;
+                if (e.binding != NULL && entity_mentions(&e, "setattr"))
+                        return arena_printf(m->arena, "%s.__init_subclass__ sets attributes", base->name);
+        }
+        return c->unknown_base != NULL
+                   ? arena_printf(c->scope.module->arena, "its base %s is not known", c->unknown_base)
+                   : NULL;
+}
+
+bool class_has_tests(struct class_def *c)
+{
+        module_mro(c->scope.module, c);
+        for (size_t i = 0; i < c->n_mro; i++)
+                for (size_t k = 0; k < c->mro[i]->scope.n; k++)
+                        if (strncmp(c->mro[i]->scope.v[k].name, "test", 4) == 0)
+                                return true;
+        return false;
+}

@@ -1,0 +1,185 @@
+/* How it works: three values, as in SQL. Python 3.10 is the oldest that is supported: what holds for it holds
+ * for all. A name is followed to what it is bound to, in other files too. */
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/discover/read.h"
+#include "runtime/discover/resolve.h"
+
+#define MAX_DEPTH 20
+
+static int holds(const struct scope *scope, TSNode node, int depth);
+
+static int compare_version(const char *op, TSNode tuple, const struct module *m)
+{
+        struct nodes parts = node_children(m, tuple);
+        int major = 0, minor = 0;
+
+        if (parts.n == 0 || sscanf(node_text(m, parts.v[0]), "%d", &major) != 1 ||
+            (parts.n > 1 && sscanf(node_text(m, parts.v[1]), "%d", &minor) != 1))
+                return -1;
+        if (major > 3 || (major == 3 && minor >= 10 && (minor > 10 || op[0] == '>')))
+                return major == 3 && minor == 10 && strcmp(op, ">=") == 0 ? 1 : -1;
+        return op[0] == '>' ? 1 : op[0] == '<' ? 0 : op[0] == '=' ? 0 : -1;
+}
+
+static const char *const facts[][2] = {{"__name__", ""},
+                                       {"sys.platform", "linux"},
+                                       {"os.name", "posix"},
+                                       {"platform.system()", "Linux"},
+                                       {"sys.implementation.name", "cpython"},
+                                       {"platform.python_implementation()", "CPython"}};
+
+/* What the machine says of the expression TEXT, or NULL. */
+static const char *fact(const char *text)
+{
+        for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
+                if (strcmp(text, facts[i][0]) == 0)
+                        return facts[i][1];
+        return NULL;
+}
+
+static bool is_quoted(const char *literal, const char *text)
+{
+        size_t n = strlen(text);
+
+        return strlen(literal) == n + 2 && memcmp(literal + 1, text, n) == 0;
+}
+
+/* FACT in ("a", "b"): 1 or 0; -1 where it is no such list. */
+static int is_member(const struct module *m, const char *known, TSNode list)
+{
+        struct nodes items = node_children(m, list);
+
+        if (!node_is(list, "tuple") && !node_is(list, "list") && !node_is(list, "set"))
+                return -1;
+        for (size_t i = 0; i < items.n; i++) {
+                if (!node_is(items.v[i], "string"))
+                        return -1;
+                if (is_quoted(node_text(m, items.v[i]), known))
+                        return 1;
+        }
+        return 0;
+}
+
+/* X is None, X is not None */
+static int compare_none(const struct scope *scope, TSNode left, bool negated)
+{
+        struct entity e = resolve_node(scope, left);
+        int none = -1;
+
+        if (e.kind == ENTITY_MODULE || e.kind == ENTITY_FOREIGN)
+                none = 0;
+        else if (e.kind == ENTITY_BINDING && e.binding->maybe == NULL &&
+                 (e.binding->kind == BINDING_CLASS || e.binding->kind == BINDING_FUNCTION))
+                none = 0;
+        else if (e.kind == ENTITY_BINDING && e.binding->kind == BINDING_VALUE && e.binding->maybe == NULL)
+                none = node_is(e.binding->node, "none") ? 1 : -1;
+        return none < 0 ? -1 : none != negated;
+}
+
+static int comparison(const struct scope *scope, TSNode node)
+{
+        const struct module *m = scope->module;
+        struct nodes parts = node_children(m, node);
+        const char *op, *left, *known;
+        int r = -1;
+
+        if (ts_node_child_count(node) != 3 || parts.n != 2)
+                return -1;
+        op = node_text(m, ts_node_child(node, 1));
+        left = node_text(m, parts.v[0]);
+        if (strcmp(left, "sys.version_info") == 0 && node_is(parts.v[1], "tuple"))
+                return compare_version(op, parts.v[1], m);
+        if ((strcmp(op, "is") == 0 || strcmp(op, "is not") == 0) && node_is(parts.v[1], "none"))
+                return compare_none(scope, parts.v[0], strcmp(op, "is not") == 0);
+        known = fact(left);
+        if (known == NULL)
+                return -1;
+        if ((strcmp(op, "==") == 0 || strcmp(op, "!=") == 0) && node_is(parts.v[1], "string")) {
+                r = is_quoted(node_text(m, parts.v[1]), known);
+                return op[0] == '=' ? r : !r;
+        }
+        if (strcmp(op, "in") == 0 || strcmp(op, "not in") == 0) {
+                r = is_member(m, known, parts.v[1]);
+                return r < 0 ? r : op[0] == 'i' ? r : !r;
+        }
+        return -1;
+}
+
+/* sys.platform.startswith("win") */
+static int call(const struct scope *scope, TSNode node)
+{
+        const struct module *m = scope->module;
+        TSNode function = node_field(node, "function");
+        struct nodes arguments = node_children(m, node_field(node, "arguments"));
+        const char *known =
+            node_is(function, "attribute") ? fact(node_text(m, node_field(function, "object"))) : NULL;
+        const char *text;
+        size_t n;
+
+        if (known == NULL || arguments.n != 1 || !node_is(arguments.v[0], "string") ||
+            strcmp(node_text(m, node_field(function, "attribute")), "startswith") != 0)
+                return -1;
+        text = node_text(m, arguments.v[0]);
+        n = strlen(text);
+        return n >= 2 && strncmp(known, text + 1, n - 2) == 0;
+}
+
+static int of_entity(const struct scope *scope, TSNode node, int depth)
+{
+        struct entity e = resolve_node(scope, node);
+
+        if (e.kind == ENTITY_MODULE)
+                return 1;
+        if (e.kind != ENTITY_BINDING || e.binding->maybe != NULL || e.binding->vague)
+                return -1;
+        if (e.binding->kind == BINDING_CLASS || e.binding->kind == BINDING_FUNCTION)
+                return 1;
+        return e.binding->kind == BINDING_VALUE && !ts_node_is_null(e.binding->node)
+                   ? holds(e.scope, e.binding->node, depth + 1)
+                   : -1;
+}
+
+static int holds(const struct scope *scope, TSNode node, int depth)
+{
+        const struct module *m = scope->module;
+        const char *text;
+        int a, b;
+
+        if (depth > MAX_DEPTH || ts_node_is_null(node))
+                return -1;
+        if (node_is(node, "parenthesized_expression"))
+                return holds(scope, ts_node_named_child(node, 0), depth + 1);
+        if (node_is(node, "boolean_operator")) {
+                bool is_and = node_is(node_field(node, "operator"), "and");
+
+                a = holds(scope, node_field(node, "left"), depth + 1);
+                b = holds(scope, node_field(node, "right"), depth + 1);
+                if (is_and)
+                        return a == 0 || b == 0 ? 0 : a == 1 && b == 1 ? 1 : -1;
+                return a == 1 || b == 1 ? 1 : a == 0 && b == 0 ? 0 : -1;
+        }
+        if (node_is(node, "not_operator")) {
+                a = holds(scope, node_field(node, "argument"), depth + 1);
+                return a < 0 ? a : !a;
+        }
+        if (node_is(node, "comparison_operator"))
+                return comparison(scope, node);
+        if (node_is(node, "call"))
+                return call(scope, node);
+        text = node_text(m, node);
+        if (node_is(node, "true") || strcmp(text, "1") == 0 || strcmp(text, "__debug__") == 0)
+                return 1;
+        if (node_is(node, "false") || node_is(node, "none") || strcmp(text, "0") == 0 ||
+            strcmp(text, "TYPE_CHECKING") == 0 || strcmp(text, "typing.TYPE_CHECKING") == 0)
+                return 0;
+        if (node_is(node, "identifier") || node_is(node, "attribute"))
+                return of_entity(scope, node, depth);
+        return -1;
+}
+
+int condition_holds(const struct scope *scope, TSNode node)
+{
+        return scope->module == NULL ? -1 : holds(scope, node, 0);
+}

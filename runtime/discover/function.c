@@ -1,0 +1,208 @@
+/* How it works: parameters are read as _pytest.compat.getfuncargnames reads a signature. */
+#include "runtime/discover/function.h"
+
+#include <string.h>
+
+#include "runtime/discover/names.h"
+#include "runtime/discover/value.h"
+
+#define MAX_FIXTURES 8 /* that ask for one another */
+
+static const char *decorator_word(const struct module *m, const struct scope *scope, TSNode node)
+{
+        if (node_is(node, "call"))
+                node = node_field(node, "function");
+        return names_last_word(module_dotted(m, scope, node));
+}
+
+bool function_is_other(const struct scope *scope, const struct binding *b)
+{
+        static const char others[] =
+            " fixture yield_fixture property cached_property classmethod setter getter deleter ";
+
+        for (size_t i = 0; i < b->decorators.n; i++) {
+                const char *word = decorator_word(scope->module, scope, b->decorators.v[i]);
+
+                if (word != NULL && names_in_table(others, word))
+                        return true;
+        }
+        return false;
+}
+
+bool function_is_dataclass(const struct class_def *c)
+{
+        static const char others[] = " dataclass attrs s define frozen mutable ";
+
+        for (size_t i = 0; i < c->decorators.n; i++) {
+                const char *word = decorator_word(c->scope.module, c->scope.outer, c->decorators.v[i]);
+
+                if (word != NULL && names_in_table(others, word))
+                        return true;
+        }
+        return false;
+}
+
+uint32_t function_line(const struct module *m, const struct binding *b)
+{
+        if (b->decorators.n > 0)
+                return module_line(m, b->decorators.v[0]);
+        return module_line(m, b->node);
+}
+
+/* How many of its first arguments the decorators' mock.patch gives. */
+static size_t patched(const struct scope *scope, const struct nodes *decorators)
+{
+        const struct module *m = scope->module;
+        size_t n = 0;
+
+        for (size_t i = 0; i < decorators->n; i++) {
+                TSNode call = decorators->v[i];
+                const char *dotted =
+                    node_is(call, "call") ? module_dotted(m, scope, node_field(call, "function")) : NULL;
+                struct nodes arguments = node_children(m, node_field(call, "arguments"));
+                size_t positional = 0, fixed;
+
+                if (dotted == NULL ||
+                    (!names_end_with(dotted, "patch") && !names_end_with(dotted, "patch.object")))
+                        continue;
+                fixed = names_end_with(dotted, "patch.object") ? 2 : 1;
+                for (size_t k = 0; k < arguments.n; k++)
+                        if (!node_is(arguments.v[k], "keyword_argument"))
+                                positional++;
+                        else if (strcmp(node_text(m, node_field(arguments.v[k], "name")), "new") == 0)
+                                positional = fixed + 1;
+                n += positional <= fixed;
+        }
+        return n;
+}
+
+static bool in_ids(const struct ids *ids, const char *name)
+{
+        for (size_t i = 0; i < ids->n; i++)
+                if (strcmp(ids->v[i], name) == 0)
+                        return true;
+        return false;
+}
+
+/* The names of a function's parameters that a fixture has to give, its first SKIP left out. */
+static struct ids parameters(const struct module *m, TSNode function, size_t skip)
+{
+        struct nodes all = node_children(m, node_field(function, "parameters"));
+        struct ids names = {arena_get(m->arena, (all.n + 1) * sizeof *names.v), 0};
+
+        for (size_t i = 0; names.v != NULL && i < all.n; i++) {
+                TSNode name = all.v[i];
+
+                if (node_is(name, "typed_parameter"))
+                        name = ts_node_named_child(name, 0);
+                if (node_is(all.v[i], "default_parameter") || node_is(all.v[i], "typed_default_parameter") ||
+                    !node_is(name, "identifier"))
+                        continue;
+                if (skip > 0)
+                        skip--;
+                else
+                        names.v[names.n++] = node_text(m, name);
+        }
+        return names;
+}
+
+static bool is_static(const struct entity *e)
+{
+        for (size_t i = 0; i < e->binding->decorators.n; i++) {
+                const char *word = decorator_word(e->scope->module, e->scope, e->binding->decorators.v[i]);
+
+                if (word != NULL && strcmp(word, "staticmethod") == 0)
+                        return true;
+        }
+        return false;
+}
+
+struct ids function_fixtures(const struct entity *e, const struct chain *chain, const struct marks *marks,
+                             bool testcase)
+{
+        const struct module *m = e->scope->module;
+        size_t skip = chain != NULL && !is_static(e) ? 1 : 0;
+        struct ids given, names = {0}, all;
+
+        skip += patched(e->scope, &e->binding->decorators);
+        for (const struct chain *c = chain; c != NULL; c = c->outer)
+                skip += patched(c->class_def->scope.outer, &c->class_def->decorators);
+        if (!testcase)
+                names = parameters(m, e->binding->node, skip);
+        given = marks_argnames(marks, m->arena);
+        all.v = arena_get(m->arena, (names.n + 1) * sizeof *all.v);
+        all.n = 0;
+        for (size_t i = 0; all.v != NULL && i < names.n; i++)
+                if (!in_ids(&given, names.v[i]))
+                        all.v[all.n++] = names.v[i];
+        for (size_t i = 0; i < marks->n; i++) {
+                struct nodes arguments;
+
+                if (strcmp(marks->v[i].name, "usefixtures") != 0 || ts_node_is_null(marks->v[i].call))
+                        continue;
+                arguments =
+                    node_children(marks->v[i].scope->module, node_field(marks->v[i].call, "arguments"));
+                all.v = arena_grow(m->arena, all.v, all.n * sizeof *all.v,
+                                   (all.n + arguments.n + 1) * sizeof *all.v);
+                for (size_t k = 0; all.v != NULL && k < arguments.n; k++) {
+                        struct value v = value_read(marks->v[i].scope, arguments.v[k], NULL);
+
+                        if (v.kind == VALUE_STR && !in_ids(&all, v.s))
+                                all.v[all.n++] = v.s;
+                }
+        }
+        return all;
+}
+
+static bool is_fixture_with_params(const struct scope *scope, const struct binding *b)
+{
+        const struct module *m = scope->module;
+
+        for (size_t i = 0; i < b->decorators.n; i++) {
+                TSNode call = b->decorators.v[i];
+                struct nodes arguments;
+                const char *word;
+
+                if (!node_is(call, "call"))
+                        continue;
+                word = decorator_word(m, scope, call);
+                arguments = node_children(m, node_field(call, "arguments"));
+                for (size_t k = 0; word != NULL && names_end_with(word, "fixture") && k < arguments.n; k++)
+                        if (node_is(arguments.v[k], "keyword_argument") &&
+                            strcmp(node_text(m, node_field(arguments.v[k], "name")), "params") == 0)
+                                return true;
+        }
+        return false;
+}
+
+/* The fixture NAME with params that stands behind NAMES, themselves or through other fixtures of the file. */
+static const char *with_params(const struct scope *scope, const struct ids *names, int depth)
+{
+        for (size_t i = 0; i < names->n && depth < MAX_FIXTURES; i++) {
+                struct binding *b = module_resolve(scope->module, scope, names->v[i]);
+                struct ids asked;
+                const char *found;
+
+                if (b == NULL || b->kind != BINDING_FUNCTION || b->decorators.n == 0)
+                        continue;
+                if (is_fixture_with_params(scope, b))
+                        return b->name;
+                asked = parameters(scope->module, b->node, 0);
+                found = with_params(scope, &asked, depth + 1);
+                if (found != NULL)
+                        return found;
+        }
+        return NULL;
+}
+
+const char *function_generates(const struct module *m, const struct entity *e, const struct chain *chain,
+                               const struct ids *fixtures)
+{
+        const char *name;
+
+        if (module_find(&m->scope, "pytest_generate_tests") != NULL ||
+            (chain != NULL && resolve_member(chain->class_def, "pytest_generate_tests", NULL) != NULL))
+                return "pytest_generate_tests may parametrize it";
+        name = with_params(e->scope, fixtures, 0);
+        return name != NULL ? arena_printf(m->arena, "fixture %s has params", name) : NULL;
+}

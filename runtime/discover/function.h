@@ -1,0 +1,29 @@
+/*
+ * function: what a test function's text says about it.
+ */
+#ifndef TACH_DISCOVER_FUNCTION_H
+#define TACH_DISCOVER_FUNCTION_H
+
+#include "runtime/discover/marks.h"
+#include "runtime/discover/resolve.h"
+#include "runtime/discover/test.h"
+
+/* Whether B, a function bound in SCOPE, is a fixture, a property or the like: no test, whatever its name. */
+bool function_is_other(const struct scope *scope, const struct binding *b);
+
+/* Whether a class decorator gives CLASS_DEF an __init__. */
+bool function_is_dataclass(const struct class_def *class_def);
+
+/* The line that pytest names: of the first decorator, else of the def. */
+uint32_t function_line(const struct module *module, const struct binding *b);
+
+/* The names that the test E asks for: its arguments without self, without what mock.patch and MARKS'
+ * parametrize give, and those of usefixtures. */
+struct ids function_fixtures(const struct entity *e, const struct chain *chain, const struct marks *marks,
+                             bool testcase);
+
+/* Why the test's ids are not those of its marks: a pytest_generate_tests, a fixture with params; or NULL. */
+const char *function_generates(const struct module *m, const struct entity *e, const struct chain *chain,
+                               const struct ids *fixtures);
+
+#endif

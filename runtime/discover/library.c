@@ -1,0 +1,400 @@
+/* How it works: a hash table from keys to what was found for them; a key is a path, or "N:name" for where a
+ * top-level module is, or a folder with a slash for the folder that its top-level package lies in. */
+#include "runtime/discover/library.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/discover/source.h"
+#include "spec/base/buf.h"
+#include "spec/base/cleanup.h"
+
+#define MAX_TEXT ((size_t)16 << 20)
+
+struct shelf {
+        const char *key;
+        enum found found;
+        const char *path;
+        struct module *module;
+        struct source source;
+        struct arena own;
+        bool tried;
+        struct shelf *next; /* of all */
+};
+
+struct library {
+        const struct search *search;
+        TSParser *parser;
+        struct arena scratch, names;
+        struct shelf **slots, *all;
+        size_t n, n_slots;
+};
+
+struct library *library_create(const struct search *search)
+{
+        struct library *library = calloc(1, sizeof *library);
+
+        if (library == NULL)
+                return NULL;
+        library->search = search;
+        library->n_slots = 256;
+        library->slots = calloc(library->n_slots, sizeof *library->slots);
+        library->parser = source_parser();
+        if (library->slots == NULL || library->parser == NULL) {
+                library_destroy(library);
+                return NULL;
+        }
+        return library;
+}
+
+void library_destroy(struct library *library)
+{
+        if (library == NULL)
+                return;
+        for (struct shelf *s = library->all, *next; s != NULL; s = next) {
+                next = s->next;
+                source_finish(&s->source);
+                arena_finish(&s->own);
+                free(s);
+        }
+        if (library->parser != NULL)
+                ts_parser_delete(library->parser);
+        arena_finish(&library->scratch);
+        arena_finish(&library->names);
+        free(library->slots);
+        free(library);
+}
+
+struct arena *library_scratch(struct library *library)
+{
+        return &library->scratch;
+}
+
+void library_reset(struct library *library)
+{
+        arena_finish(&library->scratch);
+        library->scratch.failed = false;
+}
+
+static size_t hash(const char *s)
+{
+        size_t h = 1469598103934665603u;
+
+        for (; *s != '\0'; s++)
+                h = (h ^ (unsigned char)*s) * 1099511628211u;
+        return h;
+}
+
+static bool grow(struct library *library)
+{
+        size_t n = library->n_slots * 2;
+        struct shelf **slots = calloc(n, sizeof(struct shelf *));
+
+        if (slots == NULL)
+                return false;
+        for (size_t i = 0; i < library->n_slots; i++)
+                if (library->slots[i] != NULL) {
+                        size_t at = hash(library->slots[i]->key) & (n - 1);
+
+                        while (slots[at] != NULL)
+                                at = (at + 1) & (n - 1);
+                        slots[at] = library->slots[i];
+                }
+        free(library->slots);
+        library->slots = slots;
+        library->n_slots = n;
+        return true;
+}
+
+/* The shelf of KEY, a new one where there is none (tried is then false); NULL: no memory. */
+static struct shelf *shelf_of(struct library *library, const char *key)
+{
+        struct shelf *s;
+        size_t at;
+
+        if (library->n * 2 >= library->n_slots && !grow(library))
+                return NULL;
+        at = hash(key) & (library->n_slots - 1);
+        for (; library->slots[at] != NULL; at = (at + 1) & (library->n_slots - 1))
+                if (strcmp(library->slots[at]->key, key) == 0)
+                        return library->slots[at];
+        s = calloc(1, sizeof *s);
+        if (s == NULL)
+                return NULL;
+        s->key = arena_strn(&library->names, key, strlen(key));
+        if (s->key == NULL) {
+                free(s);
+                return NULL;
+        }
+        s->next = library->all;
+        library->all = s;
+        library->slots[at] = s;
+        library->n++;
+        return s;
+}
+
+static bool is_file(const char *path)
+{
+        struct stat st;
+
+        return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool is_dir(const char *path)
+{
+        struct stat st;
+
+        return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Whether DIR has a shared object that is the module NAME ("NAME.cpython-311-x86_64-linux-gnu.so"). */
+static bool has_binary(const char *dir, const char *name)
+{
+        size_t n = strlen(name);
+        DIR *stream = opendir(dir);
+        struct dirent *d;
+        bool found = false;
+
+        while (!found && stream != NULL && (d = readdir(stream)) != NULL) {
+                size_t len = strlen(d->d_name);
+
+                found = len > n + 3 && strncmp(d->d_name, name, n) == 0 && d->d_name[n] == '.' &&
+                        (strcmp(d->d_name + len - 3, ".so") == 0 || strcmp(d->d_name + len - 4, ".pyc") == 0);
+        }
+        if (stream != NULL)
+                (void)closedir(stream);
+        return found;
+}
+
+/* NAME as importlib's PathFinder looks for it in DIR: a package, a module, last a plain folder. */
+static enum found look(const char *dir, const char *name, bool binaries, char path[PATH_MAX])
+{
+        if (snprintf(path, PATH_MAX, "%s/%s/__init__.py", dir, name) < PATH_MAX && is_file(path))
+                return FOUND_SOURCE;
+        if (snprintf(path, PATH_MAX, "%s/%s.py", dir, name) < PATH_MAX && is_file(path))
+                return FOUND_SOURCE;
+        if (binaries && has_binary(dir, name))
+                return FOUND_BINARY;
+        return FOUND_NOT;
+}
+
+/* The folder that the top-level package of the file PATH lies in: what pytest puts on sys.path for it. */
+static const char *base_of(struct library *library, const char *path)
+{
+        char dir[PATH_MAX], init[PATH_MAX], *slash;
+        struct shelf *s;
+
+        if (path == NULL || snprintf(dir, sizeof dir, "%s", path) >= (int)sizeof dir)
+                return NULL;
+        slash = strrchr(dir, '/');
+        if (slash == NULL)
+                return NULL;
+        slash[1] = '\0';
+        s = shelf_of(library, dir);
+        if (s == NULL || s->tried)
+                return s != NULL ? s->path : NULL;
+        s->tried = true;
+        for (*slash = '\0'; slash != NULL &&
+                            snprintf(init, sizeof init, "%s/__init__.py", dir) < (int)sizeof init &&
+                            is_file(init);) {
+                slash = strrchr(dir, '/');
+                if (slash != NULL)
+                        *slash = '\0';
+        }
+        s->path = arena_strn(&library->names, dir, strlen(dir));
+        return s->path;
+}
+
+/* Looks NAME up in all folders of the search. */
+static struct shelf *top_level(struct library *library, const char *base, const char *name)
+{
+        char key[PATH_MAX + 256], path[PATH_MAX];
+        const struct search *search = library->search;
+        const char *space = NULL;
+        struct shelf *s;
+
+        if (snprintf(key, sizeof key, "%s:%s", base != NULL ? base : "", name) >= (int)sizeof key)
+                return NULL;
+        s = shelf_of(library, key);
+        if (s == NULL || s->tried)
+                return s;
+        s->tried = true;
+        s->found = search_is_builtin(name) ? FOUND_BINARY
+                   : base != NULL          ? look(base, name, true, path)
+                                           : FOUND_NOT;
+        for (size_t i = 0; s->found == FOUND_NOT && i < search->dirs.n; i++)
+                s->found = look(search->dirs.v[i], name, true, path);
+        for (size_t i = 0; s->found == FOUND_NOT && space == NULL && i <= search->dirs.n; i++)
+                if ((i > 0 || base != NULL) &&
+                    snprintf(path, sizeof path, "%s/%s", i > 0 ? search->dirs.v[i - 1] : base, name) <
+                        (int)sizeof path &&
+                    is_dir(path))
+                        space = path;
+        if (s->found == FOUND_SOURCE) {
+                s->path = arena_strn(&library->names, path, strlen(path));
+        } else if (space != NULL) {
+                s->found = FOUND_SOURCE;
+                s->path = arena_printf(&library->names, "%s/", path);
+        } else if (s->found == FOUND_NOT && (!search->complete || search->hooked)) {
+                s->found = FOUND_MAYBE;
+        }
+        return s;
+}
+
+/* Cuts the last part of PATH; a package's folder is its __init__.py's. */
+static bool parent(char *path)
+{
+        char *slash = strrchr(path, '/');
+
+        if (slash == NULL || slash == path)
+                return false;
+        *slash = '\0';
+        return true;
+}
+
+/* The rest of a dotted name, below the package in the file *PATH. */
+static enum found below(struct library *library, const char **path, const char *rest)
+{
+        char dir[PATH_MAX], name[256], found[PATH_MAX];
+        enum found how = FOUND_SOURCE;
+
+        while (*rest != '\0') {
+                size_t n = strcspn(rest, "."), len = strlen(*path);
+                bool package = len > 0 && ((*path)[len - 1] == '/' ||
+                                           (len > 12 && strcmp(*path + len - 12, "/__init__.py") == 0));
+
+                if (n == 0 || n >= sizeof name || !package ||
+                    snprintf(dir, sizeof dir, "%s", *path) >= (int)sizeof dir || !parent(dir))
+                        return FOUND_MAYBE;
+                memcpy(name, rest, n);
+                name[n] = '\0';
+                how = look(dir, name, true, found);
+                if (how == FOUND_BINARY)
+                        return how;
+                if (how == FOUND_NOT) {
+                        if (snprintf(found, sizeof found, "%s/%s", dir, name) >= (int)sizeof found ||
+                            !is_dir(found))
+                                return FOUND_MAYBE;
+                        (void)strcat(found, strlen(found) + 1 < sizeof found ? "/" : "");
+                }
+                *path = arena_strn(&library->names, found, strlen(found));
+                if (*path == NULL)
+                        return FOUND_MAYBE;
+                rest += n + (rest[n] == '.');
+        }
+        return how;
+}
+
+enum found library_find(struct library *library, const struct module *from, int level, const char *dotted,
+                        const char **ret_path)
+{
+        char head[256], dir[PATH_MAX];
+        const char *path, *base = base_of(library, from->path);
+        size_t n = strcspn(dotted, ".");
+        struct shelf *s;
+        enum found found;
+
+        if (level > 0) {
+                if (from->path == NULL || snprintf(dir, sizeof dir, "%s", from->path) >= (int)sizeof dir)
+                        return FOUND_MAYBE;
+                for (int i = 0; i < level; i++)
+                        if (!parent(dir))
+                                return FOUND_MAYBE;
+                path = arena_printf(&library->names, "%s/", dir);
+                if (path == NULL)
+                        return FOUND_MAYBE;
+                if (dotted[0] == '\0' && snprintf(head, sizeof head, "__init__.py") > 0 &&
+                    strlen(dir) + 13 < sizeof dir && is_file(strcat(strcat(dir, "/"), head)))
+                        path = arena_strn(&library->names, dir, strlen(dir));
+                found = below(library, &path, dotted);
+        } else {
+                if (n == 0 || n >= sizeof head)
+                        return FOUND_MAYBE;
+                memcpy(head, dotted, n);
+                head[n] = '\0';
+                s = top_level(library, base, head);
+                if (s == NULL)
+                        return FOUND_MAYBE;
+                path = s->path;
+                found = s->found;
+                if (found == FOUND_SOURCE && path != NULL && dotted[n] == '.')
+                        found = below(library, &path, dotted + n + 1);
+                else if (found == FOUND_SOURCE && path == NULL)
+                        found = FOUND_MAYBE;
+        }
+        if (found == FOUND_SOURCE && ret_path != NULL)
+                *ret_path = path;
+        return found;
+}
+
+/* The project's are those that are not in a folder of the interpreter's. */
+static bool is_project_s(const struct search *search, const char *path)
+{
+        for (size_t i = search->n_project; i < search->dirs.n; i++) {
+                size_t n = strlen(search->dirs.v[i]);
+
+                if (strncmp(path, search->dirs.v[i], n) == 0 && path[n] == '/')
+                        return false;
+        }
+        return true;
+}
+
+bool library_mentions_testcase(struct library *library, const struct module *from,
+                               const struct import *import)
+{
+        const char *path = NULL;
+        CLEANUP_BUF struct buf text = {0};
+        CLEANUP_CLOSE int fd = -EBADF;
+        struct shelf *s;
+        char key[PATH_MAX + 2];
+
+        if (library_find(library, from, import->level, import->module, &path) != FOUND_SOURCE ||
+            path == NULL || !is_project_s(library->search, path) ||
+            snprintf(key, sizeof key, "?%s", path) >= (int)sizeof key)
+                return false;
+        s = shelf_of(library, key);
+        if (s == NULL || s->tried)
+                return s != NULL && s->found == FOUND_SOURCE;
+        s->tried = true;
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (fd >= 0 && buf_read_fd(&text, fd, MAX_TEXT) == 0 && text.len > 0 &&
+            memmem(text.data, text.len, "TestCase", 8) != NULL)
+                s->found = FOUND_SOURCE;
+        return s->found == FOUND_SOURCE;
+}
+
+struct module *library_load(struct library *library, const char *path)
+{
+        size_t n = strlen(path);
+        struct shelf *s = shelf_of(library, path);
+        struct module *m;
+
+        if (s == NULL || s->tried)
+                return s != NULL ? s->module : NULL;
+        s->tried = true;
+        if (n == 0 || path[n - 1] == '/' || source_read(&s->source, library->parser, path) < 0 ||
+            s->source.tree == NULL)
+                return NULL;
+        m = arena_get(&s->own, sizeof *m);
+        if (m == NULL)
+                return NULL;
+        *m = (struct module){.path = s->key,
+                             .text = s->source.text,
+                             .arena = &library->scratch,
+                             .own = &s->own,
+                             .library = library,
+                             .lines = s->source.lines,
+                             .n_lines = s->source.n_lines,
+                             .error_line = s->source.line};
+        module_read(m, ts_tree_root_node(s->source.tree));
+        s->module = m;
+        return m;
+}

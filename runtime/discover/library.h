@@ -1,0 +1,40 @@
+/*
+ * library: the modules that test files import, found as Python would find them, read when they are first
+ * asked for and kept. One library serves one thread.
+ */
+#ifndef TACH_DISCOVER_LIBRARY_H
+#define TACH_DISCOVER_LIBRARY_H
+
+#include "runtime/discover/module.h"
+#include "runtime/discover/search.h"
+
+struct library;
+
+enum found {
+        FOUND_NOT,    /* no such module: importing it fails */
+        FOUND_SOURCE, /* a .py file or a package */
+        FOUND_BINARY, /* built in or a shared object: its text cannot be read */
+        FOUND_MAYBE,  /* not found, but an import hook of the environment may know it */
+};
+
+/* NULL: no memory. SEARCH must outlive it. */
+struct library *library_create(const struct search *search);
+void library_destroy(struct library *library);
+
+/* Memory for what is worked out about the file at hand, let go by library_reset. */
+struct arena *library_scratch(struct library *library);
+void library_reset(struct library *library);
+
+/* Where the module that FROM spells as DOTTED ("a.b") with LEVEL dots before it is. RET_PATH, which may be
+ * NULL, gets its file ("" for a folder without __init__.py), which lives as long as LIBRARY. */
+enum found library_find(struct library *library, const struct module *from, int level, const char *dotted,
+                        const char **ret_path);
+
+/* Whether the file of the module that IMPORT names is one of the project's and has the word TestCase. */
+bool library_mentions_testcase(struct library *library, const struct module *from,
+                               const struct import *import);
+
+/* The module in the file PATH; NULL if it cannot be read, or is being read further up. */
+struct module *library_load(struct library *library, const char *path);
+
+#endif

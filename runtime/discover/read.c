@@ -1,0 +1,539 @@
+/* How it works: one pass over the statements of each body binds names in its scope. Where the program may go
+ * one way or another, both are read, and what they bind is marked with the condition. A statement that ends
+ * the module (raise, an import of what is not there) is noted; in a try statement, the handler that catches
+ * it is read instead of the rest. */
+#include "runtime/discover/read.h"
+
+#include <string.h>
+
+#include "runtime/discover/library.h"
+#include "runtime/discover/names.h"
+
+#define MAX_DEPTH 100 /* of nested blocks; Python itself ends at 100 levels of indentation */
+
+struct reader {
+        struct module *module;
+        struct class_def *class_def; /* whose body is read, or NULL */
+        int depth;
+        const char *maybe, *outer; /* the condition around the statement, and the one around that */
+        bool otherwise;            /* in the last branch of an if */
+        int tries;                 /* try statements around the statement */
+        const char *stopped;       /* why the rest of the try statement is not executed, or NULL */
+        bool by_import;            /* by an ImportError */
+};
+
+static void read_block(struct reader *r, struct scope *scope, TSNode block);
+
+/* Text that lives as long as the module. */
+static const char *keep(const struct module *m, TSNode node)
+{
+        uint32_t start = ts_node_is_null(node) ? 0 : ts_node_start_byte(node);
+        const char *s = ts_node_is_null(node)
+                            ? NULL
+                            : arena_strn(m->own, m->text + start, ts_node_end_byte(node) - start);
+
+        return s != NULL ? s : "";
+}
+
+static const char *keep_quote(const struct module *m, TSNode node)
+{
+        const char *s = node_quote(m, node);
+
+        s = arena_strn(m->own, s, strlen(s));
+        return s != NULL ? s : "";
+}
+
+static struct nodes keep_nodes(const struct module *m, struct nodes nodes)
+{
+        struct nodes kept = {
+            nodes.n > 0 ? arena_grow(m->own, nodes.v, nodes.n * sizeof *nodes.v, nodes.n * sizeof *nodes.v)
+                        : NULL,
+            nodes.n};
+
+        if (kept.v == NULL)
+                kept.n = 0;
+        return kept;
+}
+
+static struct binding *bind(struct reader *r, struct scope *scope, const char *name, struct binding what)
+{
+        const struct binding *old = module_find(scope, name);
+
+        what.maybe = r->maybe;
+        if (old != NULL && r->maybe != NULL) {
+                if (old->maybe == NULL)
+                        what.maybe = NULL;
+                else if (old->maybe == r->maybe && r->otherwise)
+                        what.maybe = r->outer; /* one branch or the other binds it */
+        }
+        return scope_bind(r->module->own, scope, name, what);
+}
+
+static void add_event(struct reader *r, struct event event)
+{
+        struct module *m = r->module;
+
+        event.maybe = r->maybe;
+        if (m->n_events == m->cap_events) {
+                size_t cap = m->cap_events * 2 + 16;
+                struct event *v = arena_grow(m->own, m->events, m->n_events * sizeof *v, cap * sizeof *v);
+
+                if (v == NULL)
+                        return;
+                m->events = v;
+                m->cap_events = cap;
+        }
+        m->events[m->n_events++] = event;
+}
+
+/* The module ends here, if what is around it holds. */
+static void stop(struct reader *r, TSNode node, bool by_import, const char *why)
+{
+        if (r->class_def != NULL && !by_import)
+                return;
+        if (r->maybe == NULL && r->tries > 0) {
+                r->stopped = why;
+                r->by_import = by_import;
+        }
+        add_event(r, (struct event){.kind = EVENT_STOP, .node = node, .why = why});
+}
+
+/* The expressions behind the @ of a decorated_definition. */
+static struct nodes decorators_of(const struct module *m, TSNode decorated)
+{
+        struct nodes all = node_children(m, decorated), found = {all.v, 0};
+
+        for (size_t i = 0; i < all.n; i++)
+                if (node_is(all.v[i], "decorator"))
+                        found.v[found.n++] = ts_node_named_child(all.v[i], 0);
+        return keep_nodes(m, found);
+}
+
+static void read_class(struct reader *r, struct scope *scope, TSNode node, struct nodes decorators)
+{
+        struct module *m = r->module;
+        struct class_def *c = arena_get(m->own, sizeof *c), *outer = r->class_def;
+        struct nodes arguments = node_children(m, node_field(node, "superclasses"));
+
+        if (c == NULL)
+                return;
+        c->name = keep(m, node_field(node, "name"));
+        c->decorators = decorators;
+        arguments = keep_nodes(m, arguments);
+        c->bases.v = arguments.v;
+        for (size_t i = 0; i < arguments.n; i++)
+                if (node_is(arguments.v[i], "keyword_argument") ||
+                    node_is(arguments.v[i], "dictionary_splat")) {
+                        c->has_keywords = true;
+                        if (strcmp(node_text(m, node_field(arguments.v[i], "name")), "metaclass") == 0)
+                                c->metaclass = node_field(arguments.v[i], "value");
+                } else {
+                        c->bases.v[c->bases.n++] = arguments.v[i];
+                }
+        c->scope.outer = scope;
+        c->scope.module = m;
+        r->class_def = c;
+        read_block(r, &c->scope, node_field(node, "body"));
+        r->class_def = outer;
+        (void)bind(
+            r, scope, c->name,
+            (struct binding){.kind = BINDING_CLASS, .node = node, .decorators = decorators, .class_def = c});
+}
+
+static void read_definition(struct reader *r, struct scope *scope, TSNode node, struct nodes decorators)
+{
+        if (node_is(node, "class_definition"))
+                read_class(r, scope, node, decorators);
+        else if (node_is(node, "function_definition"))
+                (void)bind(
+                    r, scope, keep(r->module, node_field(node, "name")),
+                    (struct binding){.kind = BINDING_FUNCTION, .node = node, .decorators = decorators});
+}
+
+/* OWNER.NAME = VALUE */
+static void bind_attribute(struct reader *r, struct scope *scope, TSNode left, TSNode right)
+{
+        struct module *m = r->module;
+        struct binding *b = module_resolve(m, scope, node_text(m, node_field(left, "object")));
+        const char *name = node_text(m, node_field(left, "attribute"));
+
+        if (b == NULL)
+                return;
+        if (strcmp(name, "__test__") == 0)
+                b->test_flag = node_is(right, "true") ? 1 : -1;
+        else if (b->kind == BINDING_CLASS && b->class_def != NULL && !ts_node_is_null(right))
+                (void)bind(r, &b->class_def->scope, keep(m, node_field(left, "attribute")),
+                           (struct binding){.kind = BINDING_VALUE, .node = right});
+}
+
+static void bind_pattern(struct reader *r, struct scope *scope, TSNode left, TSNode right)
+{
+        struct module *m = r->module;
+
+        if (node_is(left, "identifier")) {
+                (void)bind(r, scope, keep(m, left), (struct binding){.kind = BINDING_VALUE, .node = right});
+        } else if (node_is(left, "attribute")) {
+                bind_attribute(r, scope, left, right);
+        } else if (node_is(left, "subscript")) {
+                struct binding *b = module_resolve(m, scope, node_text(m, node_field(left, "value")));
+
+                if (b != NULL)
+                        b->vague = true;
+        } else {
+                struct nodes parts = node_children(m, left);
+                bool paired = (node_is(right, "expression_list") || node_is(right, "tuple") ||
+                               node_is(right, "list")) &&
+                              ts_node_named_child_count(right) == parts.n;
+
+                for (size_t i = 0; i < parts.n && i < 64; i++) {
+                        struct binding *b;
+
+                        bind_pattern(r, scope, parts.v[i],
+                                     paired                   ? ts_node_named_child(right, (uint32_t)i)
+                                     : node_is(right, "call") ? right
+                                                              : (TSNode){0});
+                        b = paired || !node_is(parts.v[i], "identifier")
+                                ? NULL
+                                : module_find(scope, node_text(m, parts.v[i]));
+                        if (b != NULL) /* a part of what node is */
+                                b->vague = true;
+                }
+        }
+}
+
+/* The literal text of a call's first argument, or NULL. */
+static const char *first_string(const struct module *m, TSNode call)
+{
+        struct nodes arguments = node_children(m, node_field(call, "arguments"));
+        const char *text =
+            arguments.n > 0 && node_is(arguments.v[0], "string") ? node_text(m, arguments.v[0]) : "";
+        size_t n = strlen(text);
+
+        return n > 2 && (text[0] == '"' || text[0] == '\'') && text[n - 1] == text[0] &&
+                       strchr("\"'", text[1]) == NULL
+                   ? arena_strn(m->arena, text + 1, n - 2)
+                   : NULL;
+}
+
+static const char *missing(const struct module *m, const char *name)
+{
+        const char *why = arena_printf(m->own, "module %s is not found", name);
+
+        return why != NULL ? why : "";
+}
+
+static bool is_missing(const struct module *m, int level, const char *name)
+{
+        return m->library != NULL && library_find(m->library, m, level, name, NULL) == FOUND_NOT;
+}
+
+/* A call whose result may be thrown away: what it does may be to end the module, or to add tests. */
+static void read_call(struct reader *r, struct scope *scope, TSNode call)
+{
+        struct module *m = r->module;
+        const char *dotted = module_dotted(m, scope, node_field(call, "function"));
+        const char *word = names_last_word(dotted), *name;
+
+        if (word != NULL && (strcmp(word, "importorskip") == 0 || strcmp(word, "import_module") == 0 ||
+                             strcmp(word, "import_fresh_module") == 0)) {
+                name = first_string(m, call);
+                if (name != NULL && strcmp(word, "import_fresh_module") != 0 && is_missing(m, 0, name))
+                        stop(r, call, true, missing(m, name));
+                else if (name == NULL)
+                        add_event(r, (struct event){.kind = EVENT_CALL, .node = call});
+        } else if (dotted != NULL &&
+                   (strcmp(dotted, "pytest.skip") == 0 || strcmp(dotted, "_pytest.outcomes.skip") == 0)) {
+                stop(r, call, false, "pytest.skip() leaves the module out");
+        } else {
+                if (r->class_def != NULL) {
+                        const char *text = node_text(m, call);
+
+                        if (strstr(text, "locals()") != NULL || strstr(text, "vars()") != NULL)
+                                r->class_def->grows = "its body changes locals()";
+                }
+                add_event(r, (struct event){.kind = EVENT_CALL, .node = call});
+        }
+}
+
+static void read_assignment(struct reader *r, struct scope *scope, TSNode node)
+{
+        struct module *m = r->module;
+        TSNode value = node_field(node, "right"), end = value;
+
+        while (node_is(end, "assignment"))
+                end = node_field(end, "right");
+        if (ts_node_is_null(value))
+                return; /* a bare annotation binds nothing */
+        for (TSNode n = node; node_is(n, "assignment"); n = node_field(n, "right")) {
+                TSNode left = node_field(n, "left");
+
+                if (r->class_def != NULL && node_is(left, "subscript") &&
+                    node_is(node_field(left, "value"), "call"))
+                        r->class_def->grows = "its body changes locals()";
+                else if (node_is(left, "subscript") || node_is(left, "attribute"))
+                        add_event(r, (struct event){.kind = EVENT_ASSIGN, .node = left});
+                bind_pattern(r, scope, left, end);
+        }
+        if (node_is(end, "call")) {
+                const char *word = names_last_word(module_dotted(m, scope, node_field(end, "function")));
+                const char *name = first_string(m, end);
+
+                if (word != NULL && name != NULL &&
+                    (strcmp(word, "importorskip") == 0 || strcmp(word, "import_module") == 0) &&
+                    is_missing(m, 0, name))
+                        stop(r, end, true, missing(m, name));
+        }
+}
+
+static void read_expression(struct reader *r, struct scope *scope, TSNode node)
+{
+        struct module *m = r->module;
+        struct binding *b = NULL;
+
+        if (node_is(node, "assignment")) {
+                read_assignment(r, scope, node);
+        } else if (node_is(node, "augmented_assignment")) {
+                b = module_resolve(m, scope, node_text(m, node_field(node, "left")));
+        } else if (node_is(node, "call")) {
+                if (node_is(node_field(node, "function"), "attribute")) /* X.append(...) */
+                        b = module_resolve(m, scope,
+                                           node_text(m, node_field(node_field(node, "function"), "object")));
+                read_call(r, scope, node);
+        }
+        if (b != NULL && b->kind == BINDING_VALUE)
+                b->vague = true;
+}
+
+/* "from X import *": the names that X's __all__ lists, else all that do not begin with an underscore. */
+static void bind_star(struct reader *r, struct scope *scope, TSNode node, struct import import)
+{
+        struct module *m = r->module, *from;
+        const char *path = NULL;
+        const struct binding *all;
+        struct nodes listed = {0};
+
+        if (m->library == NULL ||
+            library_find(m->library, m, import.level, import.module, &path) != FOUND_SOURCE || path == NULL ||
+            (from = library_load(m->library, path)) == NULL)
+                return;
+        all = module_find(&from->scope, "__all__");
+        if (all != NULL && all->kind == BINDING_VALUE && !all->vague)
+                listed = node_children(from, all->node);
+        for (size_t i = 0; i < (listed.n > 0 ? listed.n : from->scope.n); i++) {
+                const char *name = listed.n > 0 ? node_text(from, listed.v[i]) : from->scope.v[i].name;
+                size_t n = strlen(name);
+
+                if (listed.n > 0)
+                        name = n > 2 ? arena_strn(m->own, name + 1, n - 2) : NULL;
+                if (name == NULL || (listed.n == 0 && name[0] == '_') ||
+                    module_find(&from->scope, name) == NULL)
+                        continue;
+                import.name = arena_strn(m->own, name, strlen(name));
+                if (import.name != NULL)
+                        (void)bind(r, scope, import.name,
+                                   (struct binding){
+                                       .kind = BINDING_IMPORT,
+                                       .node = node,
+                                       .from = arena_printf(m->own, "%s.%s", import.module, import.name),
+                                       .import = import});
+        }
+}
+
+/* "a.b" in "import a.b" binds a; with "as c", c is a.b. */
+static void read_import(struct reader *r, struct scope *scope, TSNode node)
+{
+        struct module *m = r->module;
+        bool from = node_is(node, "import_from_statement");
+        const char *spelled = from ? keep(m, node_field(node, "module_name")) : "";
+        struct import import = {.level = (int)strspn(spelled, ". ")};
+        struct nodes names = node_children(m, node);
+
+        if (from && is_missing(m, import.level, spelled + import.level)) {
+                stop(r, node, true, missing(m, spelled));
+                return;
+        }
+        for (size_t i = from ? 1 : 0; i < names.n; i++) {
+                TSNode name = names.v[i], alias = {0};
+                const char *dotted, *bound;
+
+                if (node_is(name, "wildcard_import")) {
+                        import.module = spelled + import.level;
+                        bind_star(r, scope, node, import);
+                        continue;
+                }
+                if (node_is(name, "aliased_import")) {
+                        alias = node_field(name, "alias");
+                        name = node_field(name, "name");
+                }
+                if (!node_is(name, "dotted_name"))
+                        continue;
+                dotted = keep(m, name);
+                if (!from && is_missing(m, 0, dotted)) {
+                        stop(r, node, true, missing(m, dotted));
+                        return;
+                }
+                bound = ts_node_is_null(alias) ? dotted : keep(m, alias);
+                if (!from && ts_node_is_null(alias))
+                        bound = dotted = arena_strn(m->own, dotted, strcspn(dotted, "."));
+                import.module = from ? spelled + import.level : dotted;
+                import.name = from ? dotted : NULL;
+                if (from)
+                        dotted = arena_printf(m->own, "%s.%s", spelled, dotted);
+                if (bound != NULL && dotted != NULL)
+                        (void)bind(r, scope, bound,
+                                   (struct binding){.kind = BINDING_IMPORT,
+                                                    .node = node,
+                                                    .from = dotted,
+                                                    .import = import,
+                                                    .is_module = !from});
+        }
+}
+
+/* A branch that is taken if HOLDS is 1, or perhaps if it is -1. */
+static void read_branch(struct reader *r, struct scope *scope, TSNode block, int holds, const char *maybe,
+                        bool otherwise)
+{
+        struct reader saved = *r;
+
+        if (holds < 0) {
+                r->outer = r->maybe;
+                r->maybe = maybe;
+                r->otherwise = otherwise;
+        }
+        read_block(r, scope, block);
+        r->maybe = saved.maybe;
+        r->outer = saved.outer;
+        r->otherwise = saved.otherwise;
+}
+
+static void read_if(struct reader *r, struct scope *scope, TSNode node)
+{
+        struct nodes parts = node_children(r->module, node);
+        int holds = condition_holds(scope, node_field(node, "condition"));
+        bool sure = holds >= 0; /* so far */
+        const char *maybe = sure ? NULL : keep_quote(r->module, node_field(node, "condition"));
+
+        if (holds != 0)
+                read_branch(r, scope, node_field(node, "consequence"), holds, maybe, false);
+        for (size_t i = 0; i < parts.n && holds != 1; i++)
+                if (node_is(parts.v[i], "elif_clause")) {
+                        holds = condition_holds(scope, node_field(parts.v[i], "condition"));
+                        if (holds < 0 && maybe == NULL)
+                                maybe = keep_quote(r->module, node_field(parts.v[i], "condition"));
+                        sure &= holds >= 0;
+                        if (holds != 0)
+                                read_branch(r, scope, node_field(parts.v[i], "consequence"),
+                                            sure ? holds : -1, maybe, true);
+                } else if (node_is(parts.v[i], "else_clause")) {
+                        read_branch(r, scope, node_field(parts.v[i], "body"), sure ? 1 : -1, maybe, true);
+                }
+}
+
+/* Whether the handler CLAUSE catches an ImportError. */
+static bool catches_import(const struct module *m, TSNode clause)
+{
+        struct nodes parts = node_children(m, clause);
+        const char *text = parts.n > 1 ? node_text(m, parts.v[0]) : "";
+
+        return parts.n == 1 || strstr(text, "ImportError") != NULL ||
+               strstr(text, "ModuleNotFoundError") != NULL || strstr(text, "Exception") != NULL ||
+               strstr(text, "SkipTest") != NULL;
+}
+
+static void read_try(struct reader *r, struct scope *scope, TSNode node)
+{
+        struct nodes parts = node_children(r->module, node);
+        size_t events = r->module->n_events;
+        bool caught = false;
+
+        for (size_t i = 0; i < parts.n; i++)
+                if (node_is(parts.v[i], "block")) {
+                        r->tries++;
+                        read_block(r, scope, parts.v[i]);
+                        r->tries--;
+                } else if (node_is(parts.v[i], "except_clause") ||
+                           node_is(parts.v[i], "except_group_clause")) {
+                        if (r->stopped == NULL || caught ||
+                            (r->by_import && !catches_import(r->module, parts.v[i])))
+                                continue;
+                        r->stopped = NULL;
+                        r->module->n_events = events;
+                        caught = true;
+                        read_block(
+                            r, scope,
+                            ts_node_named_child(parts.v[i], ts_node_named_child_count(parts.v[i]) - 1));
+                } else if (node_is(parts.v[i], "else_clause") && !caught && r->stopped == NULL) {
+                        read_block(r, scope, node_field(parts.v[i], "body"));
+                } else if (node_is(parts.v[i], "finally_clause")) {
+                        read_block(r, scope, ts_node_named_child(parts.v[i], 0));
+                }
+        if (r->tries == 0)
+                r->stopped = NULL;
+}
+
+static void read_delete(struct reader *r, struct scope *scope, TSNode node)
+{
+        struct nodes names = node_children(r->module, node);
+
+        for (size_t i = 0; i < names.n; i++) {
+                struct binding *b = node_is(names.v[i], "identifier")
+                                        ? module_find(scope, node_text(r->module, names.v[i]))
+                                        : NULL;
+
+                if (b != NULL && r->maybe == NULL)
+                        b->kind = BINDING_DELETED;
+                else if (b != NULL)
+                        b->maybe = r->maybe;
+                else if (node_is(names.v[i], "expression_list"))
+                        read_delete(r, scope, names.v[i]);
+        }
+}
+
+static void read_statement(struct reader *r, struct scope *scope, TSNode node)
+{
+        const char *type = ts_node_type(node);
+
+        if (strcmp(type, "expression_statement") == 0) {
+                read_expression(r, scope, ts_node_named_child(node, 0));
+        } else if (strcmp(type, "decorated_definition") == 0) {
+                read_definition(r, scope, node_field(node, "definition"), decorators_of(r->module, node));
+        } else if (strcmp(type, "function_definition") == 0 || strcmp(type, "class_definition") == 0) {
+                read_definition(r, scope, node, (struct nodes){0});
+        } else if (strcmp(type, "import_statement") == 0 || strcmp(type, "import_from_statement") == 0) {
+                read_import(r, scope, node);
+        } else if (strcmp(type, "if_statement") == 0) {
+                read_if(r, scope, node);
+        } else if (strcmp(type, "try_statement") == 0) {
+                read_try(r, scope, node);
+        } else if (strcmp(type, "delete_statement") == 0) {
+                read_delete(r, scope, node);
+        } else if (strcmp(type, "for_statement") == 0) {
+                bind_pattern(r, scope, node_field(node, "left"), (TSNode){0});
+                read_block(r, scope, node_field(node, "body"));
+        } else if (strcmp(type, "with_statement") == 0 || strcmp(type, "while_statement") == 0) {
+                read_block(r, scope, node_field(node, "body"));
+        } else if (strcmp(type, "raise_statement") == 0) {
+                stop(r, node, false, arena_printf(r->module->own, "%s", node_quote(r->module, node)));
+        }
+}
+
+static void read_block(struct reader *r, struct scope *scope, TSNode block)
+{
+        struct nodes statements;
+
+        if (ts_node_is_null(block) || r->depth >= MAX_DEPTH || r->stopped != NULL)
+                return;
+        r->depth++;
+        statements = node_children(r->module, block);
+        for (size_t i = 0; i < statements.n && r->stopped == NULL; i++)
+                read_statement(r, scope, statements.v[i]);
+        r->depth--;
+}
+
+void module_read(struct module *module, TSNode root)
+{
+        struct reader r = {.module = module};
+
+        module->scope.module = module;
+        read_block(&r, &module->scope, root);
+}
