@@ -1,5 +1,6 @@
 /* How it works: the bytes become UTF-8 as PEP 263 and Python's tokenizer have it: a byte order mark, else a
- * coding cookie in the first two lines, else UTF-8. */
+ * coding cookie in the first two lines, else UTF-8. What is parsed is the text without its functions' bodies;
+ * where that does not parse, all of it, so that errors are found where they are. */
 #include "runtime/discover/source.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/discover/module.h"
+#include "runtime/discover/skim.h"
 #include "spec/base/cleanup.h"
 #include "spec/base/utf8.h"
 
@@ -240,11 +242,32 @@ static uint32_t first_error(TSNode root)
         return line;
 }
 
+/* The tree of the text without what skim.c leaves out; false where that has errors. */
+static bool parse_skimmed(struct source *source, TSParser *parser)
+{
+        struct skim skim;
+        TSTree *tree;
+
+        if (!skim_text(&skim, source->text, source->n))
+                return false;
+        tree = ts_parser_parse_string(parser, NULL, skim.text, (uint32_t)skim.n);
+        if (tree == NULL || ts_node_has_error(ts_tree_root_node(tree))) {
+                if (tree != NULL)
+                        ts_tree_delete(tree);
+                skim_finish(&skim);
+                return false;
+        }
+        free(source->text);
+        *source = (struct source){
+            .text = skim.text, .n = skim.n, .tree = tree, .lines = skim.lines, .n_lines = skim.n_lines};
+        return true;
+}
+
 static int parse(struct source *source, TSParser *parser)
 {
         int r = decode(source);
 
-        if (r < 0 || source->problem != NULL)
+        if (r < 0 || source->problem != NULL || parse_skimmed(source, parser))
                 return r;
         source->tree = ts_parser_parse_string(parser, NULL, source->text, (uint32_t)source->n);
         if (source->tree == NULL)

@@ -21,8 +21,9 @@ struct source {
 /* A parser of Python; NULL: no memory. */
 TSParser *source_parser(void);
 
-/* Reads and parses PATH. -errno: it cannot be read (-EINVAL: no regular file, -EFBIG: over 256 MiB), RET is
- * then empty. What Python would not take as source is a problem, not an error. */
+/* Reads and parses PATH, without what skim.h leaves out. -errno: it cannot be read (-EINVAL: no regular file,
+ * -EFBIG: over 256 MiB), RET is then empty. What Python would not take as source is a problem, not an error.
+ */
 int source_read(struct source *ret, TSParser *parser, const char *path);
 
 /* The same from the N bytes at BYTES. */
