@@ -81,7 +81,7 @@ ENGINE_LIBS := -Wl,-Bstatic -lyajl_s -lseccomp -lcap -lnl-route-3 -lnl-3 -Wl,-Bd
 $(BUILD)/tach-run: $(ENGINE_OBJ) $(BUILD)/libbase.a $(BUILD)/libsandbox.a $(BUILD)/libspec.a
 	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(ENGINE_LIBS)
 $(BUILD)/tach: $(FRONT_OBJ) $(DISCOVER_OBJ) $(BUILD)/libbase.a $(GRAMMAR_OBJ) $(BUILD)/libspec.a
-	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(shell pkg-config --libs yajl libxml-2.0) -ltree-sitter
+	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,-Bstatic -lyajl_s -ltree-sitter -Wl,-Bdynamic $(shell pkg-config --libs libxml-2.0)
 
 UNIT_LIBS := $(filter-out %/main.o,$(BASE_OBJ) $(ENGINE_OBJ) $(DISCOVER_OBJ) $(FRONT_OBJ)) $(if $(DISCOVER_OBJ)$(FRONT_OBJ),$(GRAMMAR_OBJ)) $(BUILD)/libsandbox.a $(BUILD)/libspec.a
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_LIBS)

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/discover/names.h"
 #include "runtime/discover/source.h"
 #include "spec/base/buf.h"
 #include "spec/base/cleanup.h"
@@ -155,33 +156,47 @@ static bool is_dir(const char *path)
         return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* Whether DIR has a shared object that is the module NAME ("NAME.cpython-311-x86_64-linux-gnu.so"). */
-static bool has_binary(const char *dir, const char *name)
+/* The names of DIR's modules without source ("NAME.cpython-311-x86_64-linux-gnu.so"), between blanks. */
+static const char *binaries_of(struct library *library, const char *dir)
 {
-        size_t n = strlen(name);
-        DIR *stream = opendir(dir);
+        CLEANUP_BUF struct buf names = {0};
+        char key[PATH_MAX + 2];
         struct dirent *d;
-        bool found = false;
+        struct shelf *s;
+        DIR *stream;
 
-        while (!found && stream != NULL && (d = readdir(stream)) != NULL) {
-                size_t len = strlen(d->d_name);
+        if (snprintf(key, sizeof key, "*%s", dir) >= (int)sizeof key)
+                return "";
+        s = shelf_of(library, key);
+        if (s == NULL || s->tried)
+                return s != NULL ? s->path : "";
+        s->tried = true;
+        s->path = "";
+        stream = opendir(dir);
+        if (stream == NULL || buf_adds(&names, " ") < 0)
+                return s->path;
+        while ((d = readdir(stream)) != NULL) {
+                size_t n = strlen(d->d_name), stem = strcspn(d->d_name, ".");
 
-                found = len > n + 3 && strncmp(d->d_name, name, n) == 0 && d->d_name[n] == '.' &&
-                        (strcmp(d->d_name + len - 3, ".so") == 0 || strcmp(d->d_name + len - 4, ".pyc") == 0);
+                if (stem > 0 &&
+                    ((n > 3 && strcmp(d->d_name + n - 3, ".so") == 0) ||
+                     (n > 4 && strcmp(d->d_name + n - 4, ".pyc") == 0)) &&
+                    buf_addf(&names, "%.*s ", (int)stem, d->d_name) < 0)
+                        break;
         }
-        if (stream != NULL)
-                (void)closedir(stream);
-        return found;
+        (void)closedir(stream);
+        s->path = arena_strn(&library->names, names.data, names.len);
+        return s->path != NULL ? s->path : "";
 }
 
 /* NAME as importlib's PathFinder looks for it in DIR: a package, a module, last a plain folder. */
-static enum found look(const char *dir, const char *name, bool binaries, char path[PATH_MAX])
+static enum found look(struct library *library, const char *dir, const char *name, char path[PATH_MAX])
 {
         if (snprintf(path, PATH_MAX, "%s/%s/__init__.py", dir, name) < PATH_MAX && is_file(path))
                 return FOUND_SOURCE;
         if (snprintf(path, PATH_MAX, "%s/%s.py", dir, name) < PATH_MAX && is_file(path))
                 return FOUND_SOURCE;
-        if (binaries && has_binary(dir, name))
+        if (names_in_table(binaries_of(library, dir), name))
                 return FOUND_BINARY;
         return FOUND_NOT;
 }
@@ -217,6 +232,7 @@ static const char *base_of(struct library *library, const char *path)
 static struct shelf *top_level(struct library *library, const char *base, const char *name)
 {
         char key[PATH_MAX + 256], path[PATH_MAX];
+        static const char known[] = " pytest unittest "; /* nobody runs tests without them */
         const struct search *search = library->search;
         const char *space = NULL;
         struct shelf *s;
@@ -227,11 +243,11 @@ static struct shelf *top_level(struct library *library, const char *base, const 
         if (s == NULL || s->tried)
                 return s;
         s->tried = true;
-        s->found = search_is_builtin(name) ? FOUND_BINARY
-                   : base != NULL          ? look(base, name, true, path)
-                                           : FOUND_NOT;
+        s->found = search_is_builtin(name) || names_in_table(known, name) ? FOUND_BINARY
+                   : base != NULL                                         ? look(library, base, name, path)
+                                                                          : FOUND_NOT;
         for (size_t i = 0; s->found == FOUND_NOT && i < search->dirs.n; i++)
-                s->found = look(search->dirs.v[i], name, true, path);
+                s->found = look(library, search->dirs.v[i], name, path);
         for (size_t i = 0; s->found == FOUND_NOT && space == NULL && i <= search->dirs.n; i++)
                 if ((i > 0 || base != NULL) &&
                     snprintf(path, sizeof path, "%s/%s", i > 0 ? search->dirs.v[i - 1] : base, name) <
@@ -276,7 +292,7 @@ static enum found below(struct library *library, const char **path, const char *
                         return FOUND_MAYBE;
                 memcpy(name, rest, n);
                 name[n] = '\0';
-                how = look(dir, name, true, found);
+                how = look(library, dir, name, found);
                 if (how == FOUND_BINARY)
                         return how;
                 if (how == FOUND_NOT) {
