@@ -7,6 +7,34 @@
 #include "runtime/engine/again.h"
 #include "runtime/engine/scopes.h"
 
+static unsigned *count_of(struct run *run, enum worker_stage stage)
+{
+        switch (stage) {
+        case WORKER_RUNNING:
+                return &run->busy;
+        case WORKER_OFFERING:
+                return &run->offering;
+        case WORKER_IDLE:
+                return &run->idle;
+        case WORKER_LEAVING:
+                return &run->leaving;
+        case WORKER_FREE:
+                break;
+        }
+        return NULL;
+}
+
+void run_move(struct run *run, struct worker *w, enum worker_stage to)
+{
+        unsigned *from_count = count_of(run, w->stage), *to_count = count_of(run, to);
+
+        if (from_count != NULL)
+                --*from_count;
+        if (to_count != NULL)
+                ++*to_count;
+        w->stage = to;
+}
+
 void run_ask_cells(struct run *run)
 {
         struct error err = {0};

@@ -25,19 +25,6 @@ static void end_worker(struct run *run, struct worker *w, int status)
                 run_again(run, w->origin, w->part);
 }
 
-/* W takes no place any more. */
-static void leave(struct run *run, const struct worker *w)
-{
-        if (w->stage == WORKER_RUNNING)
-                run->busy--;
-        else if (w->stage == WORKER_OFFERING)
-                run->offering--;
-        else if (w->stage == WORKER_IDLE)
-                run->idle--;
-        else
-                run->leaving--;
-}
-
 /* Something that was cloned from the snapshot ORIGIN is gone. */
 static void lose_clone(struct run *run, int origin)
 {
@@ -87,7 +74,7 @@ void run_exited(struct run *run, struct worker *w, int status)
                 scopes_exited(run, w, status);
         else
                 end_worker(run, w, status);
-        leave(run, w); /* run_stop() may have moved it */
+        run_move(run, w, WORKER_FREE);
         w->ended_well = !was_running && !w->killed && !w->abandoned && !w->why_killed[0] &&
                         WIFEXITED(status) && WEXITSTATUS(status) == 0;
         if (w->is_lane && !suite_part(&run->suite, w->part.unit, &left))
@@ -122,7 +109,7 @@ void run_clone_failed(struct run *run, struct worker *w, yajl_val v)
         const struct part part = w->part;
         const int origin = w->origin, given_up = w->abandoned;
 
-        leave(run, w);
+        run_move(run, w, WORKER_FREE);
         run_release(run, w);
         if (!given_up) /* else its cell may have been killed before */
                 part_failed(run, part, origin, v);

@@ -11,7 +11,7 @@
  *     any -> LEAVING                      it said "done" (run_lines.c), or is ended (run_stop.c)
  *     any -> FREE                         run_exit.c: it is gone
  *
- * Whoever moves it also counts it (busy, offering, idle, leaving).
+ * run_move() does it, and keeps count.
  */
 #ifndef TACH_ENGINE_RUN_INTERNAL_H
 #define TACH_ENGINE_RUN_INTERNAL_H
@@ -91,6 +91,9 @@ void run_check(struct run *run, int r);
 int run_watch(struct run *run, int fd, enum source source, uint32_t slot);
 
 /* ---- run_dispatch.c: what runs next */
+
+/* W is at stage TO from here on, and is counted there. */
+void run_move(struct run *run, struct worker *w, enum worker_stage to);
 
 /* Starts what can be started. */
 void run_dispatch(struct run *run);

@@ -87,11 +87,8 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                 scopes_offer(run, w, v);
                 break;
         case WORKER_DONE:
-                if (w->stage == WORKER_RUNNING) {
-                        w->stage = WORKER_LEAVING;
-                        run->busy--;
-                        run->leaving++;
-                }
+                if (w->stage == WORKER_RUNNING)
+                        run_move(run, w, WORKER_LEAVING);
                 w->deadline = run_now() + RUN_GRACE_SECONDS;
                 again_tell(run, w, w->tripped != NULL ? w->tripped : json_text(v, "spent"));
                 if (!run->plan->cell.reuse || w->is_lane || w->snapshot != NULL)

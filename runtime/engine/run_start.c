@@ -141,9 +141,8 @@ int run_start(struct run *run, struct worker *w, struct part part, int origin, s
                 return r;
         if (origin >= 0)
                 run->workers[origin].snapshot->children++;
-        w->stage = WORKER_RUNNING;
+        run_move(run, w, WORKER_RUNNING);
         w->began = run_now();
         w->deadline = w->began + RUN_UNSTARTED_SECONDS;
-        run->busy++;
         return 0;
 }

@@ -16,19 +16,7 @@
 static void abandon(struct run *run, struct worker *w)
 {
         again_tell(run, w, NULL);
-        if (w->stage == WORKER_RUNNING) {
-                w->stage = WORKER_LEAVING;
-                run->busy--;
-                run->leaving++;
-        } else if (w->stage == WORKER_OFFERING) {
-                w->stage = WORKER_LEAVING;
-                run->offering--;
-                run->leaving++;
-        } else if (w->stage == WORKER_IDLE) {
-                w->stage = WORKER_LEAVING;
-                run->idle--;
-                run->leaving++;
-        }
+        run_move(run, w, WORKER_LEAVING);
         w->abandoned = 1;
         w->deadline = run_now() + RUN_GRACE_SECONDS;
         if (run->plan->isolated || w->abort_sent) {

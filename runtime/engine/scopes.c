@@ -169,16 +169,6 @@ int scopes_from_cell(struct run *run, int index)
         return 0;
 }
 
-/* Takes a place of the run again. */
-static void occupy(struct run *run, struct worker *w)
-{
-        if (w->stage != WORKER_OFFERING)
-                return;
-        w->stage = WORKER_RUNNING;
-        run->offering--;
-        run->busy++;
-}
-
 static void ask(struct run *run, struct worker *w, uint32_t op, const uint32_t *items, size_t n)
 {
         const struct run_head head = {.op = op, .slot = w->slot, .n_items = (uint32_t)n};
@@ -262,7 +252,7 @@ static void make_lane(struct run *run, struct worker *w, const char *fixture, co
         snapshot_free(w->snapshot);
         w->snapshot = NULL;
         w->is_lane = 1;
-        occupy(run, w);
+        run_move(run, w, WORKER_RUNNING); /* takes a place again */
         w->deadline = run_deadline(run);
 }
 
@@ -296,11 +286,7 @@ void scopes_offer(struct run *run, struct worker *w, yajl_val v)
                 make_lane(run, w, json_text(v, "fixture"), why);
                 return;
         }
-        if (w->stage == WORKER_RUNNING) {
-                w->stage = WORKER_OFFERING;
-                run->busy--;
-                run->offering++;
-        }
+        run_move(run, w, WORKER_OFFERING);
         scopes_ask_cells(run);
         scopes_go_on(run, w);
 }
@@ -324,7 +310,7 @@ void scopes_go_on(struct run *run, struct worker *w)
         is_end = run->stopping || s->is_ending || (!is_asked && s->to == unit_of(run, w)->n_entries);
         pool_disown(&run->pool, (int)w->slot, 1);
         s->phase = is_end ? SNAPSHOT_TEARING_DOWN : SNAPSHOT_SETTING_UP;
-        occupy(run, w);
+        run_move(run, w, WORKER_RUNNING); /* takes a place again */
         w->began = run_now();
         w->deadline = run->stopping ? w->began + TEARDOWN_SECONDS : run_deadline(run);
         if (is_asked && !is_end)
