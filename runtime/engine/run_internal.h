@@ -169,6 +169,18 @@ void run_from_snapshot(struct run *run, struct worker *w);
 void run_from_keeper(struct run *run);
 void run_from_listener(struct run *run, uint32_t events);
 
+/* Who made a cell, and what of it was handed over before it. */
+struct cell_maker {
+        int slot;                    /* the snapshot's; -1: the keeper */
+        int cell;                    /* that it is made in, or KEEP_OUTER */
+        int *services;               /* listening sockets (services.h) */
+        struct keep_layers **layers; /* upper layers (keep.h) */
+};
+
+/* Takes the cell in FDS, its pidfd and its socket, from MAKER: 0, or < 0 where there is no room for it, and
+ * FDS stay the caller's. */
+int run_add_cell(struct run *run, const struct cell_maker *maker, int fds[KEEPER_FDS]);
+
 /* The interpreter ended with STATUS (wait(2)). */
 void run_zygote_ended(struct run *run, int status);
 /* Without a keeper it is our child. */

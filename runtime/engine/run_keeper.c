@@ -8,24 +8,35 @@
 
 #include "spec/base/cleanup.h"
 
-/* What was not asked for is forged, and stays in FDS. */
-static void new_cell(struct run *run, int fds[KEEPER_FDS])
+int run_add_cell(struct run *run, const struct cell_maker *maker, int fds[KEEPER_FDS])
 {
         struct error err = {0};
-        int index = pool_add(&run->pool, -1, fds[0], fds[1]);
+        int index = pool_add(&run->pool, maker->slot, fds[0], fds[1]);
 
         if (index < 0)
-                return;
-        if (services_open(&run->services, run->services.received, index, &err) < 0)
+                return index;
+        if (services_open(&run->services, maker->services, index, &err) < 0)
                 run_fail(run, &err);
-        if (keep_open(&run->keep, &run->keep.received, index, KEEP_OUTER, &err) < 0)
+        if (keep_open(&run->keep, maker->layers, index, maker->cell, &err) < 0)
                 run_fail(run, &err);
         if (fds[1] >= 0 && run_watch(run, fds[1], FROM_CELL, (uint32_t)index) < 0) {
                 (void)error_set(&err, "run", errno, "epoll");
                 run_fail(run, &err);
         }
         fds[0] = fds[1] = -1;
-        run_dispatch(run);
+        return 0;
+}
+
+/* What was not asked for is forged, and stays in FDS. */
+static void new_cell(struct run *run, int fds[KEEPER_FDS])
+{
+        const struct cell_maker keeper = {.slot = -1,
+                                          .cell = KEEP_OUTER,
+                                          .services = run->services.received,
+                                          .layers = &run->keep.received};
+
+        if (run_add_cell(run, &keeper, fds) == 0)
+                run_dispatch(run);
 }
 
 /* The zygote runs. Without a listener of its filter, what that refuses is not told. */

@@ -106,28 +106,16 @@ void scopes_ask_cells(struct run *run)
 static void take_cell(struct run *run, struct worker *w, int fds[KEEPER_FDS])
 {
         struct snapshot *s = w->snapshot;
-        struct error err = {0};
-        int index;
+        const struct cell_maker maker = {
+            .slot = (int)w->slot, .cell = w->cell, .services = s->received, .layers = &s->layers};
 
         if (s->coming == 0) {
                 scopes_break(run, w, "its cell speaks unasked");
                 return;
         }
         s->coming--;
-        index = pool_add(&run->pool, (int)w->slot, fds[0], fds[1]);
-        if (index < 0) {
+        if (run_add_cell(run, &maker, fds) < 0)
                 (void)snprintf(s->no_cells, sizeof s->no_cells, "there is no room for its cells");
-                return;
-        }
-        if (services_open(&run->services, s->received, index, &err) < 0)
-                run_fail(run, &err);
-        if (keep_open(&run->keep, &s->layers, index, w->cell, &err) < 0)
-                run_fail(run, &err);
-        if (fds[1] >= 0 && run_watch(run, fds[1], FROM_CELL, (uint32_t)index) < 0) {
-                (void)error_set(&err, "run", errno, "epoll");
-                run_fail(run, &err);
-        }
-        fds[0] = fds[1] = -1;
 }
 
 static void from_cell(struct run *run, struct worker *w)
