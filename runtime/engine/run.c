@@ -145,6 +145,52 @@ static int is_over(struct run *run)
         return t >= run->quit_deadline;
 }
 
+static void from_cell(struct run *run, int cell)
+{
+        if (scopes_from_cell(run, cell) || again_from_cell(run, cell))
+                return;
+        if (pool_answer(&run->pool, cell) == 1)
+                run_dispatch(run);
+        else
+                run_ask_cells(run);
+}
+
+static void hear(struct run *run, const struct epoll_event *ev)
+{
+        const uint32_t slot = (uint32_t)ev->data.u64;
+
+        switch ((enum source)(ev->data.u64 >> 32)) {
+        case FROM_CONTROL:
+                run_from_control(run);
+                break;
+        case FROM_KEEPER:
+                run_from_keeper(run);
+                break;
+        case FROM_SIGNALS:
+                from_signals(run);
+                break;
+        case FROM_SNAPSHOT:
+                run_from_snapshot(run, &run->workers[slot]);
+                break;
+        case FROM_CELL:
+                from_cell(run, (int)slot);
+                break;
+        case FROM_WRITER:
+                keep_answer(&run->keep);
+                run_dispatch(run);
+                break;
+        case FROM_LISTENER:
+                run_from_listener(run, ev->events);
+                break;
+        case FROM_WORKER:
+                if (run->workers[slot].stage != WORKER_FREE) {
+                        run_drain(run, &run->workers[slot]);
+                        run_dispatch(run);
+                }
+                break;
+        }
+}
+
 static void loop(struct run *run)
 {
         while (!is_over(run)) {
@@ -152,45 +198,8 @@ static void loop(struct run *run)
                 int n = epoll_wait(run->epoll_fd, events, 64, patience(run));
                 double t;
 
-                for (int i = 0; i < n; i++) {
-                        uint32_t slot = (uint32_t)events[i].data.u64;
-
-                        switch ((enum source)(events[i].data.u64 >> 32)) {
-                        case FROM_CONTROL:
-                                run_from_control(run);
-                                break;
-                        case FROM_KEEPER:
-                                run_from_keeper(run);
-                                break;
-                        case FROM_SIGNALS:
-                                from_signals(run);
-                                break;
-                        case FROM_SNAPSHOT:
-                                run_from_snapshot(run, &run->workers[slot]);
-                                break;
-                        case FROM_CELL:
-                                if (scopes_from_cell(run, (int)slot) || again_from_cell(run, (int)slot))
-                                        break;
-                                if (pool_answer(&run->pool, (int)slot) == 1)
-                                        run_dispatch(run);
-                                else
-                                        run_ask_cells(run);
-                                break;
-                        case FROM_WRITER:
-                                keep_answer(&run->keep);
-                                run_dispatch(run);
-                                break;
-                        case FROM_LISTENER:
-                                run_from_listener(run, events[i].events);
-                                break;
-                        case FROM_WORKER:
-                                if (run->workers[slot].stage != WORKER_FREE) {
-                                        run_drain(run, &run->workers[slot]);
-                                        run_dispatch(run);
-                                }
-                                break;
-                        }
-                }
+                for (int i = 0; i < n; i++)
+                        hear(run, &events[i]);
                 t = run_now();
                 for (unsigned i = 0; i < run->n_workers; i++)
                         run_check_deadline(run, &run->workers[i], t);
@@ -265,6 +274,47 @@ static int prepare(struct run *run, struct error *err)
         return 0;
 }
 
+/* Starts what runs beside the engine. */
+static int start(struct run *run, struct error *err)
+{
+        const struct plan *plan = run->plan;
+        int r = prepare(run, err);
+
+        if (r == 0)
+                r = journal_open(&run->journal, err);
+        if (r == 0)
+                r = services_start(&run->services, &plan->cell.listen, err);
+        if (r == 0)
+                r = keep_start(&run->keep, plan, &run->stream, POOL_CELLS(plan->workers), err);
+        if (r == 0)
+                r = zygote_start(&run->zygote, plan, err);
+        if (r == 0 && (run_watch(run, run->zygote.control, FROM_CONTROL, 0) < 0 ||
+                       (plan->isolated && run_watch(run, run->zygote.keeper.socket, FROM_KEEPER, 0) < 0) ||
+                       (run->keep.active && run_watch(run, run->keep.socket, FROM_WRITER, 0) < 0)))
+                r = error_set(err, "run", errno, "epoll");
+        return r;
+}
+
+static void finish(struct run *run)
+{
+        for (unsigned i = 0; run->workers != NULL && i < run->n_workers; i++) {
+                worker_reset(&run->workers[i]);
+                buf_finish(&run->workers[i].in);
+        }
+        free(run->workers);
+        pool_finish(&run->pool);
+        leaves_finish(&run->leaves);
+        journal_finish(&run->journal);
+        if (run->listener >= 0)
+                (void)close(run->listener);
+        if (run->epoll_fd >= 0)
+                (void)close(run->epoll_fd);
+        if (run->signal_fd >= 0)
+                (void)close(run->signal_fd);
+        order_finish(&run->order);
+        suite_finish(&run->suite);
+}
+
 int run_tests(const struct plan *plan, int out_fd)
 {
         struct run run = {.plan = plan,
@@ -281,51 +331,24 @@ int run_tests(const struct plan *plan, int out_fd)
                           .zygote = {.control = -1, .log = -1, .pid = -1, .keeper = {-1, -1, -1}},
                           .begin = run_now()};
         struct error err = {0};
-        int r = prepare(&run, &err), code;
+        int code;
 
-        if (r == 0)
-                r = journal_open(&run.journal, &err);
-        if (r == 0)
-                r = services_start(&run.services, &plan->cell.listen, &err);
-        if (r == 0)
-                r = keep_start(&run.keep, plan, &run.stream, POOL_CELLS(plan->workers), &err);
-        if (r == 0)
-                r = zygote_start(&run.zygote, plan, &err);
-        if (r == 0 && (run_watch(&run, run.zygote.control, FROM_CONTROL, 0) < 0 ||
-                       (plan->isolated && run_watch(&run, run.zygote.keeper.socket, FROM_KEEPER, 0) < 0) ||
-                       (run.keep.active && run_watch(&run, run.keep.socket, FROM_WRITER, 0) < 0)))
-                r = error_set(&err, "run", errno, "epoll");
-        if (r < 0)
+        if (start(&run, &err) < 0)
                 run_fail(&run, &err);
         else
                 loop(&run);
         stream_start(&run.stream, plan, &run.suite);
         end_session(&run);
         zygote_stop(&run.zygote);
-        if (!plan->isolated)
-                end_orphans();
         if (plan->isolated)
                 (void)run_report_services(&run, SERVICES_OUTER, NULL);
+        else
+                end_orphans();
         services_stop(&run.services);
         keep_finish(&run.keep);
         code = exit_code(&run);
         stream_finish(&run.stream, code, run_now() - run.begin, run.interrupted || run.exit_requested >= 0,
                       plan->isolated ? &run.pool : NULL, plan->rolls_back ? &run.again : NULL);
-        for (unsigned i = 0; run.workers != NULL && i < run.n_workers; i++) {
-                worker_reset(&run.workers[i]);
-                buf_finish(&run.workers[i].in);
-        }
-        pool_finish(&run.pool);
-        leaves_finish(&run.leaves);
-        journal_finish(&run.journal);
-        if (run.listener >= 0)
-                (void)close(run.listener);
-        if (run.epoll_fd >= 0)
-                (void)close(run.epoll_fd);
-        if (run.signal_fd >= 0)
-                (void)close(run.signal_fd);
-        free(run.workers);
-        order_finish(&run.order);
-        suite_finish(&run.suite);
+        finish(&run);
         return code;
 }

@@ -33,10 +33,6 @@ static void pytest_exit(struct run *run, yajl_val v)
         run_stop(run);
 }
 
-static const char *const warning_keys[] = {"message", "category", "file", "line", "nodeid", NULL};
-static const char *const cache_keys[] = {"key", "value", NULL};
-static const char *const coverage_keys[] = {"arcs", "rows", NULL};
-
 static void break_off(struct worker *w)
 {
         (void)snprintf(w->why_killed, sizeof w->why_killed,
@@ -44,10 +40,49 @@ static void break_off(struct worker *w)
         worker_kill(w);
 }
 
-static void take_line(struct run *run, struct worker *w, enum worker_line kind, yajl_val v)
+/* W has run all that it was to run; what it leaves open it says in V. */
+static void is_done(struct run *run, struct worker *w, yajl_val v)
+{
+        if (w->stage == WORKER_RUNNING)
+                run_move(run, w, WORKER_LEAVING);
+        w->deadline = run_now() + RUN_GRACE_SECONDS;
+        again_tell(run, w, w->tripped != NULL ? w->tripped : json_text(v, "spent"));
+        if (!run->plan->cell.reuse || w->is_lane || w->snapshot != NULL)
+                worker_kill(w);
+}
+
+static void enter_failed(struct run *run, yajl_val v)
 {
         struct error err = {0};
 
+        (void)error_set(&err, "worker", 0, "%s", json_text(v, "what"));
+        run_fail(run, &err);
+        run_stop(run);
+}
+
+/* What is said beside the results; a test that runs again, in order, has said it before. */
+static void take_aside(struct run *run, const struct worker *w, enum worker_line kind, yajl_val v)
+{
+        static const char *const warning_keys[] = {"message", "category", "file", "line", "nodeid", NULL};
+        static const char *const cache_keys[] = {"key", "value", NULL};
+        static const char *const coverage_keys[] = {"arcs", "rows", NULL};
+
+        if (w->part.is_order)
+                return;
+        if (kind == WORKER_WARNING) {
+                stream_warning(&run->stream, v);
+                journal_line(&run->journal, "warning", v, warning_keys);
+        } else if (kind == WORKER_CACHE) {
+                journal_line(&run->journal, "cache", v, cache_keys);
+        } else if (kind == WORKER_COVERAGE) {
+                journal_line(&run->journal, "coverage", v, coverage_keys);
+        } else if (kind == WORKER_EXIT) {
+                pytest_exit(run, v);
+        }
+}
+
+static void take_line(struct run *run, struct worker *w, enum worker_line kind, yajl_val v)
+{
         switch (kind) {
         case WORKER_BEGIN:
                 run_begin_test(run, w);
@@ -59,18 +94,10 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                         run_check(run, -ENOMEM);
                 return; /* v is the result's */
         case WORKER_WARNING:
-                if (w->part.is_order)
-                        break;
-                stream_warning(&run->stream, v);
-                journal_line(&run->journal, "warning", v, warning_keys);
-                break;
         case WORKER_CACHE:
-                if (!w->part.is_order)
-                        journal_line(&run->journal, "cache", v, cache_keys);
-                break;
         case WORKER_COVERAGE:
-                if (!w->part.is_order)
-                        journal_line(&run->journal, "coverage", v, coverage_keys);
+        case WORKER_EXIT:
+                take_aside(run, w, kind, v);
                 break;
         case WORKER_END:
                 run_end_test(run, w, v, NULL);
@@ -87,19 +114,10 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                 scopes_offer(run, w, v);
                 break;
         case WORKER_DONE:
-                if (w->stage == WORKER_RUNNING)
-                        run_move(run, w, WORKER_LEAVING);
-                w->deadline = run_now() + RUN_GRACE_SECONDS;
-                again_tell(run, w, w->tripped != NULL ? w->tripped : json_text(v, "spent"));
-                if (!run->plan->cell.reuse || w->is_lane || w->snapshot != NULL)
-                        worker_kill(w);
+                is_done(run, w, v);
                 break;
         case WORKER_BACK:
                 again_back(run, w, v);
-                break;
-        case WORKER_EXIT:
-                if (!w->part.is_order)
-                        pytest_exit(run, v);
                 break;
         case WORKER_INTERNAL:
                 (void)snprintf(
@@ -107,9 +125,7 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                     "pytest itself failed under the test (its traceback is in the captured stderr)");
                 break;
         case WORKER_FAILED:
-                (void)error_set(&err, "worker", 0, "%s", json_text(v, "what"));
-                run_fail(run, &err);
-                run_stop(run);
+                enter_failed(run, v);
                 break;
         case WORKER_BROKEN:
                 break_off(w);

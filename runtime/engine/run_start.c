@@ -12,12 +12,25 @@
 
 #include "harness/run_message.h"
 #include "runtime/engine/again.h"
-#include "spec/base/cleanup.h"
 
 #define PATIENCE_MS 5000 /* for the zygote to read what it is asked */
 
-/* Opens W's channel and output; *RET_END is the worker's end of the channel. */
-static int open_channel(struct worker *w, int *ret_end, struct error *err)
+/* What is sent to have a worker cloned. */
+struct request {
+        struct run_head head;
+        int fds[6]; /* the worker's end of its channel, its stdout and stderr, and what HEAD says */
+        size_t n_fds;
+        int channel, control; /* those of FDS that are not kept once they were sent; -1: none */
+};
+
+static void add(struct request *q, int fd, uint32_t flag)
+{
+        q->fds[q->n_fds++] = fd;
+        q->head.flags |= flag;
+}
+
+/* Where the worker says what it does, and what its tests print. */
+static int add_channel(struct run *run, struct worker *w, struct request *q, struct error *err)
 {
         int ends[2];
 
@@ -26,9 +39,12 @@ static int open_channel(struct worker *w, int *ret_end, struct error *err)
         if (w->out_fd < 0 || w->err_fd < 0 || pipe2(ends, O_CLOEXEC) < 0)
                 return error_set(err, "run", errno, "open a worker's channel");
         w->result_fd = ends[0];
-        *ret_end = ends[1];
+        q->channel = ends[1];
+        add(q, ends[1], 0);
+        add(q, w->out_fd, 0);
+        add(q, w->err_fd, 0);
         (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
-        return 0;
+        return run_watch(run, ends[0], FROM_WORKER, w->slot) < 0 ? error_set(err, "run", errno, "epoll") : 0;
 }
 
 /* What W is to run: a snapshot's unit and first entry, or the unfinished items of its part. */
@@ -81,62 +97,88 @@ static void enter_snapshot(struct run *run, const struct worker *w)
         keep_enter(&run->keep, w->cell, name, 0);
 }
 
+/* How a snapshot, or a worker that can run another test, hears of the engine. */
+static int add_control(struct run *run, struct worker *w, struct request *q, struct error *err)
+{
+        int r;
+
+        if (w->part.is_snapshot)
+                r = open_control(run, w, &q->control, err);
+        else if (again_may(run, &w->part))
+                r = again_open(w, &q->control, err);
+        else
+                return 0;
+        if (r == 0)
+                add(q, q->control, w->part.is_snapshot ? 0 : RUN_ROLLS_BACK);
+        return r;
+}
+
+static void add_cell(struct run *run, struct worker *w, struct request *q)
+{
+        w->cell = pool_take(&run->pool, w->origin);
+        w->cell_fd = run->pool.v[w->cell].pidfd;
+        w->cell_used = run->pool.v[w->cell].uses > 1;
+        if (w->part.is_snapshot)
+                enter_snapshot(run, w);
+        add(q, w->cell_fd, RUN_CELL);
+}
+
+static int add_leaf(struct run *run, struct worker *w, struct request *q, struct error *err)
+{
+        int r = leaves_take(&run->leaves, &w->leaf, err);
+
+        if (r == 0 && w->leaf.fd >= 0)
+                add(q, w->leaf.fd, RUN_CGROUP);
+        return r;
+}
+
+/* Opens for W what it needs, and writes it to Q in the order of harness/run_message.h. */
+static int compose(struct run *run, struct worker *w, struct request *q, struct error *err)
+{
+        int r = set_items(run, w, err);
+
+        if (r < 0)
+                return r;
+        q->head = (struct run_head){
+            .op = w->part.is_snapshot ? RUN_SNAPSHOT : RUN_ITEMS, .slot = w->slot, .n_items = (uint32_t)r};
+        if (run->plan->cell.network == SPEC_NETWORK_HOST)
+                q->head.flags |= RUN_HOST_NETWORK;
+        r = add_channel(run, w, q, err);
+        if (r == 0)
+                r = add_control(run, w, q, err);
+        if (r < 0)
+                return r;
+        if (run->plan->isolated)
+                add_cell(run, w, q);
+        return add_leaf(run, w, q, err);
+}
+
+static int send_request(const struct run *run, const struct worker *w, const struct request *q,
+                        struct error *err)
+{
+        if (w->origin < 0)
+                return zygote_ask(run->zygote.control, &q->head, w->items, q->fds, q->n_fds, PATIENCE_MS,
+                                  err);
+        return zygote_ask(run->workers[w->origin].snapshot->control, &q->head, w->items, q->fds, q->n_fds, 0,
+                          err);
+}
+
 int run_start(struct run *run, struct worker *w, struct part part, int origin, struct error *err)
 {
-        struct run_head head = {.op = part.is_snapshot ? RUN_SNAPSHOT : RUN_ITEMS, .slot = w->slot};
-        const int control = origin < 0 ? run->zygote.control : run->workers[origin].snapshot->control;
-        int fds[6] = {-1, -1, -1, -1, -1, -1}, r;
-        size_t n_fds = 3;
+        struct request q = {.channel = -1, .control = -1};
+        int r;
 
         w->part = part;
         w->origin = origin;
         w->is_lane = !part.is_snapshot && !part.is_order &&
                      (part.to - part.from > 1 || run->suite.units[part.unit].lane != NULL);
-        r = set_items(run, w, err);
-        if (r < 0)
-                return r;
-        head.n_items = (uint32_t)r;
-        r = open_channel(w, &fds[0], err);
-        if (r < 0)
-                return r;
-        CLEANUP_CLOSE int theirs = fds[0]; /* closed here once it was sent */
-        (void)theirs;
-        fds[1] = w->out_fd;
-        fds[2] = w->err_fd;
-        CLEANUP_CLOSE int their_control = -1;
-        if (part.is_snapshot) {
-                r = open_control(run, w, &their_control, err);
-                if (r < 0)
-                        return r;
-                fds[n_fds++] = their_control;
-        } else if (again_may(run, &part)) {
-                r = again_open(w, &their_control, err);
-                if (r < 0)
-                        return r;
-                fds[n_fds++] = their_control;
-                head.flags |= RUN_ROLLS_BACK;
-        }
-        if (run->plan->cell.network == SPEC_NETWORK_HOST)
-                head.flags |= RUN_HOST_NETWORK;
-        if (run->plan->isolated) {
-                w->cell = pool_take(&run->pool, origin);
-                w->cell_fd = run->pool.v[w->cell].pidfd;
-                w->cell_used = run->pool.v[w->cell].uses > 1;
-                if (part.is_snapshot)
-                        enter_snapshot(run, w);
-                fds[n_fds++] = w->cell_fd;
-                head.flags |= RUN_CELL;
-        }
-        r = leaves_take(&run->leaves, &w->leaf, err);
-        if (r < 0)
-                return r;
-        if (w->leaf.fd >= 0) {
-                fds[n_fds++] = w->leaf.fd;
-                head.flags |= RUN_CGROUP;
-        }
-        if (run_watch(run, w->result_fd, FROM_WORKER, w->slot) < 0)
-                return error_set(err, "run", errno, "epoll");
-        r = zygote_ask(control, &head, w->items, fds, n_fds, origin < 0 ? PATIENCE_MS : 0, err);
+        r = compose(run, w, &q, err);
+        if (r == 0)
+                r = send_request(run, w, &q, err);
+        if (q.channel >= 0)
+                (void)close(q.channel);
+        if (q.control >= 0)
+                (void)close(q.control);
         if (r < 0)
                 return r;
         if (origin >= 0)
