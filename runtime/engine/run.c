@@ -249,12 +249,8 @@ static int prepare(struct run *run, struct error *err)
         run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         if (run->workers == NULL || run->epoll_fd < 0)
                 return error_set(err, "run", ENOMEM, "prepare %u workers", run->plan->workers);
-        for (unsigned i = 0; i < run->n_workers; i++) {
-                run->workers[i].slot = i;
-                run->workers[i].result_fd = run->workers[i].out_fd = run->workers[i].err_fd = -1;
-                run->workers[i].cell = run->workers[i].pidfd = -1;
-                worker_reset(&run->workers[i]);
-        }
+        for (unsigned i = 0; i < run->n_workers; i++)
+                worker_init(&run->workers[i], i);
         if (leaves_init(&run->leaves, &run->plan->cgroup, &run->plan->spec->linux_.resources,
                         run->plan->workers, err) < 0)
                 return -ENOMEM;

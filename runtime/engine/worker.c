@@ -231,11 +231,25 @@ void worker_death(const struct worker *w, int status, double timeout, double now
         }
 }
 
+void worker_init(struct worker *w, uint32_t slot)
+{
+        *w = (struct worker){.slot = slot,
+                             .result_fd = -1,
+                             .out_fd = -1,
+                             .err_fd = -1,
+                             .cell = -1,
+                             .cell_fd = -1,
+                             .pidfd = -1,
+                             .control = -1,
+                             .origin = -1,
+                             .leaf = LEAF_NONE,
+                             .current = -1};
+}
+
 void worker_reset(struct worker *w)
 {
         const int fds[] = {w->result_fd, w->out_fd, w->err_fd, w->pidfd, w->control};
         struct buf in = w->in;
-        uint32_t slot = w->slot;
 
         for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
                 if (fds[i] >= 0)
@@ -248,16 +262,6 @@ void worker_reset(struct worker *w)
                 buf_finish(&in);
         else
                 buf_reset(&in);
-        *w = (struct worker){.slot = slot,
-                             .result_fd = -1,
-                             .out_fd = -1,
-                             .err_fd = -1,
-                             .cell = -1,
-                             .cell_fd = -1,
-                             .pidfd = -1,
-                             .control = -1,
-                             .origin = -1,
-                             .leaf = LEAF_NONE,
-                             .current = -1,
-                             .in = in};
+        worker_init(w, w->slot);
+        w->in = in;
 }

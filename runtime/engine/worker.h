@@ -101,6 +101,9 @@ void worker_signal(const struct worker *w, int sig);
 /* Says in *RET how the worker ended that had STATUS (wait(2)). */
 void worker_death(const struct worker *w, int status, double timeout, double now, struct death *ret);
 
+/* W is the free worker of SLOT; it owns nothing yet. */
+void worker_init(struct worker *w, uint32_t slot);
+
 /* Closes and frees everything; the worker is free again. */
 void worker_reset(struct worker *w);
 

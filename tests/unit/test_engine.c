@@ -135,6 +135,27 @@ static void worker_speaks_for_its_own_test_only(void **state)
         suite_finish(&s);
 }
 
+/* Descriptor 0 among what it does not own. */
+static void worker_owns_nothing_at_first(void **state)
+{
+        const int copy = fcntl(0, F_DUPFD_CLOEXEC, 3), null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        struct worker w;
+
+        (void)state;
+        assert_true(null >= 0 && dup2(null, 0) == 0);
+        worker_init(&w, 7);
+        worker_reset(&w);
+        assert_true(fcntl(0, F_GETFD) >= 0);
+        assert_int_equal(w.slot, 7);
+        assert_int_equal(w.stage, WORKER_FREE);
+        if (copy >= 0) {
+                (void)dup2(copy, 0);
+                (void)close(copy);
+        }
+        if (null > 0)
+                (void)close(null);
+}
+
 /* A snapshot offers entries of its unit and reports its teardown, each in its time, and nothing else. */
 static void snapshot_says_what_is_its_own(void **state)
 {
@@ -421,9 +442,9 @@ int main(void)
             cmocka_unit_test(json_refuses_deep_nesting),
             cmocka_unit_test(suite_checks_numbers),
             cmocka_unit_test(worker_speaks_for_its_own_test_only),
+            cmocka_unit_test(worker_owns_nothing_at_first),
             cmocka_unit_test(snapshot_says_what_is_its_own),
             cmocka_unit_test(snapshot_has_a_first_entry),
-            cmocka_unit_test(snapshot_says_what_is_its_own),
             cmocka_unit_test(reports_become_pytests_outcomes),
             cmocka_unit_test(stacks_lose_pytests_own_frames),
             cmocka_unit_test(output_is_mended_to_utf8),
