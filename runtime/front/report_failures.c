@@ -1,0 +1,172 @@
+/* What failed: pytest's ERRORS and FAILURES, and a line for each in its short summary. */
+#include "runtime/front/report_human.h"
+
+#include <string.h>
+
+#include "runtime/base/json.h"
+#include "spec/base/buf.h"
+
+/* "TestA.test_b[x]" of a node id, as pytest's banners have it. */
+static void domain(struct buf *out, const char *nodeid)
+{
+        const char *p = strstr(nodeid, "::");
+        int in_params = 0;
+
+        for (p = p != NULL ? p + 2 : nodeid; *p != '\0'; p++) {
+                in_params |= *p == '[';
+                if (!in_params && p[0] == ':' && p[1] == ':') {
+                        (void)buf_adds(out, ".");
+                        p++;
+                } else {
+                        (void)buf_add(out, p, 1);
+                }
+        }
+        (void)buf_add(out, "", 0);
+}
+
+static void print_sections(struct report *r, yajl_val v)
+{
+        yajl_val sections = json_field(v, "sections");
+
+        for (size_t i = 0; YAJL_IS_ARRAY(sections) && i < YAJL_GET_ARRAY(sections)->len; i++) {
+                yajl_val pair = YAJL_GET_ARRAY(sections)->values[i];
+
+                if (!YAJL_IS_ARRAY(pair) || YAJL_GET_ARRAY(pair)->len != 2)
+                        continue;
+                human_banner(r, '-', NULL, YAJL_GET_STRING(YAJL_GET_ARRAY(pair)->values[0]));
+                human_text(r, YAJL_GET_STRING(YAJL_GET_ARRAY(pair)->values[1]));
+        }
+}
+
+static void print_failure(struct report *r, yajl_val v, const char *prefix, const char *longrepr)
+{
+        struct buf title = {0};
+
+        (void)buf_adds(&title, prefix);
+        domain(&title, json_text(v, "nodeid"));
+        human_banner(r, '_', RED, title.data);
+        buf_finish(&title);
+        if (longrepr != NULL)
+                human_text(r, longrepr);
+        print_sections(r, v);
+}
+
+static int outcome_is(yajl_val v, const char *outcome)
+{
+        return json_text(v, "outcome") != NULL && strcmp(json_text(v, "outcome"), outcome) == 0;
+}
+
+static double phase(yajl_val v, const char *name)
+{
+        return json_number(json_field(v, "phases"), name);
+}
+
+void human_errors(struct report *r)
+{
+        yajl_val collect = json_field(r->collected, "errors");
+        int any = 0;
+
+        for (size_t i = 0; YAJL_IS_ARRAY(collect) && i < YAJL_GET_ARRAY(collect)->len; i++) {
+                yajl_val v = YAJL_GET_ARRAY(collect)->values[i];
+
+                if (!outcome_is(v, "failed"))
+                        continue;
+                if (!any++)
+                        human_banner(r, '=', NULL, "ERRORS");
+                {
+                        char title[400];
+
+                        (void)snprintf(title, sizeof title, "ERROR collecting %.350s",
+                                       json_text(v, "nodeid"));
+                        human_banner(r, '_', RED, title);
+                        human_text(r, json_text(v, "longrepr"));
+                }
+        }
+        for (size_t i = 0; i < r->n_kept; i++) {
+                yajl_val v = r->kept[i], more = json_field(v, "errors");
+
+                if (!outcome_is(v, "error") && !YAJL_IS_ARRAY(more))
+                        continue;
+                if (!any++)
+                        human_banner(r, '=', NULL, "ERRORS");
+                if (outcome_is(v, "error"))
+                        print_failure(r, v,
+                                      phase(v, "call") > 0 ? "ERROR at teardown of " : "ERROR at setup of ",
+                                      json_text(v, "longrepr"));
+                for (size_t k = 0; YAJL_IS_ARRAY(more) && k < YAJL_GET_ARRAY(more)->len; k++)
+                        print_failure(r, v, "ERROR at teardown of ",
+                                      json_text(YAJL_GET_ARRAY(more)->values[k], "longrepr"));
+        }
+}
+
+static int is_failed(yajl_val v)
+{
+        return outcome_is(v, "failed") || outcome_is(v, "crashed") || outcome_is(v, "timeout");
+}
+
+void human_failures(struct report *r)
+{
+        int any = 0;
+
+        for (size_t i = 0; i < r->n_kept; i++)
+                if (is_failed(r->kept[i])) {
+                        if (!any++)
+                                human_banner(r, '=', NULL, "FAILURES");
+                        print_failure(r, r->kept[i], "", json_text(r->kept[i], "longrepr"));
+                }
+}
+
+/* The first line that says what went wrong: the exception's message, else the first "E   " line, else the
+ * reason. */
+static void print_message(struct report *r, yajl_val v, const char *longrepr)
+{
+        const char *text = json_text(json_field(v, "crash"), "message");
+
+        if (text == NULL && longrepr != NULL) {
+                text = strncmp(longrepr, "E   ", 4) == 0 ? longrepr : strstr(longrepr, "\nE   ");
+                if (text != NULL)
+                        text += strspn(text, "\n") + strlen("E   ");
+        }
+        if (text == NULL)
+                text = json_text(v, "reason");
+        if (text != NULL && text[strspn(text, " ")] != '\0') {
+                size_t n;
+
+                text += strspn(text, " ");
+                n = strcspn(text, "\n");
+                (void)fprintf(r->out, " - %.*s", (int)(n < 200 ? n : 200), text);
+        }
+}
+
+static void summary_line(struct report *r, yajl_val v, const char *word, const char *longrepr)
+{
+        human_paint(r, RED, "%s", word);
+        (void)fprintf(r->out, " %s", json_text(v, "nodeid"));
+        print_message(r, v, longrepr);
+        (void)fputc('\n', r->out);
+}
+
+void human_short_summary(struct report *r)
+{
+        yajl_val collect = json_field(r->collected, "errors");
+        int any = 0;
+
+        for (size_t i = 0; i < r->n_kept; i++)
+                any += is_failed(r->kept[i]) || outcome_is(r->kept[i], "error");
+        for (size_t i = 0; YAJL_IS_ARRAY(collect) && i < YAJL_GET_ARRAY(collect)->len; i++)
+                any += outcome_is(YAJL_GET_ARRAY(collect)->values[i], "failed");
+        if (any == 0)
+                return;
+        human_banner(r, '=', NULL, "short test summary info");
+        for (size_t i = 0; i < r->n_kept; i++)
+                if (is_failed(r->kept[i]))
+                        summary_line(r, r->kept[i], human_look(json_text(r->kept[i], "outcome"))->word,
+                                     json_text(r->kept[i], "longrepr"));
+        for (size_t i = 0; i < r->n_kept; i++)
+                if (outcome_is(r->kept[i], "error"))
+                        summary_line(r, r->kept[i], "ERROR", json_text(r->kept[i], "longrepr"));
+        for (size_t i = 0; YAJL_IS_ARRAY(collect) && i < YAJL_GET_ARRAY(collect)->len; i++)
+                if (outcome_is(YAJL_GET_ARRAY(collect)->values[i], "failed"))
+                        summary_line(r, YAJL_GET_ARRAY(collect)->values[i], "ERROR",
+                                     json_text(YAJL_GET_ARRAY(collect)->values[i], "longrepr"));
+}
