@@ -22,6 +22,7 @@ static const struct key {
         size_t offset;
         const char *standard; /* pytest's default */
 } keys[] = {
+    {"addopts", offsetof(struct ini, addopts), ""},
     {"norecursedirs", offsetof(struct ini, norecursedirs),
      "*.egg .* _darcs build CVS dist node_modules venv {arch}"},
     {"python_classes", offsetof(struct ini, python_classes), "Test"},
@@ -29,6 +30,7 @@ static const struct key {
     {"python_functions", offsetof(struct ini, python_functions), "test"},
     {"pythonpath", offsetof(struct ini, pythonpath), ""},
     {"testpaths", offsetof(struct ini, testpaths), ""},
+    {"usefixtures", offsetof(struct ini, usefixtures), ""},
 };
 #define N_KEYS (sizeof keys / sizeof keys[0])
 

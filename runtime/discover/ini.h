@@ -12,6 +12,7 @@
 
 struct ini {
         struct spec_strv python_files, python_classes, python_functions, testpaths, norecursedirs, pythonpath;
+        struct spec_strv usefixtures, addopts;
         bool raw_ids; /* disable_test_id_escaping_and_forfeit_all_rights_to_community_support */
 };
 

@@ -12,6 +12,9 @@
 const char args_help[] =
     "usage: tach [OPTIONS] [PATH[::NODE]...] [-- PYTEST_OPTIONS]\n"
     "       tach list [PATH[::NODE]...]     node ids, one a line, found without starting Python\n"
+    "       tach list --fixtures [PATH...]  the fixtures that these tests can use, and what is wrong with "
+    "them\n"
+    "       tach list --graph=fixtures      the same as a graph for Graphviz\n"
     "       tach spec [OPTIONS] [PATH...]   the run.json that such a run would use\n"
     "       tach seccomp                    the profile of system calls that applies without --seccomp\n"
     "       tach check [--format json]      what isolation this machine allows, and how to mend the rest\n"
@@ -96,6 +99,8 @@ enum {
         OPT_COLOR,
         OPT_DURATIONS,
         OPT_ROOTDIR,
+        OPT_FIXTURES,
+        OPT_GRAPH,
         OPT_VERSION
 };
 
@@ -125,6 +130,8 @@ static const struct option options[] = {
     {"color", required_argument, NULL, OPT_COLOR},
     {"durations", required_argument, NULL, OPT_DURATIONS},
     {"rootdir", required_argument, NULL, OPT_ROOTDIR},
+    {"fixtures", no_argument, NULL, OPT_FIXTURES},
+    {"graph", required_argument, NULL, OPT_GRAPH},
     {"verbose", no_argument, NULL, 'v'},
     {"quiet", no_argument, NULL, 'q'},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -206,6 +213,19 @@ static int set_text(char **at, const char *text, struct error *err)
         return *at != NULL ? 0 : error_set(err, "usage", ENOMEM, "%s", text);
 }
 
+static int need_list(const struct args *a, const char *option, struct error *err)
+{
+        return a->command == COMMAND_LIST ? 0 : error_set(err, "usage", 0, "%s: is for tach list", option);
+}
+
+static int take_graph(struct args *a, const char *kind, struct error *err)
+{
+        if (strcmp(kind, "fixtures") != 0)
+                return error_set(err, "usage", 0, "--graph: unknown graph %.80s: fixtures", kind);
+        a->list = LIST_FIXTURE_GRAPH;
+        return need_list(a, "--graph", err);
+}
+
 static int take(struct args *a, struct settings *s, int c, int index, const char *word, struct error *err)
 {
         char option[3] = {'-', (char)c, '\0'}, named[64];
@@ -253,6 +273,11 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
                 return give(s, SETTING_COLOR, optarg, "--color", err);
         case OPT_DURATIONS:
                 return give(s, SETTING_DURATIONS, optarg, "--durations", err);
+        case OPT_FIXTURES:
+                a->list = LIST_FIXTURES;
+                return need_list(a, "--fixtures", err);
+        case OPT_GRAPH:
+                return take_graph(a, optarg, err);
         case OPT_ROOTDIR:
                 return set_text(&a->rootdir, optarg, err);
         case 'v':

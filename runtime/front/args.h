@@ -18,13 +18,16 @@ enum command {
         COMMAND_HELP
 };
 
+enum list_what { LIST_TESTS, LIST_FIXTURES, LIST_FIXTURE_GRAPH };
+
 struct args {
         enum command command;
         struct spec_strv paths; /* PATH[::NODE], as given */
         char *rootdir;          /* --rootdir, NULL: found */
         char *config_file;      /* -c, NULL: found */
         int verify_rollback;
-        int verbosity; /* -v counts up, -q down */
+        enum list_what list; /* what tach list prints */
+        int verbosity;       /* -v counts up, -q down */
 };
 
 /* Parses ARGV; settings go to S with RANK_FLAG, pytest's own options to S->pytest_args.

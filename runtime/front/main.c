@@ -10,6 +10,7 @@
 #include "runtime/front/check.h"
 #include "runtime/front/config.h"
 #include "runtime/front/engine.h"
+#include "runtime/front/list.h"
 #include "runtime/front/project.h"
 #include "runtime/front/report.h"
 #include "runtime/front/settings.h"
@@ -107,7 +108,8 @@ static int execute(const struct args *args, struct settings *settings, struct er
         if (r == 0)
                 r = settings_choose(settings, &choices, err);
         if (r == 0 && args->command == COMMAND_LIST)
-                return list(args, &choices, root, cwd, err);
+                return args->list != LIST_TESTS ? list_fixtures(args, settings, &choices, root, cwd, err)
+                                                : list(args, &choices, root, cwd, err);
         if (r == 0 && args->command == COMMAND_CHECK)
                 return check_run(args, settings, &choices, root, cwd, stdout, err);
         if (r == 0)

@@ -1,0 +1,483 @@
+/* How it works: what FixtureManager.getfixtureinfo and getfixtureclosure do, and prune_dependency_tree after
+ * parametrize, over the holders that a test sees. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/discover/fixtures.h"
+
+#define MAX_MARKS 4000
+
+int fixtures_init(struct fixtures *f, struct sources *sources, const struct ini *ini,
+                  const struct spec_strv *options, struct error *err)
+{
+        *f = (struct fixtures){.sources = sources, .ini = ini, .arena = &sources->arena};
+        return fixtures_plugins(f, options, err);
+}
+
+/* The holder of FILE with BASEID, made on first use. */
+static struct holder *holder_of(struct fixtures *f, struct facts *file, const char *baseid)
+{
+        if (file->holder == NULL)
+                file->holder = fixtures_holder(f, file, arena_strn(f->arena, baseid, strlen(baseid)), NULL);
+        return file->holder;
+}
+
+/* The conftest.py of the folder that is the first N bytes of PATH, NULL where there is none. */
+static struct facts *conftest(struct fixtures *f, const char *path, size_t n)
+{
+        const char *name = arena_printf(f->arena, "%.*s/conftest.py", (int)n, path);
+        struct facts *file = name != NULL ? sources_file(f->sources, name) : NULL;
+
+        if (file != NULL && !names_has(&f->conftests, name)) {
+                (void)names_add(f->arena, &f->conftests, name);
+                sources_add_root(f->sources, name);
+                f->dynamic |= file->dynamic & (DYNAMIC_HOOK | DYNAMIC_PLUGIN);
+                fixtures_follow_plugins(f, file);
+        }
+        return file;
+}
+
+/* Calls EACH for the folders of PATH from the top, but for those above the root. */
+static void each_folder(struct fixtures *f, const char *path,
+                        void (*each)(struct fixtures *f, const char *path, size_t n, void *ctx), void *ctx)
+{
+        size_t root = strlen(f->sources->root);
+
+        for (const char *p = path; (p = strchr(p, '/')) != NULL; p++) {
+                size_t n = (size_t)(p - path);
+
+                if (n < root && root > 1 && strncmp(f->sources->root, path, n) == 0 &&
+                    f->sources->root[n] == '/')
+                        continue;
+                each(f, path, n, ctx);
+        }
+}
+
+static void announce(struct fixtures *f, const char *path, size_t n, void *ctx)
+{
+        (void)ctx;
+        (void)conftest(f, path, n);
+}
+
+void fixtures_announce(struct fixtures *f, const char *path)
+{
+        const struct facts *file = sources_file(f->sources, path);
+
+        sources_add_root(f->sources, path);
+        each_folder(f, path, announce, NULL);
+        if (file != NULL)
+                fixtures_follow_plugins(f, file);
+}
+
+static bool show(struct view *view, const struct holder *h)
+{
+        const struct holder **v;
+
+        if (h == NULL)
+                return false;
+        v = arena_grow(view->f->arena, view->v, view->n * sizeof *v, (view->n + 1) * sizeof *v);
+        if (v == NULL)
+                return false;
+        view->v = v;
+        view->v[view->n++] = h;
+        return true;
+}
+
+static void show_conftest(struct fixtures *f, const char *path, size_t n, void *ctx)
+{
+        size_t root = strlen(f->sources->root);
+        struct facts *file = conftest(f, path, n);
+        const char *baseid = "";
+
+        if (file == NULL)
+                return;
+        if (n > root && strncmp(path, f->sources->root, root) == 0 && path[root] == '/')
+                baseid = arena_strn(f->arena, path + root + 1, n - root - 1);
+        if (baseid != NULL)
+                (void)show(ctx, holder_of(f, file, baseid));
+}
+
+/* The class of FILE or of OUTER that is called NAME. */
+static struct fact_class *find_class(struct view *view, struct fact_class *outer, const char *name)
+{
+        struct sources *s = view->f->sources;
+        struct fact_class *owner = NULL;
+        struct meaning m;
+
+        if (outer != NULL) {
+                if (sources_attribute(s, outer, name, &owner) == NULL)
+                        return NULL;
+                m = sources_resolve(s, owner->file, &owner->scope, name, true);
+        } else {
+                m = sources_resolve(s, view->file, &view->file->scope, name, true);
+        }
+        return m.kind == MEANS_FACT && m.fact->kind == FACT_CLASS ? m.fact->class_def : NULL;
+}
+
+static bool show_classes(struct view *view, const char *rest, const char **ret_name)
+{
+        const char *end;
+
+        while ((end = strstr(rest, "::")) != NULL) {
+                const char *name = arena_strn(view->f->arena, rest, (size_t)(end - rest));
+                struct fact_class *outer = view->n_classes > 0 ? view->classes[view->n_classes - 1] : NULL;
+                struct fact_class *c = name != NULL ? find_class(view, outer, name) : NULL;
+                struct fact_class **v;
+
+                if (c == NULL)
+                        return false;
+                v = arena_grow(view->f->arena, view->classes, view->n_classes * sizeof *v,
+                               (view->n_classes + 1) * sizeof *v);
+                if (v == NULL)
+                        return false;
+                view->classes = v;
+                view->classes[view->n_classes++] = c;
+                if (!show(view, fixtures_class(
+                                    view->f, c,
+                                    arena_strn(view->f->arena, view->nodeid, (size_t)(end - view->nodeid)))))
+                        return false;
+                rest = end + 2;
+        }
+        *ret_name = rest;
+        return true;
+}
+
+/* Patches that class decorators put into method NAME, which OWNER defines. */
+static size_t class_patches(const struct fact_class *c, const struct fact_class *owner, const char *name)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; strncmp(name, "test", 4) == 0 && i < c->n_mro; i++) {
+                n += c->mro[i]->patches;
+                if (c->mro[i] == owner)
+                        break;
+        }
+        return n;
+}
+
+/* A test's function, and the arguments that it is to get as fixtures. */
+static bool find_function(struct view *view, const char *name, struct fact_class **ret_owner)
+{
+        struct sources *s = view->f->sources;
+        struct fact_class *c = view->n_classes > 0 ? view->classes[view->n_classes - 1] : NULL;
+        struct fact_function *function;
+        size_t skip = 0;
+        struct meaning m;
+
+        *ret_owner = NULL;
+        if (c != NULL && sources_attribute(s, c, name, ret_owner) == NULL)
+                return c->is_testcase; /* runTest of a base that is not read */
+        m = c != NULL ? sources_resolve(s, (*ret_owner)->file, &(*ret_owner)->scope, name, true)
+                      : sources_resolve(s, view->file, &view->file->scope, name, true);
+        if (m.kind != MEANS_FACT || m.fact->kind != FACT_FUNCTION)
+                return false;
+        function = view->function = m.fact->function;
+        if (c != NULL && c->is_testcase)
+                return true;
+        view->args_unsure = function->args_unsure;
+        if (c != NULL && !function->is_static)
+                skip = 1;
+        skip += function->patches;
+        if (c != NULL)
+                skip += class_patches(c, *ret_owner, name);
+        for (size_t i = skip; i + function->filled < function->args.n; i++)
+                if (!names_has(&function->given, function->args.v[i]))
+                        (void)names_add(view->f->arena, &view->args, function->args.v[i]);
+        return true;
+}
+
+static void take_mark(struct view *view, const struct facts *file, const struct fact_mark *mark, int depth);
+
+static void take_marks(struct view *view, const struct facts *file, const struct fact_marks *marks, int depth)
+{
+        for (size_t i = 0; i < marks->n; i++)
+                take_mark(view, file, &marks->v[i], depth);
+}
+
+/* A name that stands for marks, or for what makes them. */
+static void take_pending(struct view *view, const struct facts *file, const struct fact_mark *mark, int depth)
+{
+        struct sources *s = view->f->sources;
+        struct meaning m = mark->is_import ? sources_import(s, file, mark->from, true)
+                                           : sources_resolve(s, file, &file->scope, mark->from, true);
+
+        if (m.kind == MEANS_FACT && m.fact->kind == FACT_MARKS && !mark->is_call && depth < 10) {
+                take_marks(view, m.file, &m.fact->marks, depth + 1);
+                return;
+        }
+        if (m.kind == MEANS_FACT && m.fact->kind == FACT_FUNCTION &&
+            m.fact->function->decorates != DECORATES_UNKNOWN) {
+                view->skips |= m.fact->function->decorates == DECORATES_MARKS;
+                return;
+        }
+        view->args_unsure = view->skips = true;
+}
+
+static void take_mark(struct view *view, const struct facts *file, const struct fact_mark *mark, int depth)
+{
+        const struct fact_mark **v;
+
+        switch (mark->kind) {
+        case MARK_PENDING:
+                take_pending(view, file, mark, depth);
+                return;
+        case MARK_UNKNOWN:
+                view->args_unsure = view->skips = true;
+                return;
+        case MARK_SKIP:
+                view->skips = true;
+                return;
+        case MARK_OTHER:
+                return;
+        case MARK_USED:
+        case MARK_PARAMS:
+                break;
+        }
+        view->args_unsure |= mark->names_unsure || mark->scope_unsure ||
+                             (mark->indirect == KNOWN_UNSURE && mark->indirect_names.n == 0);
+        view->skips |= mark->kind == MARK_PARAMS && mark->no_values;
+        v = view->n_marks < MAX_MARKS ? arena_grow(view->f->arena, view->marks, view->n_marks * sizeof *v,
+                                                   (view->n_marks + 1) * sizeof *v)
+                                      : NULL;
+        if (v == NULL)
+                return;
+        view->marks = v;
+        view->marks[view->n_marks++] = mark;
+}
+
+/* Node.iter_markers: the function's, those of its classes from the inside, the module's. */
+static void collect_marks(struct view *view, const struct fact_class *owner)
+{
+        if (view->function != NULL)
+                take_marks(view, owner != NULL ? owner->file : view->file, &view->function->marks, 0);
+        for (size_t i = view->n_classes; i > 0; i--) {
+                const struct fact_class *c = view->classes[i - 1];
+
+                for (size_t k = c->n_mro; k > 0; k--) {
+                        take_marks(view, c->mro[k - 1]->file, &c->mro[k - 1]->scope.marks, 0);
+                        take_marks(view, c->mro[k - 1]->file, &c->mro[k - 1]->marks, 0);
+                }
+        }
+        take_marks(view, view->file, &view->file->scope.marks, 0);
+}
+
+const struct fixture_def *fixtures_find(const struct view *view, const char *name,
+                                        const struct fixture_def *below)
+{
+        bool passed = below == NULL;
+
+        for (size_t i = view->n; i > 0; i--)
+                for (size_t k = view->v[i - 1]->n; k > 0; k--) {
+                        const struct fixture_def *def = &view->v[i - 1]->v[k - 1];
+
+                        if (strcmp(def->name, name) != 0)
+                                continue;
+                        if (passed)
+                                return def;
+                        passed = def == below;
+                }
+        return NULL;
+}
+
+static bool is_direct(const struct fact_mark *mark, const char *name)
+{
+        return mark->indirect == KNOWN_NO ||
+               (mark->indirect == KNOWN_UNSURE && !names_has(&mark->indirect_names, name));
+}
+
+/* Names that a parametrize mark takes from the fixtures: at collection only marks that are not indirect at
+ * all count, afterwards each argument of its own. */
+static bool is_parametrized(const struct view *view, const char *name, bool collected)
+{
+        for (size_t i = 0; i < view->n_marks; i++) {
+                const struct fact_mark *mark = view->marks[i];
+
+                if (mark->kind == MARK_PARAMS && names_has(&mark->names, name) &&
+                    (collected ? is_direct(mark, name) : mark->indirect == KNOWN_NO))
+                        return true;
+        }
+        return false;
+}
+
+static void add_initial(const struct view *view, struct names *names)
+{
+        struct arena *arena = view->f->arena;
+        bool once = view->f->pytest_major >= 8;
+
+        for (size_t i = 0; i < view->f->ini->usefixtures.n; i++)
+                (void)names_add(arena, names, view->f->ini->usefixtures.v[i]);
+        for (size_t i = 0; i < view->n; i++)
+                for (size_t k = 0; k < view->v[i]->n; k++)
+                        if (view->v[i]->v[k].autouse == KNOWN_YES &&
+                            !(once && names_has(names, view->v[i]->v[k].name)))
+                                (void)names_add(arena, names, view->v[i]->v[k].name);
+        for (size_t i = 0; i < view->n_marks; i++)
+                for (size_t k = 0; view->marks[i]->kind == MARK_USED && k < view->marks[i]->names.n; k++)
+                        if (!names_has(names, view->marks[i]->names.v[k]))
+                                (void)names_add(arena, names, view->marks[i]->names.v[k]);
+        for (size_t i = 0; i < view->args.n; i++)
+                if (!names_has(names, view->args.v[i]))
+                        (void)names_add(arena, names, view->args.v[i]);
+}
+
+static enum fixture_scope scope_of(const struct view *view, const char *name)
+{
+        const struct fixture_def *def =
+            is_parametrized(view, name, false) ? NULL : fixtures_find(view, name, NULL);
+
+        return def == NULL || def->scope == SCOPE_UNKNOWN ? SCOPE_FUNCTION : def->scope;
+}
+
+/* Highest scope first; otherwise as they came. */
+static void sort_by_scope(const struct view *view, struct names *names)
+{
+        const char **sorted = arena_get(view->f->arena, (names->n + 1) * sizeof *sorted);
+        unsigned char *scopes = arena_get(view->f->arena, names->n + 1);
+        size_t n = 0;
+
+        if (sorted == NULL || scopes == NULL)
+                return;
+        for (size_t i = 0; i < names->n; i++)
+                scopes[i] = (unsigned char)scope_of(view, names->v[i]);
+        for (int scope = SCOPE_SESSION; scope >= SCOPE_FUNCTION; scope--)
+                for (size_t i = 0; i < names->n; i++)
+                        if (scopes[i] == scope)
+                                sorted[n++] = names->v[i];
+        names->v = sorted;
+}
+
+/* After parametrize: only what can still be reached from INITIAL, each once. */
+static void prune(const struct view *view, const struct names *initial, struct names *names)
+{
+        struct names reached = {0}, left = {0};
+
+        for (size_t i = 0; i < initial->n; i++)
+                if (!names_has(&reached, initial->v[i]))
+                        (void)names_add(view->f->arena, &reached, initial->v[i]);
+        for (size_t i = 0; i < reached.n; i++) {
+                const struct fixture_def *def = fixtures_find(view, reached.v[i], NULL);
+
+                if (is_parametrized(view, reached.v[i], true)) {
+                        if (names_has(names, "request") && !names_has(&reached, "request"))
+                                (void)names_add(view->f->arena, &reached, "request");
+                        continue;
+                }
+                for (size_t k = 0; def != NULL && k < def->args.n; k++)
+                        if (!names_has(&reached, def->args.v[k]))
+                                (void)names_add(view->f->arena, &reached, def->args.v[k]);
+        }
+        for (size_t i = 0; i < names->n; i++)
+                if (names_has(&reached, names->v[i]) && !names_has(&left, names->v[i]))
+                        (void)names_add(view->f->arena, &left, names->v[i]);
+        *names = left;
+}
+
+/* Whether pytest makes several tests of it, or one with parameters. */
+static bool has_calls(const struct view *view, const struct names *names)
+{
+        for (size_t i = 0; i < view->n_marks; i++)
+                if (view->marks[i]->kind == MARK_PARAMS)
+                        return true;
+        for (size_t i = 0; i < names->n; i++) {
+                const struct fixture_def *def = fixtures_find(view, names->v[i], NULL);
+
+                if (def != NULL && def->params == KNOWN_YES)
+                        return true;
+        }
+        return false;
+}
+
+static void unsure(struct closure *c, const char *why)
+{
+        if (!c->unsure)
+                c->why = why;
+        c->unsure = true;
+}
+
+static void judge(const struct view *view, struct closure *c)
+{
+        if (view->args_unsure)
+                unsure(c, "a decorator or mark that cannot be read");
+        if (!view->f->plugins_known)
+                unsure(c,
+                       arena_printf(view->f->arena, "plugins that cannot be told without starting Python: %s",
+                                    view->f->plugins_why));
+        for (size_t i = view->first_own; i < view->n; i++) {
+                if (view->v[i]->unsure)
+                        unsure(c, "a base class, metaclass or decorator that cannot be read");
+                if (view->v[i]->stars)
+                        unsure(c, "import * from a module that cannot be read");
+                if (view->v[i]->any_name)
+                        unsure(c, "a fixture whose name is no literal");
+                if (view->v[i]->file->dynamic & (DYNAMIC_NAMESPACE | DYNAMIC_FACTORY | DYNAMIC_GETATTR))
+                        unsure(c, "names made by code");
+        }
+        for (size_t i = 0; i < c->names.n; i++) {
+                if (c->defs[i] != NULL && c->defs[i]->unsure)
+                        unsure(c, "a fixture whose parameters cannot be read");
+                if (c->defs[i] == NULL && strcmp(c->names.v[i], "request") != 0 &&
+                    !names_has(&c->direct, c->names.v[i]))
+                        unsure(c, "a name that is no fixture here");
+        }
+}
+
+static void fill_closure(struct view *view, bool nofuncargs, struct closure *c)
+{
+        struct arena *arena = view->f->arena;
+
+        add_initial(view, &c->names);
+        for (size_t i = 0; i < c->names.n; i++)
+                (void)names_add(arena, &view->initial, c->names.v[i]);
+        for (size_t i = 0; i < c->names.n; i++) {
+                const struct fixture_def *def = is_parametrized(view, c->names.v[i], false)
+                                                    ? NULL
+                                                    : fixtures_find(view, c->names.v[i], NULL);
+
+                for (size_t k = 0; def != NULL && k < def->args.n; k++)
+                        if (!names_has(&c->names, def->args.v[k]))
+                                (void)names_add(arena, &c->names, def->args.v[k]);
+        }
+        sort_by_scope(view, &c->names);
+        if (!nofuncargs && has_calls(view, &c->names))
+                prune(view, &view->initial, &c->names);
+        c->defs = arena_get(arena, (c->names.n + 1) * sizeof *c->defs);
+        for (size_t i = 0; c->defs != NULL && i < c->names.n; i++) {
+                if (is_parametrized(view, c->names.v[i], true))
+                        (void)names_add(arena, &c->direct, c->names.v[i]);
+                else
+                        c->defs[i] = fixtures_find(view, c->names.v[i], NULL);
+        }
+}
+
+bool fixtures_of(struct fixtures *f, const char *path, const char *nodeid, struct closure *ret)
+{
+        const char *colons = strstr(nodeid, "::"), *name;
+        struct facts *file = sources_file(f->sources, path);
+        struct view *view = arena_get(f->arena, sizeof *view);
+        struct fact_class *owner;
+        bool nofuncargs;
+
+        *ret = (struct closure){.view = view};
+        if (file == NULL || colons == NULL || view == NULL)
+                return false;
+        *view = (struct view){.f = f, .file = file, .nodeid = nodeid};
+        for (size_t i = 0; i < f->n_plugins; i++)
+                if (!show(view, f->plugins[i]))
+                        return false;
+        view->first_own = view->n;
+        each_folder(f, path, show_conftest, view);
+        if (!show(view, holder_of(f, file, arena_strn(f->arena, nodeid, (size_t)(colons - nodeid)))) ||
+            !show_classes(view, colons + 2, &name) || !find_function(view, name, &owner))
+                return false;
+        collect_marks(view, owner);
+        nofuncargs = view->n_classes > 0 && view->classes[view->n_classes - 1]->is_testcase;
+        ret->path = owner != NULL ? owner->file->path : path;
+        ret->line = view->function != NULL ? view->function->line : 0;
+        fill_closure(view, nofuncargs, ret);
+        if (ret->defs == NULL)
+                return false;
+        judge(view, ret);
+        fixtures_check(view, ret);
+        return !f->arena->failed;
+}

@@ -1,0 +1,144 @@
+/* How it works: every test's fixtures are worked out in turn; each definition that one of them sees is listed
+ * once, where it is first seen. */
+#include "runtime/discover/fixture_list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/discover/collect.h"
+#include "runtime/discover/fixture_write.h"
+#include "runtime/discover/walk.h"
+#include "spec/base/cleanup.h"
+
+struct lister {
+        const struct fixture_request *request;
+        struct sources sources;
+        struct fixtures fixtures;
+        struct ini ini;
+        struct walk walk;
+        struct fixture_writer writer;
+        struct fixture_report *reports;
+        size_t n_reports, cap_reports, n_tests;
+};
+
+struct reading {
+        struct lister *l;
+        const struct walk_file *file;
+        struct names nodeids; /* without brackets */
+};
+
+static int keep_test(void *ctx, const struct test *test)
+{
+        struct reading *reading = ctx;
+        size_t prefix = strlen(reading->file->nodeid);
+        size_t n = prefix + strcspn(test->nodeid + prefix, "[");
+        const char *last = reading->nodeids.n > 0 ? reading->nodeids.v[reading->nodeids.n - 1] : "";
+        char *nodeid;
+
+        if (test->partial || (strncmp(last, test->nodeid, n) == 0 && last[n] == '\0'))
+                return 0;
+        nodeid = arena_strn(&reading->l->sources.arena, test->nodeid, n);
+        return nodeid != NULL && names_add(&reading->l->sources.arena, &reading->nodeids, nodeid) ? 0
+                                                                                                  : -ENOMEM;
+}
+
+static int read_tests(void *ctx, struct module *module)
+{
+        struct reading *reading = ctx;
+
+        return collect_module(module, &reading->l->ini, reading->file->nodeid, reading->file->select,
+                              keep_test, reading);
+}
+
+static bool same(const struct problem *a, const struct problem *b)
+{
+        return a->line == b->line && strcmp(a->path, b->path) == 0 && strcmp(a->text, b->text) == 0;
+}
+
+static bool remember(struct lister *l, const struct problem *problem)
+{
+        for (size_t i = 0; i < l->n_reports; i++)
+                if (same(l->reports[i].problem, problem)) {
+                        l->reports[i].n_tests++;
+                        return true;
+                }
+        if (l->n_reports == l->cap_reports) {
+                size_t cap = l->cap_reports * 2 + 16;
+                struct fixture_report *v = realloc(l->reports, cap * sizeof *v);
+
+                if (v == NULL)
+                        return false;
+                l->reports = v;
+                l->cap_reports = cap;
+        }
+        l->reports[l->n_reports++] = (struct fixture_report){problem, 1};
+        return true;
+}
+
+static int list_test(struct lister *l, const char *path, const char *nodeid)
+{
+        struct closure closure;
+        int r = 0;
+
+        l->n_tests++;
+        if (!fixtures_of(&l->fixtures, path, nodeid, &closure))
+                return l->sources.arena.failed ? -ENOMEM : fixture_write_unknown(&l->writer, nodeid);
+        for (size_t i = 0; i < closure.n_problems; i++)
+                if (!remember(l, &closure.problems[i]))
+                        return -ENOMEM;
+        if (l->request->format != FIXTURES_NONE)
+                r = fixture_write_test(&l->writer, nodeid, &closure);
+        return r;
+}
+
+static int list_files(struct lister *l)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < l->walk.n; i++)
+                fixtures_announce(&l->fixtures, l->walk.v[i].path);
+        for (size_t i = 0; r == 0 && i < l->walk.n; i++) {
+                struct reading reading = {.l = l, .file = &l->walk.v[i]};
+
+                r = sources_read(&l->sources, l->walk.v[i].path, read_tests, &reading);
+                for (size_t k = 0; r == 0 && k < reading.nodeids.n; k++)
+                        r = list_test(l, l->walk.v[i].path, reading.nodeids.v[k]);
+        }
+        return r;
+}
+
+int fixture_list(const struct fixture_request *request, FILE *out,
+                 void (*each)(void *ctx, const struct fixture_report *report), void *ctx, struct error *err)
+{
+        struct lister l = {.request = request};
+        int r = ini_read(&l.ini, request->root, err);
+
+        if (r < 0)
+                return r;
+        r = walk_paths(&l.walk, &l.ini, request->root, request->paths, request->n, err);
+        if (r == 0)
+                r = sources_init(&l.sources, request->root, &l.ini, request->python, err);
+        if (r == 0) {
+                r = fixtures_init(&l.fixtures, &l.sources, &l.ini, request->options, err);
+                if (r == 0) {
+                        fixture_write_begin(&l.writer, request, &l.fixtures, out);
+                        r = list_files(&l);
+                        for (size_t i = 0; r == 0 && i < l.n_reports; i++) {
+                                r = fixture_write_problem(&l.writer, &l.reports[i]);
+                                if (r == 0 && each != NULL)
+                                        each(ctx, &l.reports[i]);
+                        }
+                        if (r == 0)
+                                r = fixture_write_end(&l.writer);
+                        if (r < 0)
+                                (void)error_set(err, "list", -r, r == -ENOMEM ? "the fixtures" : "write");
+                        fixture_write_finish(&l.writer);
+                }
+                sources_finish(&l.sources);
+        }
+        free(l.reports);
+        walk_finish(&l.walk);
+        ini_finish(&l.ini);
+        return r < 0 ? r : l.n_tests == 0 ? 5 : 0;
+}
