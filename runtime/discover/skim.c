@@ -16,17 +16,40 @@ struct skimmer {
         bool failed;
 };
 
-/* Words for whose sake a body is kept: they tell what else is collected, or which fixtures it asks for. */
+/* Words for whose sake a body is kept: they tell what else is collected, which fixtures it asks for, and what
+ * a function makes that is used as a decorator or to make fixtures. */
 static bool is_telling(const char *text, size_t n)
 {
         static const struct {
                 const char *word;
                 size_t n;
-        } telling[] = {{"getfixturevalue", 15}, {"SkipTest", 8},        {"importorskip", 12},
-                       {"globals", 7},          {"setattr", 7},         {"__dict__", 8},
-                       {"parametrize", 11},     {"ResourceDenied", 14}, {"modules", 7}};
+        } telling[] = {{"getfixturevalue", 15},
+                       {"SkipTest", 8},
+                       {"importorskip", 12},
+                       {"globals", 7},
+                       {"setattr", 7},
+                       {"__dict__", 8},
+                       {"parametrize", 11},
+                       {"ResourceDenied", 14},
+                       {"modules", 7},
+                       {"fixture", 7},
+                       {"pluginmanager", 13},
+                       {"import_plugin", 13},
+                       {"mark", 4},
+                       {"wraps", 5},
+                       {"exec", 4},
+                       {"eval", 4},
+                       {"locals", 6},
+                       {"vars", 4},
+                       {"delattr", 7},
+                       {"__import__", 10},
+                       {"__signature__", 13},
+                       {"__wrapped__", 11},
+                       {"_fixturemanager", 15},
+                       {"parsefactories", 14},
+                       {"_arg2fixturedefs", 16}};
 
-        if (n < 7)
+        if (n < 4)
                 return false;
         for (size_t i = 0; i < sizeof telling / sizeof telling[0]; i++)
                 if (n == telling[i].n && memcmp(text, telling[i].word, n) == 0)
