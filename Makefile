@@ -34,7 +34,7 @@ C_FILES      := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/plugins tests/rollback tests/security tests/fault tests/soak tests/shim tests/vm)
 SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run tests/pytests/unpack tests/rollback/suites
 
-.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity rollback-suites pytest-versions pytest-suite lint tidy clang format asan bench demo install fuzz fuzz-short clean
+.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity rollback-suites pytest-versions pytest-suite lint tidy clang format asan bench bench-discover demo install fuzz fuzz-short clean
 all: programs
 
 programs: $(BUILD)/tach $(BUILD)/tach-run $(EXTENSION) $(HARNESS_PY)
@@ -81,7 +81,7 @@ ENGINE_LIBS := -Wl,-Bstatic -lyajl_s -lseccomp -lcap -lnl-route-3 -lnl-3 -Wl,-Bd
 $(BUILD)/tach-run: $(ENGINE_OBJ) $(BUILD)/libbase.a $(BUILD)/libsandbox.a $(BUILD)/libspec.a
 	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(ENGINE_LIBS)
 $(BUILD)/tach: $(FRONT_OBJ) $(DISCOVER_OBJ) $(BUILD)/libbase.a $(GRAMMAR_OBJ) $(BUILD)/libspec.a
-	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,-Bstatic -lyajl_s -ltree-sitter -Wl,-Bdynamic $(shell pkg-config --libs libxml-2.0)
+	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,-Bstatic -lyajl_s -ltree-sitter -Wl,-Bdynamic -lm
 
 UNIT_LIBS := $(filter-out %/main.o,$(BASE_OBJ) $(ENGINE_OBJ) $(DISCOVER_OBJ) $(FRONT_OBJ)) $(if $(DISCOVER_OBJ)$(FRONT_OBJ),$(GRAMMAR_OBJ)) $(BUILD)/libsandbox.a $(BUILD)/libspec.a
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_LIBS)
@@ -173,6 +173,15 @@ pytest-suite: bootstrap
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsandbox.a $(BUILD)/libspec.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,-z,now $(shell pkg-config --libs $(PKGS))
+
+# nothing but tree-sitter's parser
+$(BUILD)/bench/parse: $(BUILD)/obj/tests/bench/parse.o $(filter %/tree-sitter-python/parser.o %/tree-sitter-python/scanner.o,$(GRAMMAR_OBJ))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,-Bstatic -ltree-sitter -Wl,-Bdynamic -lpthread
+
+# tach list beside pytest --collect-only and a bare parser, on real suites (fetched) and generated ones
+bench-discover: programs $(BUILD)/bench/parse
+	TACH=$(abspath $(BUILD))/tach PARSE=$(abspath $(BUILD))/bench/parse $(PYTHON) tests/bench/discover.py
 
 bench: programs $(BUILD)/bench/rollback
 	$(BUILD)/bench/rollback

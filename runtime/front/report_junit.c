@@ -1,4 +1,5 @@
 /* How it works: libxml2's writer; names, messages and elements are those of _pytest.junitxml (xunit2). */
+#include <dlfcn.h>
 #include <errno.h>
 #include <libxml/xmlwriter.h>
 #include <stdlib.h>
@@ -9,6 +10,35 @@
 #include "runtime/base/json.h"
 #include "runtime/front/report.h"
 #include "spec/base/buf.h"
+
+/* libxml2 brings ICU and the C++ library with it: it is loaded when a report is written, not with the
+ * program. */
+#define LIBXML2(x)                                                                                           \
+        x(xmlBufferContent) x(xmlBufferCreate) x(xmlBufferFree) x(xmlBufferLength) x(xmlFreeTextWriter)      \
+            x(xmlNewTextWriterMemory) x(xmlTextWriterEndDocument) x(xmlTextWriterEndElement)                 \
+                x(xmlTextWriterStartDocument) x(xmlTextWriterStartElement) x(xmlTextWriterWriteAttribute)    \
+                    x(xmlTextWriterWriteFormatAttribute) x(xmlTextWriterWriteString)
+
+static struct {
+#define MEMBER(name) __typeof__(name)(*(name));
+        LIBXML2(MEMBER)
+#undef MEMBER
+} libxml2;
+
+static int load(struct error *err)
+{
+        void *library = dlopen("libxml2.so.2", RTLD_NOW | RTLD_LOCAL);
+        bool found = library != NULL;
+
+#define FIND(name) found = found && (libxml2.name = (__typeof__(name) *)dlsym(library, #name)) != NULL;
+        LIBXML2(FIND)
+#undef FIND
+        if (found)
+                return 0;
+        (void)error_set(err, "junit", ENOENT, "load libxml2: %s", dlerror());
+        error_hint(err, "install the package libxml2");
+        return -ENOENT;
+}
 
 /* Appends TEXT with what XML 1.0 cannot say written as #xNN, as pytest does. */
 static void clean(struct buf *out, const char *text)
@@ -30,18 +60,18 @@ static void attribute(xmlTextWriterPtr w, const char *name, const char *text)
         struct buf b = {0};
 
         clean(&b, text != NULL ? text : "");
-        (void)xmlTextWriterWriteAttribute(w, BAD_CAST name, BAD_CAST b.data);
+        (void)libxml2.xmlTextWriterWriteAttribute(w, BAD_CAST name, BAD_CAST b.data);
         buf_finish(&b);
 }
 
 static void number(xmlTextWriterPtr w, const char *name, long v)
 {
-        (void)xmlTextWriterWriteFormatAttribute(w, BAD_CAST name, "%ld", v);
+        (void)libxml2.xmlTextWriterWriteFormatAttribute(w, BAD_CAST name, "%ld", v);
 }
 
 static void seconds(xmlTextWriterPtr w, const char *name, double v)
 {
-        (void)xmlTextWriterWriteFormatAttribute(w, BAD_CAST name, "%.3f", v);
+        (void)libxml2.xmlTextWriterWriteFormatAttribute(w, BAD_CAST name, "%.3f", v);
 }
 
 /* <ELEMENT type="TYPE" message="MESSAGE">TEXT</ELEMENT> */
@@ -50,17 +80,17 @@ static void element(xmlTextWriterPtr w, const char *name, const char *type, cons
 {
         struct buf b = {0};
 
-        (void)xmlTextWriterStartElement(w, BAD_CAST name);
+        (void)libxml2.xmlTextWriterStartElement(w, BAD_CAST name);
         if (type != NULL)
                 attribute(w, "type", type);
         if (message != NULL)
                 attribute(w, "message", message);
         if (text != NULL) {
                 clean(&b, text);
-                (void)xmlTextWriterWriteString(w, BAD_CAST b.data);
+                (void)libxml2.xmlTextWriterWriteString(w, BAD_CAST b.data);
                 buf_finish(&b);
         }
-        (void)xmlTextWriterEndElement(w);
+        (void)libxml2.xmlTextWriterEndElement(w);
 }
 
 int junit_address(const char *nodeid, char **ret_class, char **ret_name)
@@ -108,14 +138,14 @@ static void properties(xmlTextWriterPtr w, yajl_val list)
 {
         if (!YAJL_IS_ARRAY(list) || YAJL_GET_ARRAY(list)->len == 0)
                 return;
-        (void)xmlTextWriterStartElement(w, BAD_CAST "properties");
+        (void)libxml2.xmlTextWriterStartElement(w, BAD_CAST "properties");
         for (size_t i = 0; i < YAJL_GET_ARRAY(list)->len; i++) {
                 yajl_val pair = YAJL_GET_ARRAY(list)->values[i], value;
 
                 if (!YAJL_IS_ARRAY(pair) || YAJL_GET_ARRAY(pair)->len != 2)
                         continue;
                 value = YAJL_GET_ARRAY(pair)->values[1];
-                (void)xmlTextWriterStartElement(w, BAD_CAST "property");
+                (void)libxml2.xmlTextWriterStartElement(w, BAD_CAST "property");
                 attribute(w, "name", YAJL_GET_STRING(YAJL_GET_ARRAY(pair)->values[0]));
                 attribute(w, "value",
                           YAJL_IS_STRING(value)   ? YAJL_GET_STRING(value)
@@ -123,9 +153,9 @@ static void properties(xmlTextWriterPtr w, yajl_val list)
                           : YAJL_IS_TRUE(value)   ? "True"
                           : YAJL_IS_FALSE(value)  ? "False"
                                                   : "None");
-                (void)xmlTextWriterEndElement(w);
+                (void)libxml2.xmlTextWriterEndElement(w);
         }
-        (void)xmlTextWriterEndElement(w);
+        (void)libxml2.xmlTextWriterEndElement(w);
 }
 
 static void outcome_elements(xmlTextWriterPtr w, yajl_val v)
@@ -158,7 +188,7 @@ static void start_case(xmlTextWriterPtr w, const char *nodeid, double time)
 {
         char *class = NULL, *name = NULL;
 
-        (void)xmlTextWriterStartElement(w, BAD_CAST "testcase");
+        (void)libxml2.xmlTextWriterStartElement(w, BAD_CAST "testcase");
         if (junit_address(nodeid, &class, &name) == 0) {
                 attribute(w, "classname", class);
                 attribute(w, "name", name);
@@ -180,7 +210,7 @@ static void test_cases(xmlTextWriterPtr w, const struct report *r)
                 start_case(w, json_text(v, "nodeid"), 0);
                 element(w, failed ? "error" : "skipped", failed ? NULL : "pytest.skip",
                         failed ? "collection failure" : "collection skipped", json_text(v, "longrepr"));
-                (void)xmlTextWriterEndElement(w);
+                (void)libxml2.xmlTextWriterEndElement(w);
         }
         for (size_t i = 0; i < r->n_kept; i++) {
                 yajl_val v = r->kept[i];
@@ -188,7 +218,7 @@ static void test_cases(xmlTextWriterPtr w, const struct report *r)
                 start_case(w, json_text(v, "nodeid"), json_number(v, "duration"));
                 properties(w, json_field(v, "user_properties"));
                 outcome_elements(w, v);
-                (void)xmlTextWriterEndElement(w);
+                (void)libxml2.xmlTextWriterEndElement(w);
         }
 }
 
@@ -207,25 +237,29 @@ static int write_file(const char *path, const char *text, size_t n, struct error
 int junit_write(const struct report *report, const char *path, struct error *err)
 {
         yajl_val counts = json_field(report->finish, "counts");
-        xmlBufferPtr xml = xmlBufferCreate();
-        xmlTextWriterPtr w = xml != NULL ? xmlNewTextWriterMemory(xml, 0) : NULL;
+        xmlBufferPtr xml;
+        xmlTextWriterPtr w;
         char host[256] = "", stamp[64] = "";
         time_t t = time(NULL);
         struct tm tm;
         long failures = (long)json_int(counts, "failed", 0), errors = (long)json_int(counts, "error", 0);
         long skipped = (long)json_int(counts, "skipped", 0) + (long)json_int(counts, "xfailed", 0);
+        int r = load(err);
 
-        int r;
-
+        if (r < 0)
+                return r;
+        xml = libxml2.xmlBufferCreate();
+        w = xml != NULL ? libxml2.xmlNewTextWriterMemory(xml, 0) : NULL;
         if (w == NULL) {
-                xmlBufferFree(xml);
+                if (xml != NULL)
+                        libxml2.xmlBufferFree(xml);
                 return error_set(err, "junit", ENOMEM, "write %s", path);
         }
         (void)gethostname(host, sizeof host - 1);
         (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S.000000", localtime_r(&t, &tm));
-        (void)xmlTextWriterStartDocument(w, NULL, "utf-8", NULL);
-        (void)xmlTextWriterStartElement(w, BAD_CAST "testsuites");
-        (void)xmlTextWriterStartElement(w, BAD_CAST "testsuite");
+        (void)libxml2.xmlTextWriterStartDocument(w, NULL, "utf-8", NULL);
+        (void)libxml2.xmlTextWriterStartElement(w, BAD_CAST "testsuites");
+        (void)libxml2.xmlTextWriterStartElement(w, BAD_CAST "testsuite");
         attribute(w, "name", "pytest");
         number(w, "errors", errors);
         number(w, "failures", failures);
@@ -237,10 +271,11 @@ int junit_write(const struct report *report, const char *path, struct error *err
         attribute(w, "timestamp", stamp);
         attribute(w, "hostname", host);
         test_cases(w, report);
-        r = xmlTextWriterEndDocument(w) < 0 ? error_set(err, "junit", ENOMEM, "write %s", path) : 0;
-        xmlFreeTextWriter(w); /* flushes into the buffer */
+        r = libxml2.xmlTextWriterEndDocument(w) < 0 ? error_set(err, "junit", ENOMEM, "write %s", path) : 0;
+        libxml2.xmlFreeTextWriter(w); /* flushes into the buffer */
         if (r == 0)
-                r = write_file(path, (const char *)xmlBufferContent(xml), (size_t)xmlBufferLength(xml), err);
-        xmlBufferFree(xml);
+                r = write_file(path, (const char *)libxml2.xmlBufferContent(xml),
+                               (size_t)libxml2.xmlBufferLength(xml), err);
+        libxml2.xmlBufferFree(xml);
         return r;
 }
