@@ -1,0 +1,75 @@
+/* Any bytes as a test file: read, collected and printed as JSON, once as it is and once by a node id that is
+ * in it. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/discover/collect.h"
+#include "runtime/discover/format.h"
+#include "runtime/discover/library.h"
+#include "runtime/discover/source.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct sink {
+        struct buf out;
+        char *first;
+};
+
+static int keep(void *ctx, const struct test *test)
+{
+        struct sink *sink = ctx;
+
+        if (sink->first == NULL)
+                sink->first = strdup(test->nodeid);
+        if (sink->out.len > 1 << 20)
+                buf_reset(&sink->out);
+        return format_test(&sink->out, DISCOVER_JSON, "/nonexistent", test);
+}
+
+static void collect(struct library *library, const struct ini *ini, const struct source *source,
+                    const char *select, struct sink *sink)
+{
+        struct arena *arena = library_scratch(library);
+        struct module module = {.path = "/nonexistent/test_it.py",
+                                .text = source->text,
+                                .arena = arena,
+                                .own = arena,
+                                .library = library,
+                                .lines = source->lines,
+                                .n_lines = source->n_lines,
+                                .error_line = source->line};
+
+        module_read(&module, ts_tree_root_node(source->tree));
+        (void)collect_module(&module, ini, "test_it.py", select, keep, sink);
+        library_reset(library);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        static struct search search = {.complete = true};
+        static struct library *library;
+        static TSParser *parser;
+        static struct ini ini;
+        struct sink sink = {0};
+        struct source source;
+        struct error err;
+
+        if (parser == NULL) {
+                parser = source_parser();
+                library = library_create(&search);
+                if (parser == NULL || library == NULL || ini_read(&ini, "/nonexistent", &err) < 0)
+                        abort();
+        }
+        if (source_parse(&source, parser, (const char *)data, size) < 0)
+                return 0;
+        if (source.tree != NULL) {
+                collect(library, &ini, &source, NULL, &sink);
+                if (sink.first != NULL && strstr(sink.first, "::") != NULL)
+                        collect(library, &ini, &source, strstr(sink.first, "::") + 2, &sink);
+        }
+        source_finish(&source);
+        buf_finish(&sink.out);
+        free(sink.first);
+        return 0;
+}
