@@ -34,7 +34,7 @@ C_FILES      := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/plugins tests/rollback tests/security tests/fault tests/soak tests/shim tests/vm)
 SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run tests/pytests/unpack tests/rollback/suites
 
-.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity rollback-suites pytest-versions pytest-suite lint tidy clang format asan bench bench-discover demo install fuzz fuzz-short clean
+.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity rollback-suites pytest-versions pytest-suite lint tidy clang format asan bench bench-discover every-file every-file-short demo install fuzz fuzz-short clean
 all: programs
 
 programs: $(BUILD)/tach $(BUILD)/tach-run $(EXTENSION) $(HARNESS_PY)
@@ -106,7 +106,7 @@ pytest: programs $(BUILD)/deny
 		$(PYTHON) -m pytest -q -p no:cacheprovider --basetemp=$$d/t $(PY_TESTS); r=$$?; rm -rf $$d; exit $$r
 
 check: bootstrap
-	$(MAKE) all unit pytest fuzz-short
+	$(MAKE) all unit pytest every-file-short fuzz-short
 
 # the same tests with the programs (not the extension) under AddressSanitizer and UBSan
 asan: bootstrap
@@ -184,6 +184,16 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsandbox.a $(BUILD)/li
 $(BUILD)/bench/parse: $(BUILD)/obj/tests/bench/parse.o $(filter %/tree-sitter-python/parser.o %/tree-sitter-python/scanner.o,$(GRAMMAR_OBJ))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,-Bstatic -ltree-sitter -Wl,-Bdynamic -lpthread
+
+# every Python file of the machine is read, and once more without leaving anything out (make check: one in EVERY)
+$(BUILD)/every: $(BUILD)/obj/tests/discover/every.o $(DISCOVER_OBJ) $(BUILD)/libbase.a $(GRAMMAR_OBJ) $(BUILD)/libspec.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,-Bstatic -lyajl_s -ltree-sitter -Wl,-Bdynamic -lpthread -lm
+EVERY ?= 1
+every-file: $(BUILD)/every
+	find / -xdev -name '*.py' -type f -print0 2>/dev/null | sort -z | awk -v RS='\0' -v ORS='\0' 'NR % $(EVERY) == 0' | xargs -0 -P 2 -n 500 $(BUILD)/every
+every-file-short:
+	$(MAKE) every-file EVERY=200
 
 # tach list beside pytest --collect-only and a bare parser, on real suites (fetched) and generated ones
 bench-discover: programs $(BUILD)/bench/parse

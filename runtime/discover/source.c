@@ -263,11 +263,11 @@ static bool parse_skimmed(struct source *source, TSParser *parser)
         return true;
 }
 
-static int parse(struct source *source, TSParser *parser)
+static int parse(struct source *source, TSParser *parser, bool whole)
 {
         int r = decode(source);
 
-        if (r < 0 || source->problem != NULL || parse_skimmed(source, parser))
+        if (r < 0 || source->problem != NULL || (!whole && parse_skimmed(source, parser)))
                 return r;
         source->tree = ts_parser_parse_string(parser, NULL, source->text, (uint32_t)source->n);
         if (source->tree == NULL)
@@ -286,7 +286,7 @@ int source_parse(struct source *ret, TSParser *parser, const char *bytes, size_t
         if (r == 0) {
                 memcpy(source.text, bytes, n);
                 source.text[n] = '\0';
-                r = parse(&source, parser);
+                r = parse(&source, parser, false);
         }
         if (r < 0)
                 source_finish(&source);
@@ -323,16 +323,26 @@ static int read_all(int fd, struct source *source)
         return 0;
 }
 
-int source_read(struct source *ret, TSParser *parser, const char *path)
+static int read_path(struct source *ret, TSParser *parser, const char *path, bool whole)
 {
         CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         struct source source = {0};
         int r = fd < 0 ? -errno : read_all(fd, &source);
 
         if (r == 0)
-                r = parse(&source, parser);
+                r = parse(&source, parser, whole);
         if (r < 0)
                 source_finish(&source);
         *ret = source;
         return r;
+}
+
+int source_read(struct source *ret, TSParser *parser, const char *path)
+{
+        return read_path(ret, parser, path, false);
+}
+
+int source_read_whole(struct source *ret, TSParser *parser, const char *path)
+{
+        return read_path(ret, parser, path, true);
 }

@@ -26,7 +26,10 @@ TSParser *source_parser(void);
  */
 int source_read(struct source *ret, TSParser *parser, const char *path);
 
-/* The same from the N bytes at BYTES. */
+/* The same with all of the text. */
+int source_read_whole(struct source *ret, TSParser *parser, const char *path);
+
+/* As source_read, from the N bytes at BYTES. */
 int source_parse(struct source *ret, TSParser *parser, const char *bytes, size_t n);
 
 void source_finish(struct source *source);

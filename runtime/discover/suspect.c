@@ -5,14 +5,18 @@
 
 #include <string.h>
 
-enum { OPERAND, OPERATOR, OPTIONAL, NAME, ONLY_COLON, NOTHING, IN_AFTER_NOT };
+enum { OPERAND, OPERATOR, OPTIONAL, NAME, ONLY_COLON, NOTHING, IN_AFTER_NOT, SECOND_DOT, THIRD_DOT };
+
+/* The last token: 'n' a name, '1' a number, 's' a string, 'c' the end of a call, 'k' a keyword, 'y' yield,
+ * 'o' an operator, '(' an opening bracket, ')' a closing one, else the character itself; 0: none. */
 
 enum {
         SIMPLE,
         BLOCK, /* ends with a colon, or has simple statements behind it */
         DEF,   /* the same, before the parenthesis */
         CLASS,
-        WORDS, /* import, global: words, dots, commas */
+        WORDS, /* import: words, dots, commas */
+        ANNOTATED,
 };
 
 enum keyword {
@@ -102,8 +106,9 @@ static void statement(struct suspect *s)
 {
         s->want = OPERAND;
         s->rule = SIMPLE;
-        s->last = '\0';
+        s->last = s->before = '\0';
         s->colon = false;
+        s->target = true;
 }
 
 void suspect_begin(struct suspect *s, uint32_t column)
@@ -144,9 +149,10 @@ static void first(struct suspect *s, enum keyword keyword)
                 break;
         case ASSERT:
         case DEL:
-                s->want = OPERAND;
-                break;
         case GLOBAL:
+                s->want = OPERAND;
+                s->target = false;
+                break;
         case IMPORT:
         case FROM:
                 s->rule = WORDS;
@@ -180,6 +186,7 @@ static void first(struct suspect *s, enum keyword keyword)
         default:
                 bad(s);
         }
+        s->target = false;
         s->last = 'k';
 }
 
@@ -200,6 +207,7 @@ static void operand_word(struct suspect *s, enum keyword keyword)
         case LAMBDA:
                 push(s, 'L');
                 s->want = OPTIONAL;
+                s->target &= s->depth > 1;
                 s->last = '(';
                 break;
         case YIELD:
@@ -220,6 +228,7 @@ static void operand_word(struct suspect *s, enum keyword keyword)
 /* A word between operands. */
 static void operator_word(struct suspect *s, enum keyword keyword)
 {
+        s->target &= s->depth > 0;
         switch (keyword) {
         case AS:
                 if (s->rule != BLOCK)
@@ -303,7 +312,10 @@ static void on_open(struct suspect *s, char c)
         } else {
                 if (s->want > OPTIONAL || (s->want == OPERATOR && c == '{'))
                         bad(s);
-                push(s, c);
+                if (s->want == OPERATOR)
+                        push(s, c == '[' ? 'S' : c);
+                else
+                        push(s, c == '(' ? 'P' : c);
                 if (s->rule == CLASS && s->depth == 1)
                         s->rule = BLOCK;
         }
@@ -339,7 +351,7 @@ static void on_colon(struct suspect *s)
                         bad(s);
                 s->depth--;
                 s->want = OPERAND;
-        } else if (open == '[') {
+        } else if (open == 'S') {
                 if (s->want != OPERATOR && s->want != OPTIONAL)
                         bad(s);
                 s->want = OPTIONAL;
@@ -353,7 +365,7 @@ static void on_colon(struct suspect *s)
                 if (s->want != OPERATOR)
                         bad(s);
                 s->want = OPERAND;
-                s->rule = WORDS + 1; /* only one */
+                s->rule = ANNOTATED;
         } else if (s->rule == BLOCK || s->rule == CLASS) {
                 if (s->want != OPERATOR && s->want != OPTIONAL && s->want != ONLY_COLON)
                         bad(s);
@@ -366,7 +378,7 @@ static void on_colon(struct suspect *s)
 
 static void on_comma(struct suspect *s)
 {
-        if (s->want != OPERATOR)
+        if (s->want != OPERATOR || (s->depth == 0 && s->rule == ANNOTATED))
                 bad(s);
         s->want = s->depth > 0 || s->rule == SIMPLE ? OPTIONAL : OPERAND;
         s->last = ',';
@@ -393,6 +405,44 @@ static void on_star(struct suspect *s, char c, size_t n)
                 s->want = OPERAND;
                 s->last = '*';
         }
+}
+
+/* A binary operator, or an assignment's. */
+static void on_infix(struct suspect *s, const char *text, size_t n)
+{
+        bool compares = n == 2 && text[1] == '=' && strchr("=!<>", text[0]) != NULL;
+        bool assigns = text[n - 1] == '=' && !compares && text[0] != ':';
+        char open = top(s);
+
+        if (!assigns) {
+                s->target &= s->depth > 0;
+        } else if (s->depth == 0) {
+                if ((s->rule != SIMPLE && s->rule != ANNOTATED) || !s->target ||
+                    strchr("s1c", s->last) != NULL)
+                        bad(s);
+        } else if (n > 1 || strchr("(DL", open) == NULL ||
+                   (open == '(' && (s->last != 'n' || strchr("(,", s->before) == NULL))) {
+                bad(s);
+        }
+}
+
+static bool is_number(const char *text, size_t n)
+{
+        size_t i = 0;
+
+        if (n > 2 && text[0] == '0' && strchr("xXoObB", text[1]) != NULL)
+                return true;
+        while (i < n && ((text[i] >= '0' && text[i] <= '9') || text[i] == '_'))
+                i++;
+        if (i < n && text[i] == '.')
+                for (i++; i < n && ((text[i] >= '0' && text[i] <= '9') || text[i] == '_');)
+                        i++;
+        if (i + 1 < n && (text[i] | 32) == 'e')
+                for (i += 2; i < n && ((text[i] >= '0' && text[i] <= '9') || text[i] == '_');)
+                        i++;
+        if (i < n && (text[i] | 32) == 'j')
+                i++;
+        return i == n;
 }
 
 static void on_operator(struct suspect *s, const char *text, size_t n)
@@ -424,33 +474,28 @@ static void on_operator(struct suspect *s, const char *text, size_t n)
                                 bad(s);
                         s->want = OPERAND;
                 } else {
-                        bool assigns =
-                            text[n - 1] == '=' && strchr("=!<>", text[0]) == NULL && text[0] != ':';
-
-                        if ((assigns || (n == 3 && text[2] == '=')) && (s->depth > 0 || s->rule == BLOCK))
-                                bad(s);
-                        if (n == 1 && c == '=' &&
-                            (s->depth > 0 ? strchr("(DL", top(s)) == NULL : s->rule == BLOCK))
-                                bad(s);
+                        on_infix(s, text, n);
                         s->want = OPERAND;
                 }
                 s->last = c == '=' && n == 1 ? '=' : 'o';
         } else if (s->want == OPERAND || s->want == OPTIONAL) {
                 if (n == 1 && (c == '-' || c == '+' || c == '~')) {
                         s->want = OPERAND;
+                        s->target &= s->depth > 0;
                         s->last = 'o';
                 } else if (c == '*' || (n == 1 && c == '/')) {
                         on_star(s, c, n);
                 } else if (n == 1 && c == '.') { /* the first of an ellipsis */
-                        s->want = IN_AFTER_NOT + 1;
+                        s->want = SECOND_DOT;
+                        s->last = '.';
                 } else if (n == 1 && c == '@' && s->last == '\0') {
                         s->last = 'k'; /* a decorator */
                 } else {
                         bad(s);
                 }
-        } else if (n == 1 && c == '.' && s->want == IN_AFTER_NOT + 1) {
-                s->want = IN_AFTER_NOT + 2;
-        } else if (n == 1 && c == '.' && s->want == IN_AFTER_NOT + 2) {
+        } else if (n == 1 && c == '.' && s->want == SECOND_DOT) {
+                s->want = THIRD_DOT;
+        } else if (n == 1 && c == '.' && s->want == THIRD_DOT) {
                 s->want = OPERATOR;
                 s->last = 'n';
         } else {
@@ -460,6 +505,8 @@ static void on_operator(struct suspect *s, const char *text, size_t n)
 
 void suspect_token(struct suspect *s, enum token token, const char *text, size_t n)
 {
+        char last = s->last;
+
         if (s->bad)
                 return;
         if (s->want == NOTHING && !(token == TOKEN_OPERATOR && text[0] == ';')) {
@@ -473,10 +520,11 @@ void suspect_token(struct suspect *s, enum token token, const char *text, size_t
         case TOKEN_NUMBER:
         case TOKEN_STRING:
                 if (s->rule == WORDS || (s->want > OPTIONAL) ||
+                    (token == TOKEN_NUMBER && !is_number(text, n)) ||
                     (s->want == OPERATOR && !(token == TOKEN_STRING && s->last == 's')))
                         bad(s);
                 s->want = OPERATOR;
-                s->last = token == TOKEN_STRING ? 's' : 'n';
+                s->last = token == TOKEN_STRING ? 's' : '1';
                 break;
         case TOKEN_OPEN:
                 on_open(s, text[0]);
@@ -490,6 +538,7 @@ void suspect_token(struct suspect *s, enum token token, const char *text, size_t
         default:
                 bad(s);
         }
+        s->before = last;
 }
 
 void suspect_line_end(struct suspect *s)
@@ -500,7 +549,7 @@ void suspect_line_end(struct suspect *s)
                 s->opened = true;
                 return;
         }
-        if (s->depth > 0 || (s->rule != SIMPLE && s->rule != WORDS && s->rule != WORDS + 1) ||
+        if (s->depth > 0 || (s->rule != SIMPLE && s->rule != WORDS && s->rule != ANNOTATED) ||
             (s->rule != WORDS && s->want != OPERATOR && s->want != NOTHING && s->want != OPTIONAL) ||
             (s->want == OPTIONAL && s->last != ',' && s->last != 'k' && s->last != 'y'))
                 bad(s);

@@ -15,7 +15,9 @@
 #define SUSPECT_MAX_BLOCKS 32 /* one in another */
 
 struct suspect {
-        char brackets[SUSPECT_MAX_DEPTH]; /* ( [ {, L for the parameters of a lambda, D for those of a def */
+        /* ( of a call, P of a group, [ of a list, S of a subscript, {, L of a lambda's parameters, D of a
+         * def's */
+        char brackets[SUSPECT_MAX_DEPTH];
         int depth;
         uint32_t columns[SUSPECT_MAX_BLOCKS]; /* of the blocks that the line is in */
         int blocks;
@@ -24,9 +26,10 @@ struct suspect {
 
         /* the statement at hand */
         unsigned char want, rule;
-        char
-            last; /* first character of the last token, 's' for a string, 'n' for a name or number, 0: none */
+        char last;   /* what the last token was: suspect.c says how */
+        char before; /* and the one before it */
         bool colon;
+        bool target; /* what is read so far could be assigned to */
 };
 
 /* A body whose first line is indented by COLUMN. */

@@ -1,0 +1,103 @@
+/* every FILE...: reads each Python file as tach list does, and once more without leaving anything out
+ * (skim.h). Both must find the same tests, lines, marks and syntax errors. Names the files where they do not,
+ * and counts at the end; the exit code is 1 if there were any. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/discover/collect.h"
+#include "runtime/discover/format.h"
+#include "runtime/discover/library.h"
+#include "runtime/discover/source.h"
+
+static struct library *library;
+static TSParser *parser;
+static struct ini ini;
+
+static int keep(void *ctx, const struct test *test)
+{
+        return format_test(ctx, DISCOVER_JSON, "", test);
+}
+
+static int collect(const char *path, const struct source *source, struct buf *out)
+{
+        struct arena *arena = library_scratch(library);
+        struct module module = {.path = path,
+                                .text = source->text,
+                                .arena = arena,
+                                .own = arena,
+                                .library = library,
+                                .lines = source->lines,
+                                .n_lines = source->n_lines,
+                                .error_line = source->line};
+        int r = 0;
+
+        if (source->tree != NULL) {
+                module_read(&module, ts_tree_root_node(source->tree));
+                r = collect_module(&module, &ini, "x.py", NULL, keep, out);
+        }
+        library_reset(library);
+        return r;
+}
+
+static bool same_text(const struct buf *a, const struct buf *b)
+{
+        return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+}
+
+/* 0: the same, 1: not, -errno. */
+static int check(const char *path)
+{
+        struct source skimmed, whole;
+        struct buf a = {0}, b = {0};
+        int r = source_read(&skimmed, parser, path);
+
+        if (r < 0)
+                return r;
+        r = source_read_whole(&whole, parser, path);
+        if (r == 0)
+                r = collect(path, &skimmed, &a);
+        if (r == 0)
+                r = collect(path, &whole, &b);
+        if (r == 0 && (skimmed.line != whole.line || (skimmed.problem == NULL) != (whole.problem == NULL))) {
+                (void)printf("%s: error in line %u, whole in line %u\n", path, skimmed.line, whole.line);
+                r = 1;
+        } else if (r == 0 && !same_text(&a, &b)) {
+                (void)printf("%s: other tests are found in the whole text\n", path);
+                if (getenv("EVERY_SHOW") != NULL)
+                        (void)printf("%s---\n%s", a.len > 0 ? a.data : "", b.len > 0 ? b.data : "");
+                r = 1;
+        }
+        source_finish(&skimmed);
+        source_finish(&whole);
+        buf_finish(&a);
+        buf_finish(&b);
+        return r;
+}
+
+int main(int argc, char **argv)
+{
+        struct search search = {0}; /* nothing is found: each file stands for itself */
+        size_t n = 0, differ = 0, unread = 0;
+        struct error err;
+
+        parser = source_parser();
+        library = library_create(&search);
+        if (parser == NULL || library == NULL || ini_read(&ini, "/nonexistent", &err) < 0)
+                return 2;
+        for (int i = 1; i < argc; i++) {
+                int r = check(argv[i]);
+
+                n++;
+                unread += r < 0;
+                differ += r > 0;
+                if (r == -ENOMEM)
+                        (void)printf("%s: out of memory\n", argv[i]);
+        }
+        (void)printf("%zu files, %zu differ, %zu not read\n", n, differ, unread);
+        library_destroy(library);
+        ts_parser_delete(parser);
+        ini_finish(&ini);
+        return differ > 0;
+}
