@@ -1,5 +1,5 @@
 /*
- * cell: the sandbox of one test, and the outer sandbox that holds the zygote and the cells.
+ * cell: the sandbox of one test.
  *
  * A cell is a tiny process (pid 1 of its pid namespace) that holds user, mount, pid, net, ipc and uts
  * namespaces with everything mounted. A worker is cloned into it (enter.h).
@@ -15,6 +15,8 @@
 #include "sandbox/project.h"
 #include "spec/base/error.h"
 #include "spec/spec.h"
+
+struct nl_sock;
 
 /* What every cell of a run is made from. Immutable; strings are the maker's. All paths absolute, real. */
 struct cell_plan {
@@ -44,13 +46,6 @@ struct cell_plan {
         struct project_hand_over hand_over; /* of what is written to the project */
 };
 
-/* In a process that was just cloned with these namespaces and mapped: makes the outer sandbox's
- * tree (root read-only, own /dev /proc /tmp, project as overlay) and enters it. */
-int outer_enter(const struct cell_plan *plan, struct error *err);
-
-/* The same for a single command: outer sandbox and cell in one. */
-int solo_enter(const struct cell_plan *plan, struct error *err);
-
 /* Where a sandbox keeps what its cells' projects are made of, and a cell its own part of that. */
 #define CELL_LAYERS "/dev/.tach"
 
@@ -59,6 +54,10 @@ int solo_enter(const struct cell_plan *plan, struct error *err);
  * cell. *RET_SOCKET is for what init.h says; the caller's. Waits where the kernel still takes cells down. */
 int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, int *ret_socket,
               struct error *err);
+
+/* Sets up the loopback interface of the caller's network namespace and the services of the host that PLAN
+ * lets in. RET_LINK, where it is not NULL, gets a rtnetlink socket of that namespace (net.h). */
+int cell_network(const struct cell_plan *plan, struct nl_sock **ret_link, struct error *err);
 
 /* The namespaces of outer sandbox and cells as clone flags: all but the host's network, and the cgroup
  * namespace, which a run has one of (cgroup_settle): its root is the group that all leaves lie in. */

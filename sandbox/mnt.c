@@ -171,6 +171,23 @@ static int mask(int root_fd, const char *path, int readonly, struct error *err)
         return r;
 }
 
+int mnt_cover(const char *path, struct error *err)
+{
+        CLEANUP_CLOSE int at = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        if (at < 0)
+                return error_set(err, "mount", errno, "open %s", path);
+        return mnt_tmpfs(at, "size=4k,nr_inodes=2,mode=000", MOUNT_ATTR_RDONLY, err);
+}
+
+int mnt_devpts(struct error *err)
+{
+        if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+                  "newinstance,ptmxmode=0666,mode=0620") < 0)
+                return error_set(err, "mount", errno, "devpts");
+        return 0;
+}
+
 int mnt_new_proc(struct error *err)
 {
         CLEANUP_CLOSE int context = fsopen("proc", FSOPEN_CLOEXEC);

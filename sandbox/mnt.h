@@ -32,6 +32,13 @@ int mnt_attach(int tree_fd, int target_fd, unsigned long long flags, struct erro
 /* A tmpfs on TARGET_FD. OPTIONS as in "size=64m,mode=1777"; nosuid and nodev are always set. */
 int mnt_tmpfs(int target_fd, const char *options, unsigned long long flags, struct error *err);
 
+/* Puts what lies at PATH, of the caller's own tree, out of reach: an empty tmpfs that cannot be read or
+ * written. */
+int mnt_cover(const char *path, struct error *err);
+
+/* A devpts of its own on /dev/pts. */
+int mnt_devpts(struct error *err);
+
 /* A detached procfs of the caller's pid namespace: fd or -errno. */
 int mnt_new_proc(struct error *err);
 

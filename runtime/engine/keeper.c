@@ -19,6 +19,7 @@
 #include "runtime/engine/warden.h"
 #include "sandbox/fds.h"
 #include "sandbox/mnt.h"
+#include "sandbox/outer.h"
 #include "sandbox/sys.h"
 #include "sandbox/user.h"
 #include "spec/base/cleanup.h"
@@ -148,7 +149,7 @@ keep_command(int socket, const struct cell_plan *plan, const struct launch *comm
         if (plan->cgroup != NULL)
                 pid = l.cgroup_fd = cgroup_leaf(plan->cgroup, -1, 0, plan->resources, &m.err);
         if (pid >= 0)
-                pid = solo_enter(plan, &m.err);
+                pid = outer_enter_solo(plan, &m.err);
         if (pid == 0)
                 pid = receive_filter(socket, &enter, &m.err);
         if (pid == 0)
