@@ -52,7 +52,7 @@ def test_cve_2019_5736_program_overwritten_through_proc_self_exe(attack):
     )
     assert attack.outside(text + victim) == "done"
     victim = (
-        "p = subprocess.Popen(['/usr/bin/tail', '-f', '/dev/null'])\n"
+        "p = subprocess.Popen(['/usr/bin/tsort'], stdin=subprocess.PIPE)\n"  # that nobody else on the machine runs
         "print(held(f'/proc/{p.pid}/exe', lambda: (p.kill(), p.wait())))\n"
         "for pid in 1, os.getppid(), 'self':\n"  # they still run: it is the mount that must refuse
         "    try: print(bool(os.fstatvfs(os.open(f'/proc/{pid}/exe', os.O_PATH)).f_flag & os.ST_RDONLY))\n"
