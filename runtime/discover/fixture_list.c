@@ -87,18 +87,25 @@ static int list_test(struct lister *l, const char *path, const char *nodeid)
         for (size_t i = 0; i < closure.n_problems; i++)
                 if (!remember(l, &closure.problems[i]))
                         return -ENOMEM;
-        if (l->request->format != FIXTURES_NONE)
+        if (l->request->format != FIXTURES_PROBLEMS)
                 r = fixture_write_test(&l->writer, nodeid, &closure);
         return r;
+}
+
+static bool is_stopped(const struct lister *l)
+{
+        return l->request->stop != NULL && atomic_load(l->request->stop);
 }
 
 static int list_files(struct lister *l)
 {
         int r = 0;
 
-        for (size_t i = 0; i < l->walk.n; i++)
+        for (size_t i = 0; i < l->walk.n && !is_stopped(l); i++)
                 fixtures_announce(&l->fixtures, l->walk.v[i].path);
         for (size_t i = 0; r == 0 && i < l->walk.n; i++) {
+                if (is_stopped(l))
+                        return -ECANCELED;
                 struct reading reading = {.l = l, .file = &l->walk.v[i]};
 
                 r = sources_read(&l->sources, l->walk.v[i].path, read_tests, &reading);

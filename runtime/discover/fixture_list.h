@@ -3,12 +3,18 @@
 #ifndef TACH_DISCOVER_FIXTURE_LIST_H
 #define TACH_DISCOVER_FIXTURE_LIST_H
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "runtime/discover/fixtures.h"
 #include "spec/base/error.h"
 
-enum fixture_format { FIXTURES_HUMAN, FIXTURES_JSON, FIXTURES_DOT, FIXTURES_NONE };
+enum fixture_format {
+        FIXTURES_HUMAN,
+        FIXTURES_JSON,
+        FIXTURES_DOT,
+        FIXTURES_PROBLEMS, /* as FIXTURES_JSON, nothing else */
+};
 
 struct fixture_request {
         const char *root;   /* pytest's rootdir, absolute */
@@ -17,7 +23,8 @@ struct fixture_request {
         size_t n;
         const struct spec_strv *options; /* pytest's, or NULL */
         enum fixture_format format;
-        bool all; /* those of plugins too */
+        bool all;                /* those of plugins too */
+        const atomic_bool *stop; /* gives up when it becomes true; may be NULL */
 };
 
 /* A problem, and the tests that have it. */
@@ -28,7 +35,7 @@ struct fixture_report {
 
 /* Writes to OUT the fixtures of all tests that are found, with FIXTURES_JSON one object a line: "fixture",
  * "test" and "problem". EACH (may be NULL) is called for every problem, in the order of the tests.
- * Returns 0, 5 where there is no test, or -errno with ERR. */
+ * Returns 0, 5 where there is no test, or -errno with ERR (-ECANCELED: it was stopped). */
 int fixture_list(const struct fixture_request *request, FILE *out,
                  void (*each)(void *ctx, const struct fixture_report *report), void *ctx, struct error *err);
 

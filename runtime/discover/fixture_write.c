@@ -343,7 +343,7 @@ int fixture_write_problem(struct fixture_writer *w, const struct fixture_report 
         const struct problem *p = report->problem;
         yajl_gen g;
 
-        if (w->request->format != FIXTURES_JSON)
+        if (w->request->format != FIXTURES_JSON && w->request->format != FIXTURES_PROBLEMS)
                 return 0;
         g = begin_line("fixture_problem");
         if (g == NULL)
@@ -394,5 +394,5 @@ int fixture_write_end(struct fixture_writer *w)
                 qsort(w->defs, w->n_defs, sizeof *w->defs, by_place);
         for (size_t i = 0; i < w->n_defs; i++)
                 human_def(w, &w->defs[i]);
-        return w->request->format != FIXTURES_NONE && fflush(w->out) != 0 ? -errno : 0;
+        return fflush(w->out) != 0 ? -errno : 0;
 }

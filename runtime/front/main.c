@@ -9,6 +9,7 @@
 #include "runtime/front/args.h"
 #include "runtime/front/check.h"
 #include "runtime/front/config.h"
+#include "runtime/front/early.h"
 #include "runtime/front/engine.h"
 #include "runtime/front/list.h"
 #include "runtime/front/project.h"
@@ -28,26 +29,49 @@ static int complain(const struct error *err, int code)
         return code;
 }
 
-static int on_line(void *ctx, const char *text, size_t n)
+struct running {
+        struct report report;
+        struct early *early;
+};
+
+static int on_report(void *ctx, const char *text, size_t n)
 {
         return report_line(ctx, text, n);
 }
 
-static void on_tick(void *ctx)
+/* What is known early is said before the first outcome. */
+static int on_line(void *ctx, const char *text, size_t n)
 {
-        report_tick(ctx);
+        static const char start[] = "{\"event\":\"start\"", test[] = "{\"event\":\"test\"";
+        struct running *running = ctx;
+        int r = 0;
+
+        early_start(running->early);
+        if (strncmp(text, start, sizeof start - 1) != 0)
+                r = early_take(running->early, strncmp(text, test, sizeof test - 1) == 0, on_report,
+                               &running->report);
+        return r < 0 ? r : report_line(&running->report, text, n);
 }
 
-static int run(const struct spec *spec, const struct choices *choices, int verbosity, struct error *err)
+static void on_tick(void *ctx)
 {
-        struct report report;
+        struct running *running = ctx;
+
+        (void)early_take(running->early, false, on_report, &running->report);
+        report_tick(&running->report);
+}
+
+static int run(const struct spec *spec, const struct choices *choices, int verbosity, struct early *early,
+               struct error *err)
+{
+        struct running running = {.early = early};
         int code;
 
-        report_begin(&report, choices, verbosity, stdout);
-        code = engine_run(spec, on_line, on_tick, &report, err);
+        report_begin(&running.report, choices, verbosity, stdout);
+        code = engine_run(spec, on_line, on_tick, &running, err);
         if (code >= 0)
-                code = report_end(&report, code, err);
-        report_finish(&report);
+                code = report_end(&running.report, code, err);
+        report_finish(&running.report);
         return code;
 }
 
@@ -96,6 +120,7 @@ static int execute(const struct args *args, struct settings *settings, struct er
         char cwd[PATH_MAX], root[PATH_MAX];
         CLEANUP_SPEC struct spec spec = {0};
         struct choices choices;
+        struct early *early;
         int r;
 
         if (getcwd(cwd, sizeof cwd) == NULL)
@@ -116,8 +141,12 @@ static int execute(const struct args *args, struct settings *settings, struct er
                 r = project_spec(args, settings, &choices, root, cwd, &spec, err);
         if (r < 0)
                 return r;
-        return args->command == COMMAND_SPEC ? print_spec(&spec, err)
-                                             : run(&spec, &choices, args->verbosity, err);
+        if (args->command == COMMAND_SPEC)
+                return print_spec(&spec, err);
+        early = early_create(args, settings, &choices, root, cwd);
+        r = run(&spec, &choices, args->verbosity, early, err);
+        early_destroy(early);
+        return r;
 }
 
 int main(int argc, char **argv)

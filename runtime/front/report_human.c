@@ -111,6 +111,23 @@ static void on_test(struct report *r, yajl_val v)
                 r->lost = errno;
 }
 
+/* A fixture that is missing or cannot be set up, known before anything has run. */
+static void on_problem(struct report *r, yajl_val v)
+{
+        const char *hint = json_text(v, "hint");
+        long long tests = json_int(v, "tests", 1);
+
+        clear_bar(r);
+        end_letters(r);
+        human_paint(r, YELLOW, "%s:%lld: %s%s%s%s", json_text(v, "file"), json_int(v, "line", 0),
+                    json_text(v, "message"), hint != NULL ? " (" : "", hint != NULL ? hint : "",
+                    hint != NULL ? ")" : "");
+        (void)fprintf(r->out, tests > 1 ? ": %s and %lld more\n" : ": %s\n", json_text(v, "nodeid"),
+                      tests - 1);
+        if (fflush(r->out) != 0 && r->lost == 0)
+                r->lost = errno;
+}
+
 void human_event(struct report *r, const char *event, yajl_val v)
 {
         if (strcmp(event, "start") == 0) {
@@ -119,6 +136,8 @@ void human_event(struct report *r, const char *event, yajl_val v)
                 on_collected(r, v);
         } else if (strcmp(event, "test") == 0) {
                 on_test(r, v);
+        } else if (strcmp(event, "fixture_problem") == 0) {
+                on_problem(r, v);
         } else if (strcmp(event, "error") == 0 && json_text(v, "phase") != NULL &&
                    strcmp(json_text(v, "phase"), "exit") == 0) {
                 clear_bar(r);

@@ -778,6 +778,49 @@ def test_installed_plugins_are_known_by_their_files(folder, tmp_path):
     assert problem["name"] == "thing"
 
 
+WRONG = {
+    "conftest.py": "import pytest\n@pytest.fixture\ndef database(): pass\n",
+    "test_a.py": """
+        def test_wrong(databse): pass
+        def test_wrong_too(databse): pass
+        def test_right(database): pass
+    """,
+}
+
+
+def tach(folder, *args):
+    return subprocess.run([TACH, *args], cwd=folder, env=environment(), capture_output=True, text=True, timeout=60)
+
+
+def test_a_run_says_it_first_and_has_pytests_outcomes(folder):
+    write(folder, WRONG)
+    done = tach(folder, "--format=json", "-p", "no:cacheprovider")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    names = [event["event"] for event in events]
+    assert names[0] == "start" and names.count("fixture_problem") == 2
+    assert names.index("fixture_problem") < names.index("test")
+    problem = events[names.index("fixture_problem")]
+    assert problem == {
+        "event": "fixture_problem", "kind": "missing", "name": "databse", "file": "test_a.py", "line": 2,
+        "message": "fixture 'databse' not found", "hint": "did you mean 'database'?", "nodeid": "test_a.py::test_wrong",
+        "tests": 1,
+    }  # fmt: skip
+    outcomes = {event["nodeid"]: event["outcome"] for event in events if event["event"] == "test"}
+    assert outcomes == {
+        "test_a.py::test_wrong": "error", "test_a.py::test_wrong_too": "error", "test_a.py::test_right": "passed",
+    }  # fmt: skip
+    assert done.returncode == 1 == run_pytest(folder).returncode
+    shown = tach(folder, "-p", "no:cacheprovider").stdout
+    line = "test_a.py:2: fixture 'databse' not found (did you mean 'database'?): test_a.py::test_wrong"
+    assert line in shown and shown.index(line) < shown.index("ERROR at setup")
+
+
+def test_a_run_of_other_tests_says_nothing(folder):
+    write(folder, WRONG)
+    for args in (["-k", "right"], ["test_a.py::test_right"], ["--deselect", "test_a.py::test_wrong"]):
+        assert "fixture_problem" not in tach(folder, "--format=json", "-p", "no:cacheprovider", *args).stdout
+
+
 def test_what_is_said_of_a_fixture(folder):
     write(
         folder,

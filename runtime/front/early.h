@@ -1,0 +1,28 @@
+/*
+ * early: what is wrong with the fixtures of a run, told by reading the tests while their interpreter starts.
+ * It is a diagnosis and changes nothing: the tests run, and their outcomes are pytest's.
+ */
+#ifndef TACH_FRONT_EARLY_H
+#define TACH_FRONT_EARLY_H
+
+#include "runtime/front/args.h"
+#include "runtime/front/settings.h"
+
+struct early;
+
+/* NULL where it cannot be told (no memory, or options choose among the tests by what is not read here). ARGS,
+ * SETTINGS and CHOICES must outlive it. */
+struct early *early_create(const struct args *args, const struct settings *settings,
+                           const struct choices *choices, const char *root, const char *cwd);
+
+/* Begins to read, in a thread of its own. Call it after the last fork; later calls do nothing. */
+void early_start(struct early *early);
+
+/* Hands each problem to LINE, as an event, once they are known; WAIT: at once, when the reading has ended. 0,
+ * or what LINE returned. */
+int early_take(struct early *early, bool wait, int (*line)(void *ctx, const char *text, size_t n), void *ctx);
+
+/* Ends the reading. EARLY may be NULL in all of these. */
+void early_destroy(struct early *early);
+
+#endif
