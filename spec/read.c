@@ -451,6 +451,7 @@ static int take_tach(struct reader *rd, const struct node *n, void *at)
             {"python", take_path, offsetof(struct spec, tach.python)},
             {"project", take_path, offsetof(struct spec, tach.project)},
             {"tests", take_tests, 0},
+            {"select", take_select, offsetof(struct spec, tach.select)},
             {"pytestArgs", take_strv, offsetof(struct spec, tach.pytest_args)},
             {"pythonPath", take_paths, offsetof(struct spec, tach.python_path)},
             {"workers", take_workers, offsetof(struct spec, tach.workers)},

@@ -147,10 +147,27 @@ void spec_seccomp_finish(struct spec_seccomp *s)
 void spec_finish(struct spec *s)
 {
         struct spec_strv *const lists[] = {
-            &s->process.env,           &s->process.args,        &s->process.bounding, &s->process.effective,
-            &s->process.permitted,     &s->process.inheritable, &s->process.ambient,  &s->linux_.masked_paths,
-            &s->linux_.readonly_paths, &s->tach.tests,          &s->tach.pytest_args, &s->tach.python_path,
-            &s->tach.services,         &s->tach.shared,         &s->tach.keep,        &s->tach.spawn,
+            &s->process.env,
+            &s->process.args,
+            &s->process.bounding,
+            &s->process.effective,
+            &s->process.permitted,
+            &s->process.inheritable,
+            &s->process.ambient,
+            &s->linux_.masked_paths,
+            &s->linux_.readonly_paths,
+            &s->tach.tests,
+            &s->tach.pytest_args,
+            &s->tach.python_path,
+            &s->tach.services,
+            &s->tach.shared,
+            &s->tach.keep,
+            &s->tach.spawn,
+            &s->tach.select.read,
+            &s->tach.select.excluded,
+            &s->tach.select.included,
+            &s->tach.select.python_classes,
+            &s->tach.select.python_functions,
         };
 
         for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
@@ -175,6 +192,11 @@ void spec_finish(struct spec *s)
         free(s->process.cwd);
         free(s->root.path);
         free(s->hostname);
+        for (size_t i = 0; i < s->tach.select.n_unmatched; i++)
+                free(s->tach.select.unmatched[i].file);
+        free(s->tach.select.unmatched);
+        free(s->tach.select.keyword);
+        free(s->tach.select.mark);
         free(s->tach.python);
         free(s->tach.project);
         free(s->tach.harness);

@@ -155,6 +155,25 @@ enum spec_network {
         SPEC_NETWORK_NONE,    /* "none": not even loopback */
 };
 
+/* A test file, and how many tests it has. */
+struct spec_count {
+        char *file; /* relative to pytest's rootdir, as are all files of a selection */
+        uint32_t tests;
+};
+
+/* What need not be imported: found by reading the files, before pytest collects. */
+struct spec_select {
+        bool given;
+        char *keyword, *mark; /* the values of -k and -m that "unmatched" is about; NULL: not given */
+        struct spec_strv python_classes, python_functions; /* the settings that it is about */
+        struct spec_count *unmatched;                      /* files of which no test matches them */
+        size_t n_unmatched;
+        struct spec_strv read;     /* files whose hooks were looked at: they do not change what matches */
+        struct spec_strv excluded; /* files that are left out whatever is in them */
+        struct spec_strv included; /* with shards: files that are collected */
+        uint32_t shard, shards;    /* which part of other files is collected; 0: all of them */
+};
+
 struct spec {
         char *oci_version;
         struct {
@@ -191,6 +210,7 @@ struct spec {
                 struct spec_strv tests;       /* paths and node ids, as pytest takes them */
                 struct spec_strv pytest_args; /* "pytestArgs": further pytest options (-k EXPR, -m ...) */
                 struct spec_strv python_path; /* "pythonPath": put in front of sys.path, absolute */
+                struct spec_select select;    /* files that are not collected */
                 uint32_t workers;             /* 0: one per CPU; at most 1024 */
                 double timeout;               /* seconds a test; 0: none; default 60 */
                 uint32_t max_fail;            /* "maxFail": stop after that many failures; 0: never */
@@ -219,6 +239,9 @@ int spec_read(struct spec *ret_spec, const char *json, size_t len, const char *o
 
 /* Appends SPEC as run.json (indented); spec_read of it gives an equal spec. Defaults are written too. */
 int spec_write(const struct spec *spec, struct buf *out, struct error *err);
+
+/* Appends SELECT alone as one JSON object on one line: 0 or -ENOMEM. */
+int spec_write_select(const struct spec_select *select, struct buf *out);
 
 /* A spec with every default filled in and nothing else. */
 int spec_init(struct spec *ret_spec, struct error *err);

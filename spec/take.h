@@ -63,4 +63,7 @@ int take_array(struct reader *rd, const struct node *n, void *v, size_t *ret_n, 
 /* linux.seccomp, or a profile of its own, into a struct spec_seccomp; seccomp.c. */
 int take_seccomp(struct reader *rd, const struct node *n, void *at);
 
+/* tach.select into a struct spec_select; select.c. */
+int take_select(struct reader *rd, const struct node *n, void *at);
+
 #endif

@@ -279,6 +279,32 @@ static void write_linux(yajl_gen g, const struct spec *s)
         (void)yajl_gen_map_close(g);
 }
 
+static void write_select(yajl_gen g, const struct spec_select *s)
+{
+        (void)yajl_gen_map_open(g);
+        put_text(g, "keyword", s->keyword);
+        put_text(g, "mark", s->mark);
+        put_strv(g, "pythonClasses", &s->python_classes);
+        put_strv(g, "pythonFunctions", &s->python_functions);
+        text(g, "unmatched");
+        (void)yajl_gen_array_open(g);
+        for (size_t i = 0; i < s->n_unmatched; i++) {
+                (void)yajl_gen_map_open(g);
+                put_text(g, "file", s->unmatched[i].file);
+                put_unsigned(g, "tests", s->unmatched[i].tests);
+                (void)yajl_gen_map_close(g);
+        }
+        (void)yajl_gen_array_close(g);
+        put_strv(g, "read", &s->read);
+        put_strv(g, "excluded", &s->excluded);
+        put_strv(g, "included", &s->included);
+        if (s->shards > 0) {
+                put_unsigned(g, "shard", s->shard);
+                put_unsigned(g, "shards", s->shards);
+        }
+        (void)yajl_gen_map_close(g);
+}
+
 static void write_tach(yajl_gen g, const struct spec *s)
 {
         text(g, "tach");
@@ -287,6 +313,10 @@ static void write_tach(yajl_gen g, const struct spec *s)
         put_text(g, "project", s->tach.project);
         if (s->tach.has_tests)
                 put_strv(g, "tests", &s->tach.tests);
+        if (s->tach.select.given) {
+                text(g, "select");
+                write_select(g, &s->tach.select);
+        }
         put_strv(g, "pytestArgs", &s->tach.pytest_args);
         put_strv(g, "pythonPath", &s->tach.python_path);
         put_unsigned(g, "workers", s->tach.workers);
@@ -308,6 +338,22 @@ static void write_tach(yajl_gen g, const struct spec *s)
         put_bool(g, "reportWrites", s->tach.report_writes);
         put_text(g, "harness", s->tach.harness);
         (void)yajl_gen_map_close(g);
+}
+
+int spec_write_select(const struct spec_select *s, struct buf *out)
+{
+        yajl_gen g = yajl_gen_alloc(NULL);
+        const unsigned char *bytes;
+        size_t n;
+        int r = -ENOMEM;
+
+        if (g == NULL)
+                return r;
+        write_select(g, s);
+        if (yajl_gen_get_buf(g, &bytes, &n) == yajl_gen_status_ok)
+                r = buf_add(out, bytes, n);
+        yajl_gen_free(g);
+        return r;
 }
 
 /* What is written must be read again: the bytes at BYTES[BAD] are not UTF-8. */
