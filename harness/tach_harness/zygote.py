@@ -10,8 +10,8 @@ from contextlib import suppress
 import pytest
 
 from tach_harness import (
-    _tach, asking, async_native, cachedir, clone, coverage_data, django_native, finale, output, randomness, reports, spawn,
-    units, warmup, worker,
+    _tach, asking, async_native, cachedir, clone, coverage_data, django_native, finale, output, randomness, reports, selection,
+    spawn, units, warmup, worker,
 )  # fmt: skip
 from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
 
@@ -72,7 +72,10 @@ class Collector:
         option.maxfail = 0
 
     def pytest_deselected(self, items):
-        self.deselected += len(items)
+        self.add_deselected(len(items))
+
+    def add_deselected(self, number):
+        self.deselected += number
 
     def pytest_collectreport(self, report):
         if report.failed or report.skipped:
@@ -232,8 +235,12 @@ def main(control_fd):
     collector = Collector(control, settings, spawn.Spawner(settings, environ), numbers, terminal)
     django = django_native.DjangoNative(settings.get("django"), settings["isolated"])
     collector.before_clones.append(django.before_clones)
+    plugins = [async_native.AsyncNative(), django, collector, terminal]
+    select = selection.taken(settings)
+    if select is not None:
+        plugins.append(selection.Selection(select, collector.add_deselected))
     try:
-        code = int(pytest.main(settings["args"], plugins=[async_native.AsyncNative(), django, collector, terminal]))
+        code = int(pytest.main(settings["args"], plugins=plugins))
     except BaseException:
         if not collector.answered:
             raise

@@ -27,7 +27,23 @@
 #define MAX_WORDS    (1 << 20)
 #define SOCKET_BYTES (1 << 20)
 
-static int configuration(const struct plan *p, struct buf *out)
+/* What need not be collected, as a file in memory: it may be longer than a packet. -1 where there is nothing.
+ */
+static int selection_file(const struct spec_select *select)
+{
+        CLEANUP_BUF struct buf text = {0};
+
+        if (!select->given)
+                return -1;
+        if (spec_write_select(select, &text) < 0)
+                return -ENOMEM;
+        CLEANUP_CLOSE int fd = memfd_create("tach-select", MFD_CLOEXEC);
+        if (fd < 0 || pwrite(fd, text.data, text.len, 0) != (ssize_t)text.len)
+                return -EIO;
+        return TAKE_FD(fd);
+}
+
+static int configuration(const struct plan *p, int select_fd, struct buf *out)
 {
         const struct spec *s = p->spec;
         struct event ev = {.gen = yajl_gen_alloc(NULL)};
@@ -65,6 +81,7 @@ static int configuration(const struct plan *p, struct buf *out)
         event_int(&ev, "workers", p->workers);
         event_seconds(&ev, "timeout", s->tach.timeout);
         event_int(&ev, "seccompFd", p->filters.worker_fd);
+        event_int(&ev, "selectFd", select_fd);
         event_open(&ev, "rlimits", '[');
         for (int i = 0; i < p->n_limits; i++) {
                 event_open(&ev, NULL, '[');
@@ -81,21 +98,22 @@ static int configuration(const struct plan *p, struct buf *out)
         return r;
 }
 
-static int start_process(struct zygote *z, const struct plan *plan, int theirs, struct error *err)
+static int start_process(struct zygote *z, const struct plan *plan, int theirs, int select_fd,
+                         struct error *err)
 {
         char control[40];
         char *argv[] = {plan->python, plan->harness, NULL};
         size_t n = 0;
         CLEANUP_CLOSE int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
         CLEANUP_FREE char **env = NULL;
-        const int pass[2] = {theirs, plan->filters.worker_fd};
+        int pass[3] = {theirs};
         struct launch l = {.argv = argv,
                            .cwd = plan->cwd,
                            .stdin_fd = null,
                            .stdout_fd = z->log,
                            .stderr_fd = z->log,
                            .pass = pass,
-                           .n_pass = plan->filters.worker_fd >= 0 ? 2 : 1,
+                           .n_pass = 1,
                            .cgroup_fd = -1,
                            .seccomp_fd = plan->filters.zygote_fd,
                            .seccomp_plain_fd = plan->filters.zygote_plain_fd,
@@ -103,6 +121,10 @@ static int start_process(struct zygote *z, const struct plan *plan, int theirs, 
 
         if (null < 0)
                 return error_set(err, "zygote", errno, "open /dev/null");
+        if (plan->filters.worker_fd >= 0)
+                pass[l.n_pass++] = plan->filters.worker_fd;
+        if (select_fd >= 0)
+                pass[l.n_pass++] = select_fd;
         while (plan->env[n] != NULL)
                 n++;
         env = calloc(n + 2, sizeof *env);
@@ -136,7 +158,13 @@ int zygote_start(struct zygote *z, const struct plan *plan, struct error *err)
                 if (setsockopt(sockets[i], SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
                         (void)setsockopt(sockets[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
         (void)fcntl(z->control, F_SETFL, O_NONBLOCK);
-        r = configuration(plan, &packet) < 0 ? error_set(err, "zygote", ENOMEM, "configuration") : 0;
+        CLEANUP_CLOSE int select_fd = selection_file(&plan->spec->tach.select);
+        if (select_fd < -1) {
+                (void)close(sockets[1]);
+                return error_set(err, "zygote", -select_fd, "the selection of tests");
+        }
+        r = configuration(plan, select_fd, &packet) < 0 ? error_set(err, "zygote", ENOMEM, "configuration")
+                                                        : 0;
         if (r == 0 && send(z->control, packet.data, packet.len, MSG_NOSIGNAL) < 0) {
                 r = error_set(err, "zygote", errno, "send %zu bytes of configuration", packet.len);
                 error_hint(err,
@@ -144,7 +172,7 @@ int zygote_start(struct zygote *z, const struct plan *plan, struct error *err)
         }
         buf_finish(&packet);
         if (r == 0)
-                r = start_process(z, plan, sockets[1], err);
+                r = start_process(z, plan, sockets[1], select_fd, err);
         (void)close(sockets[1]);
         return r;
 }
