@@ -105,8 +105,7 @@ static void strv_clear(struct spec_strv *strv)
         *strv = (struct spec_strv){0};
 }
 
-/* Type "args": words as shlex splits them; quotes group. */
-static int add_words(struct spec_strv *strv, const char *text)
+int ini_words(struct spec_strv *strv, const char *text)
 {
         CLEANUP_BUF struct buf word = {0};
         int r = 0;
@@ -146,7 +145,7 @@ static int ini_value(struct ini *ini, const char *name, const char *text, const 
 
                         strv_clear(strv);
                         if (array == NULL)
-                                return add_words(strv, text);
+                                return ini_words(strv, text);
                         for (size_t k = 0; r == 0 && k < array->n; k++)
                                 r = spec_strv_add(strv, array->v[k]);
                 }

@@ -20,6 +20,9 @@ struct ini {
 int ini_read(struct ini *ret, const char *root, struct error *err);
 void ini_finish(struct ini *ini);
 
+/* Appends the words of TEXT as shlex splits them; quotes group. 0 or -ENOMEM. */
+int ini_words(struct spec_strv *strv, const char *text);
+
 /* Python's fnmatch.fnmatchcase: * ? [seq] [!seq]; no escapes, and * matches a slash. */
 bool ini_fnmatch(const char *pattern, const char *name);
 

@@ -9,12 +9,15 @@
 
 #include "spec/names.h"
 
+#define MAX_SHARDS 65536 /* as in spec/run.schema.json */
+
 const char args_help[] =
     "usage: tach [OPTIONS] [PATH[::NODE]...] [-- PYTEST_OPTIONS]\n"
     "       tach list [PATH[::NODE]...]     node ids, one a line, found without starting Python\n"
     "       tach list --fixtures [PATH...]  the fixtures that these tests can use, and what is wrong with "
     "them\n"
     "       tach list --graph=fixtures      the same as a graph for Graphviz\n"
+    "       tach list --graph=imports       which files the test files import, as a graph for Graphviz\n"
     "       tach spec [OPTIONS] [PATH...]   the run.json that such a run would use\n"
     "       tach seccomp                    the profile of system calls that applies without --seccomp\n"
     "       tach check [--format json]      what isolation this machine allows, and how to mend the rest\n"
@@ -23,6 +26,8 @@ const char args_help[] =
     "\n"
     "which tests\n"
     "  -k EXPR, -m EXPR              as pytest: by name, by marker\n"
+    "  --changed[=REV]               test files that uncommitted changes can affect, or all since REV (git)\n"
+    "  --shard K/N                   the K-th of N parts of the test files\n"
     "  --deselect ID, --ignore PATH, --ignore-glob GLOB\n"
     "  -x, --exitfirst               stop after the first failure\n"
     "  --maxfail N                   stop after N failures\n"
@@ -100,6 +105,8 @@ enum {
         OPT_DURATIONS,
         OPT_ROOTDIR,
         OPT_FIXTURES,
+        OPT_CHANGED,
+        OPT_SHARD,
         OPT_GRAPH,
         OPT_VERSION
 };
@@ -131,6 +138,8 @@ static const struct option options[] = {
     {"durations", required_argument, NULL, OPT_DURATIONS},
     {"rootdir", required_argument, NULL, OPT_ROOTDIR},
     {"fixtures", no_argument, NULL, OPT_FIXTURES},
+    {"changed", optional_argument, NULL, OPT_CHANGED},
+    {"shard", required_argument, NULL, OPT_SHARD},
     {"graph", required_argument, NULL, OPT_GRAPH},
     {"verbose", no_argument, NULL, 'v'},
     {"quiet", no_argument, NULL, 'q'},
@@ -220,10 +229,24 @@ static int need_list(const struct args *a, const char *option, struct error *err
 
 static int take_graph(struct args *a, const char *kind, struct error *err)
 {
-        if (strcmp(kind, "fixtures") != 0)
-                return error_set(err, "usage", 0, "--graph: unknown graph %.80s: fixtures", kind);
-        a->list = LIST_FIXTURE_GRAPH;
+        if (strcmp(kind, "fixtures") != 0 && strcmp(kind, "imports") != 0)
+                return error_set(err, "usage", 0, "--graph: unknown graph %.80s: fixtures, imports", kind);
+        a->list = kind[0] == 'f' ? LIST_FIXTURE_GRAPH : LIST_IMPORT_GRAPH;
         return need_list(a, "--graph", err);
+}
+
+/* "K/N" */
+static int take_shard(struct args *a, const char *text, struct error *err)
+{
+        unsigned k, n;
+        int end = -1;
+
+        if (text[0] < '0' || text[0] > '9' || sscanf(text, "%5u/%n%5u%n", &k, &end, &n, &end) != 2 ||
+            text[end] != '\0' || k < 1 || k > n || n > MAX_SHARDS)
+                return error_set(err, "usage", 0, "--shard: expected K/N, as in 2/5, found \"%.60s\"", text);
+        a->shard = k;
+        a->shards = n;
+        return 0;
 }
 
 static int take(struct args *a, struct settings *s, int c, int index, const char *word, struct error *err)
@@ -276,6 +299,10 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
         case OPT_FIXTURES:
                 a->list = LIST_FIXTURES;
                 return need_list(a, "--fixtures", err);
+        case OPT_CHANGED:
+                return set_text(&a->changed, optarg != NULL ? optarg : "", err);
+        case OPT_SHARD:
+                return take_shard(a, optarg, err);
         case OPT_GRAPH:
                 return take_graph(a, optarg, err);
         case OPT_ROOTDIR:
@@ -378,5 +405,6 @@ void args_finish(struct args *args)
         free(args->paths.v);
         free(args->rootdir);
         free(args->config_file);
+        free(args->changed);
         *args = (struct args){0};
 }

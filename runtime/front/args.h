@@ -18,13 +18,15 @@ enum command {
         COMMAND_HELP
 };
 
-enum list_what { LIST_TESTS, LIST_FIXTURES, LIST_FIXTURE_GRAPH };
+enum list_what { LIST_TESTS, LIST_FIXTURES, LIST_FIXTURE_GRAPH, LIST_IMPORT_GRAPH };
 
 struct args {
         enum command command;
         struct spec_strv paths; /* PATH[::NODE], as given */
         char *rootdir;          /* --rootdir, NULL: found */
         char *config_file;      /* -c, NULL: found */
+        char *changed;          /* --changed[=REV]: REV, "" without one; NULL: not given */
+        uint32_t shard, shards; /* --shard K/N; 0: not given */
         int verify_rollback;
         enum list_what list; /* what tach list prints */
         int verbosity;       /* -v counts up, -q down */

@@ -14,6 +14,7 @@
 #include "runtime/front/list.h"
 #include "runtime/front/project.h"
 #include "runtime/front/report.h"
+#include "runtime/front/select.h"
 #include "runtime/front/settings.h"
 #include "spec/base/cleanup.h"
 
@@ -98,13 +99,15 @@ static int print_spec(const struct spec *spec, struct error *err)
 }
 
 /* A program that reads node ids gets node ids; what is dynamic is marked for people, and for who asks. */
-static int list(const struct args *args, const struct choices *choices, const char *root, const char *cwd,
-                struct error *err)
+static int list(const struct args *args, const struct settings *settings, const struct choices *choices,
+                const char *root, const char *cwd, struct error *err)
 {
         char python[PATH_MAX];
         struct discover_options options = {.root = root, .paths = args->paths.v, .n_paths = args->paths.n};
         struct error none = {0};
 
+        if (args->list == LIST_IMPORT_GRAPH)
+                return select_print_imports(args, settings, root, stdout, err);
         if (project_python(choices->python, root, cwd, python, &none) == 0)
                 options.python = python;
         options.format = choices->format == FORMAT_JSON ? DISCOVER_JSON
@@ -133,12 +136,16 @@ static int execute(const struct args *args, struct settings *settings, struct er
         if (r == 0)
                 r = settings_choose(settings, &choices, err);
         if (r == 0 && args->command == COMMAND_LIST)
-                return args->list != LIST_TESTS ? list_fixtures(args, settings, &choices, root, cwd, err)
-                                                : list(args, &choices, root, cwd, err);
+                return args->list == LIST_TESTS || args->list == LIST_IMPORT_GRAPH
+                           ? list(args, settings, &choices, root, cwd, err)
+                           : list_fixtures(args, settings, &choices, root, cwd, err);
         if (r == 0 && args->command == COMMAND_CHECK)
                 return check_run(args, settings, &choices, root, cwd, stdout, err);
         if (r == 0)
                 r = project_spec(args, settings, &choices, root, cwd, &spec, err);
+        if (r == 0 && args->command != COMMAND_CHECK)
+                r = select_files(args, settings, root, args->command == COMMAND_RUN ? stderr : NULL,
+                                 &spec.tach.select, err);
         if (r < 0)
                 return r;
         if (args->command == COMMAND_SPEC)
