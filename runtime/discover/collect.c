@@ -11,6 +11,7 @@
 #include "runtime/discover/function.h"
 #include "runtime/discover/library.h"
 #include "runtime/discover/names.h"
+#include "runtime/discover/params.h"
 
 #define MAX_DEPTH 50
 #define MAX_STEPS ((size_t)1 << 20) /* aliases of classes in classes can double at each level */
@@ -20,6 +21,7 @@ struct collector {
         const struct ini *ini;
         test_sink *each;
         void *ctx;
+        struct conftests conftests;
         const char *maybe; /* why none of the module's tests is sure, or NULL */
         size_t steps;
         int r;
@@ -154,6 +156,20 @@ static void function_marks(const struct collector *c, const struct entity *e, co
         marks_add_own(marks, &c->m->scope, NULL, NULL);
 }
 
+/* Whether a pytest_generate_tests has a say in a test that asks for something. */
+static bool generated(const struct collector *c, const struct chain *chain, const struct ids *asked,
+                      const struct marks *marks)
+{
+        if (chain != NULL && resolve_member(chain->class_def, "pytest_generate_tests", NULL) != NULL)
+                return true;
+        if (module_find(&c->m->scope, "pytest_generate_tests") != NULL)
+                return true;
+        for (size_t i = 0; (asked->n > 0 || marks->n > 0) && i < c->conftests.n; i++)
+                if (module_find(&c->conftests.v[i]->scope, "pytest_generate_tests") != NULL)
+                        return true;
+        return false;
+}
+
 static void collect_function(struct collector *c, const char *name, const struct entity *e,
                              const char *prefix, const char *select, const struct chain *chain, bool testcase,
                              const char *maybe)
@@ -173,10 +189,10 @@ static void collect_function(struct collector *c, const char *name, const struct
         test.fixtures = function_fixtures(e, chain, &marks, testcase);
         test.dynamic = first_of(c->maybe, maybe);
         if (!testcase) {
-                if (!marks_ids(&marks, c->m->arena, c->ini->raw_ids, &ids, &why))
-                        ids.n = 0;
-                else
-                        why = function_generates(c->m, e, chain, &test.fixtures);
+                if (generated(c, chain, &test.fixtures, &marks))
+                        why = "pytest_generate_tests may parametrize it";
+                else if (params_ids(c->m, &c->conftests, chain, &test.fixtures, &marks, c->ini->raw_ids, &ids, &why))
+                        (void)marks_ids(&marks, c->m->arena, c->ini->raw_ids, &ids, &why);
                 if (why != NULL) {
                         ids.n = 0;
                         test.dynamic = why;
@@ -359,6 +375,7 @@ int collect_module(struct module *module, const struct ini *ini, const char *pre
 
         if (flag != NULL && flag->kind == BINDING_VALUE && node_is(flag->node, "false"))
                 return 0;
+        c.conftests = params_conftests(module, library_root(module->library));
         c.maybe = effects.maybe;
         if (effects.stop != NULL)
                 c.maybe = arena_printf(module->arena, "%s (line %u)", effects.stop, effects.line);

@@ -6,8 +6,6 @@
 #include "runtime/discover/names.h"
 #include "runtime/discover/value.h"
 
-#define MAX_FIXTURES 8 /* that ask for one another */
-
 static const char *decorator_word(const struct module *m, const struct scope *scope, TSNode node)
 {
         if (node_is(node, "call"))
@@ -154,55 +152,9 @@ struct ids function_fixtures(const struct entity *e, const struct chain *chain, 
         return all;
 }
 
-static bool is_fixture_with_params(const struct scope *scope, const struct binding *b)
+struct ids function_arguments(const struct scope *scope, const struct binding *b)
 {
-        const struct module *m = scope->module;
+        struct entity e = {.scope = scope, .binding = (struct binding *)(uintptr_t)b};
 
-        for (size_t i = 0; i < b->decorators.n; i++) {
-                TSNode call = b->decorators.v[i];
-                struct nodes arguments;
-                const char *word;
-
-                if (!node_is(call, "call"))
-                        continue;
-                word = decorator_word(m, scope, call);
-                arguments = node_children(m, node_field(call, "arguments"));
-                for (size_t k = 0; word != NULL && names_end_with(word, "fixture") && k < arguments.n; k++)
-                        if (node_is(arguments.v[k], "keyword_argument") &&
-                            strcmp(node_text(m, node_field(arguments.v[k], "name")), "params") == 0)
-                                return true;
-        }
-        return false;
-}
-
-/* The fixture NAME with params that stands behind NAMES, themselves or through other fixtures of the file. */
-static const char *with_params(const struct scope *scope, const struct ids *names, int depth)
-{
-        for (size_t i = 0; i < names->n && depth < MAX_FIXTURES; i++) {
-                struct binding *b = module_resolve(scope->module, scope, names->v[i]);
-                struct ids asked;
-                const char *found;
-
-                if (b == NULL || b->kind != BINDING_FUNCTION || b->decorators.n == 0)
-                        continue;
-                if (is_fixture_with_params(scope, b))
-                        return b->name;
-                asked = parameters(scope->module, b->node, 0);
-                found = with_params(scope, &asked, depth + 1);
-                if (found != NULL)
-                        return found;
-        }
-        return NULL;
-}
-
-const char *function_generates(const struct module *m, const struct entity *e, const struct chain *chain,
-                               const struct ids *fixtures)
-{
-        const char *name;
-
-        if (module_find(&m->scope, "pytest_generate_tests") != NULL ||
-            (chain != NULL && resolve_member(chain->class_def, "pytest_generate_tests", NULL) != NULL))
-                return "pytest_generate_tests may parametrize it";
-        name = with_params(e->scope, fixtures, 0);
-        return name != NULL ? arena_printf(m->arena, "fixture %s has params", name) : NULL;
+        return parameters(scope->module, b->node, scope->outer != NULL && !is_static(&e) ? 1 : 0);
 }

@@ -22,8 +22,7 @@ uint32_t function_line(const struct module *module, const struct binding *b);
 struct ids function_fixtures(const struct entity *e, const struct chain *chain, const struct marks *marks,
                              bool testcase);
 
-/* Why the test's ids are not those of its marks: a pytest_generate_tests, a fixture with params; or NULL. */
-const char *function_generates(const struct module *m, const struct entity *e, const struct chain *chain,
-                               const struct ids *fixtures);
+/* The names that the fixture or test B, bound in SCOPE, asks for by its parameters; self is left out in a class. */
+struct ids function_arguments(const struct scope *scope, const struct binding *b);
 
 #endif

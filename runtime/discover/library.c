@@ -74,6 +74,11 @@ void library_destroy(struct library *library)
         free(library);
 }
 
+const char *library_root(const struct library *library)
+{
+        return library != NULL && library->search->root != NULL ? library->search->root : "";
+}
+
 struct arena *library_scratch(struct library *library)
 {
         return &library->scratch;

@@ -21,6 +21,9 @@ enum found {
 struct library *library_create(const struct search *search);
 void library_destroy(struct library *library);
 
+/* pytest's rootdir, "" where there is none. */
+const char *library_root(const struct library *library);
+
 /* Memory for what is worked out about the file at hand, let go by library_reset. */
 struct arena *library_scratch(struct library *library);
 void library_reset(struct library *library);

@@ -316,40 +316,34 @@ static bool number(const struct module *m, struct ids *ids)
         return true;
 }
 
-static bool mark_ids(const struct mark *mark, bool raw, struct ids *ret, const char **why)
+bool marks_values_ids(const struct scope *scope, const struct ids *names, bool single, TSNode values, TSNode ids,
+                      bool raw, struct ids *ret, const char **why)
 {
-        const struct module *m = mark->scope->module;
-        struct value argnames, argvalues, given = {.kind = VALUE_NONE};
+        const struct module *m = scope->module;
+        struct value argvalues = value_read(scope, values, why), given = {.kind = VALUE_NONE};
         enum id_function f = ID_NONE;
-        struct parametrize p;
-        struct ids names = {0};
-        bool single;
 
-        if (!read_call(m, mark->call, &p))
-                return false;
-        argnames = value_read(mark->scope, p.argnames, why);
-        argvalues = value_read(mark->scope, p.argvalues, why);
-        if (!ts_node_is_null(p.ids))
-                given = value_read(mark->scope, p.ids, why);
+        if (!ts_node_is_null(ids))
+                given = value_read(scope, ids, why);
         if (given.kind == VALUE_NAMED && strcmp(given.s, "str") == 0)
                 f = ID_STR;
         else if (given.kind == VALUE_NAMED && strcmp(given.s, "repr") == 0)
                 f = ID_REPR;
         else if (given.kind != VALUE_NONE && given.kind != VALUE_SEQUENCE)
                 return false;
-        if (!read_names(m, &argnames, &names, &single) || argvalues.kind != VALUE_SEQUENCE)
+        if (argvalues.kind != VALUE_SEQUENCE)
                 return false;
         if (argvalues.n == 0) { /* one skipped test, with the names instead of values */
                 static struct value none = {.kind = VALUE_OBJECT};
-                struct value *items = arena_get(m->arena, names.n * sizeof *items);
+                struct value *items = arena_get(m->arena, names->n * sizeof *items);
 
-                for (size_t i = 0; items != NULL && i < names.n; i++)
+                for (size_t i = 0; items != NULL && i < names->n; i++)
                         items[i] = none;
                 argvalues.items = arena_get(m->arena, sizeof *argvalues.items);
                 if (items == NULL || argvalues.items == NULL)
                         return false;
                 argvalues.items[0] =
-                    (struct value){.kind = VALUE_SEQUENCE, .items = items, .n = names.n, .is_param = true};
+                    (struct value){.kind = VALUE_SEQUENCE, .items = items, .n = names->n, .is_param = true};
                 argvalues.n = 1;
         }
         if (given.kind == VALUE_SEQUENCE && given.n != argvalues.n && given.n != 0)
@@ -367,11 +361,11 @@ static bool mark_ids(const struct mark *mark, bool raw, struct ids *ret, const c
                         id = set->param_id;
                 else if (given.kind == VALUE_SEQUENCE && given.n > 0 && given.items[i].kind != VALUE_NONE)
                         /* an element that is not known may be a pytest.param with an id of its own */
-                        id = set->kind == VALUE_UNKNOWN && node_is(p.argvalues, "call")
+                        id = set->kind == VALUE_UNKNOWN && node_is(values, "call")
                                  ? NULL
                                  : value_id(m->arena, &given.items[i], raw);
                 else
-                        id = one_set(m, set, &names, single, i, f, raw);
+                        id = one_set(m, set, names, single, i, f, raw);
                 if (id == NULL)
                         return false;
                 ret->v[ret->n++] = id;
@@ -379,47 +373,64 @@ static bool mark_ids(const struct mark *mark, bool raw, struct ids *ret, const c
         return number(m, ret);
 }
 
-bool marks_ids(const struct marks *marks, struct arena *arena, bool raw, struct ids *ret,
-               const char **ret_why)
+static bool mark_ids(const struct mark *mark, bool raw, struct ids *ret, const char **why)
 {
-        struct ids all = {0};
+        const struct module *m = mark->scope->module;
+        struct parametrize p;
+        struct value argnames;
+        struct ids names = {0};
+        bool single;
 
+        if (!read_call(m, mark->call, &p))
+                return false;
+        argnames = value_read(mark->scope, p.argnames, why);
+        return read_names(m, &argnames, &names, &single) &&
+               marks_values_ids(mark->scope, &names, single, p.argvalues, p.ids, raw, ret, why);
+}
+
+bool ids_multiply(struct ids *all, const struct ids *one, struct arena *arena)
+{
+        struct ids product = {0};
+
+        if (all->n == 0) {
+                *all = *one;
+                return true;
+        }
+        if (one->n == 0 || all->n > MAX_IDS / one->n)
+                return false;
+        product.v = arena_get(arena, all->n * one->n * sizeof *product.v);
+        for (size_t a = 0; product.v != NULL && a < all->n; a++)
+                for (size_t b = 0; b < one->n; b++) {
+                        const char *id = arena_printf(arena, "%s-%s", all->v[a], one->v[b]);
+
+                        if (id == NULL)
+                                return false;
+                        product.v[product.n++] = id;
+                }
+        *all = product;
+        return product.v != NULL;
+}
+
+bool marks_ids(const struct marks *marks, struct arena *arena, bool raw, struct ids *ret, const char **ret_why)
+{
         *ret_why = marks->vague;
         if (marks->vague != NULL)
                 return false;
         for (size_t i = 0; i < marks->n; i++) {
-                struct ids one = {0}, product = {0};
                 const char *why = NULL;
+                struct ids one = {0};
 
                 if (strcmp(marks->v[i].name, "parametrize") != 0 || ts_node_is_null(marks->v[i].call))
                         continue;
                 if (!mark_ids(&marks->v[i], raw, &one, &why)) {
-                        *ret_why = arena_printf(arena, "parametrize: %s",
-                                                why != NULL ? why : "its ids are not known");
+                        *ret_why = arena_printf(arena, "parametrize: %s", why != NULL ? why : "its ids are not known");
                         return false;
                 }
-                if (all.n == 0) {
-                        all = one;
-                        continue;
-                }
-                if (all.n > MAX_IDS / one.n) {
+                if (!ids_multiply(ret, &one, arena)) {
                         *ret_why = "parametrize: too many ids";
                         return false;
                 }
-                product.v = arena_get(arena, all.n * one.n * sizeof *product.v);
-                for (size_t a = 0; product.v != NULL && a < all.n; a++)
-                        for (size_t b = 0; b < one.n; b++) {
-                                const char *id = arena_printf(arena, "%s-%s", all.v[a], one.v[b]);
-
-                                if (id == NULL)
-                                        return false;
-                                product.v[product.n++] = id;
-                        }
-                if (product.v == NULL)
-                        return false;
-                all = product;
         }
-        *ret = all;
         return true;
 }
 

@@ -57,6 +57,7 @@ struct scope {
         uint32_t *slots; /* hash table of index + 1 */
         size_t n_slots;
         struct scope *outer; /* the scope that a class body is in */
+        void *fixtures;      /* params.c */
 };
 
 struct class_def {

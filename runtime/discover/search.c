@@ -206,7 +206,7 @@ static int add_interpreter(struct search *s, const char *python)
 
 int search_init(struct search *ret, const char *python, const char *root, const struct spec_strv *project)
 {
-        struct search s = {0};
+        struct search s = {.root = root};
         const char *path = getenv("PYTHONPATH");
         char cwd[PATH_MAX], dir[PATH_MAX];
         int r = 0;

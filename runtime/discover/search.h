@@ -10,6 +10,7 @@
 #include "spec/spec.h"
 
 struct search {
+        const char *root; /* pytest's rootdir, the caller's */
         struct spec_strv dirs;
         size_t n_project; /* the first so many are the project's own and PYTHONPATH's */
         bool hooked;      /* a .pth file installs an import hook: what is not found may still be there */
