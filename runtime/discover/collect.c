@@ -191,7 +191,8 @@ static void collect_function(struct collector *c, const char *name, const struct
         if (!testcase) {
                 if (generated(c, chain, &test.fixtures, &marks))
                         why = "pytest_generate_tests may parametrize it";
-                else if (params_ids(c->m, &c->conftests, chain, &test.fixtures, &marks, c->ini->raw_ids, &ids, &why))
+                else if (params_ids(c->m, &c->conftests, chain, &test.fixtures, &marks, c->ini->raw_ids, &ids,
+                                    &why))
                         (void)marks_ids(&marks, c->m->arena, c->ini->raw_ids, &ids, &why);
                 if (why != NULL) {
                         ids.n = 0;

@@ -22,7 +22,8 @@ uint32_t function_line(const struct module *module, const struct binding *b);
 struct ids function_fixtures(const struct entity *e, const struct chain *chain, const struct marks *marks,
                              bool testcase);
 
-/* The names that the fixture or test B, bound in SCOPE, asks for by its parameters; self is left out in a class. */
+/* The names that the fixture or test B, bound in SCOPE, asks for by its parameters; self is left out in a
+ * class. */
 struct ids function_arguments(const struct scope *scope, const struct binding *b);
 
 #endif

@@ -316,8 +316,8 @@ static bool number(const struct module *m, struct ids *ids)
         return true;
 }
 
-bool marks_values_ids(const struct scope *scope, const struct ids *names, bool single, TSNode values, TSNode ids,
-                      bool raw, struct ids *ret, const char **why)
+bool marks_values_ids(const struct scope *scope, const struct ids *names, bool single, TSNode values,
+                      TSNode ids, bool raw, struct ids *ret, const char **why)
 {
         const struct module *m = scope->module;
         struct value argvalues = value_read(scope, values, why), given = {.kind = VALUE_NONE};
@@ -411,7 +411,8 @@ bool ids_multiply(struct ids *all, const struct ids *one, struct arena *arena)
         return product.v != NULL;
 }
 
-bool marks_ids(const struct marks *marks, struct arena *arena, bool raw, struct ids *ret, const char **ret_why)
+bool marks_ids(const struct marks *marks, struct arena *arena, bool raw, struct ids *ret,
+               const char **ret_why)
 {
         *ret_why = marks->vague;
         if (marks->vague != NULL)
@@ -423,7 +424,8 @@ bool marks_ids(const struct marks *marks, struct arena *arena, bool raw, struct 
                 if (strcmp(marks->v[i].name, "parametrize") != 0 || ts_node_is_null(marks->v[i].call))
                         continue;
                 if (!mark_ids(&marks->v[i], raw, &one, &why)) {
-                        *ret_why = arena_printf(arena, "parametrize: %s", why != NULL ? why : "its ids are not known");
+                        *ret_why = arena_printf(arena, "parametrize: %s",
+                                                why != NULL ? why : "its ids are not known");
                         return false;
                 }
                 if (!ids_multiply(ret, &one, arena)) {

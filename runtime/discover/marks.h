@@ -42,10 +42,10 @@ void marks_add_own(struct marks *marks, const struct scope *body, const struct s
 bool marks_ids(const struct marks *marks, struct arena *arena, bool raw, struct ids *ret,
                const char **ret_why);
 
-/* The same for the expressions VALUES and IDS (null: none) in SCOPE, which give the arguments NAMES; SINGLE: the
- * values are not tuples of them. */
-bool marks_values_ids(const struct scope *scope, const struct ids *names, bool single, TSNode values, TSNode ids,
-                      bool raw, struct ids *ret, const char **why);
+/* The same for the expressions VALUES and IDS (null: none) in SCOPE, which give the arguments NAMES; SINGLE:
+ * the values are not tuples of them. */
+bool marks_values_ids(const struct scope *scope, const struct ids *names, bool single, TSNode values,
+                      TSNode ids, bool raw, struct ids *ret, const char **why);
 
 /* Each of ALL with each of ONE, or ONE if there are none; false where they are too many. */
 bool ids_multiply(struct ids *all, const struct ids *one, struct arena *arena);

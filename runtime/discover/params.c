@@ -1,5 +1,6 @@
-/* How it works: the closure of names is built as pytest builds it, autouse fixtures first, then what the test asks
- * for, then what those ask for; it is sorted by scope, and each fixture with params multiplies the ids. */
+/* How it works: the closure of names is built as pytest builds it, autouse fixtures first, then what the test
+ * asks for, then what those ask for; it is sorted by scope, and each fixture with params multiplies the ids.
+ */
 #include "runtime/discover/params.h"
 
 #include <limits.h>
@@ -78,7 +79,8 @@ static bool read_fixture(const struct scope *scope, const struct binding *b, str
         if (b->kind != BINDING_FUNCTION)
                 return false;
         for (size_t i = 0; i < b->decorators.n; i++) {
-                TSNode node = b->decorators.v[i], function = node_is(node, "call") ? node_field(node, "function") : node;
+                TSNode node = b->decorators.v[i],
+                       function = node_is(node, "call") ? node_field(node, "function") : node;
                 const char *word = names_last_word(module_dotted(m, scope, function));
                 struct nodes arguments = node_children(m, node_field(node, "arguments"));
 
@@ -87,8 +89,10 @@ static bool read_fixture(const struct scope *scope, const struct binding *b, str
                 *ret = (struct fixture){.name = b->name, .scope = scope, .function = b};
                 for (size_t k = 0; node_is(node, "call") && k < arguments.n; k++)
                         if (node_is(arguments.v[k], "keyword_argument"))
-                                read_keyword(ret, node_text(m, node_field(arguments.v[k], "name")), node_field(arguments.v[k], "value"));
-                        else if (node_is(arguments.v[k], "dictionary_splat") || node_is(arguments.v[k], "list_splat"))
+                                read_keyword(ret, node_text(m, node_field(arguments.v[k], "name")),
+                                             node_field(arguments.v[k], "value"));
+                        else if (node_is(arguments.v[k], "dictionary_splat") ||
+                                 node_is(arguments.v[k], "list_splat"))
                                 ret->unsure = "its arguments are unpacked";
                         else if (k < sizeof positions / sizeof positions[0])
                                 read_keyword(ret, positions[k], arguments.v[k]);
@@ -99,7 +103,8 @@ static bool read_fixture(const struct scope *scope, const struct binding *b, str
 
 static int by_attribute(const void *a, const void *b)
 {
-        return strcmp(((const struct fixture *)a)->function->name, ((const struct fixture *)b)->function->name);
+        return strcmp(((const struct fixture *)a)->function->name,
+                      ((const struct fixture *)b)->function->name);
 }
 
 /* The fixtures that SCOPE itself defines, in the order of their attributes' names, as dir() has them. */
@@ -142,7 +147,8 @@ static bool find_in(const struct scope *scope, const char *name, struct fixture 
         if (b == NULL || b->kind != BINDING_IMPORT)
                 return false;
         e = resolve_binding(scope, b);
-        return e.kind == ENTITY_BINDING && read_fixture(e.scope, e.binding, ret) && strcmp(ret->name, name) == 0;
+        return e.kind == ENTITY_BINDING && read_fixture(e.scope, e.binding, ret) &&
+               strcmp(ret->name, name) == 0;
 }
 
 /* The next definition of NAME from place *AT on, which is moved behind it. */
@@ -218,7 +224,8 @@ static void close_over(struct closure_names *closure, const struct places *place
         }
 }
 
-/* The definition of NAME that parametrizes, if one does: the nearest, or one that it overrides and asks for. */
+/* The definition of NAME that parametrizes, if one does: the nearest, or one that it overrides and asks for.
+ */
 static bool parametrized(const struct places *places, const char *name, struct fixture *ret)
 {
         size_t at = 0;
@@ -236,7 +243,8 @@ static bool parametrized(const struct places *places, const char *name, struct f
 }
 
 bool params_ids(const struct module *m, const struct conftests *conftests, const struct chain *chain,
-                const struct ids *asked, const struct marks *marks, bool raw, struct ids *ret, const char **ret_why)
+                const struct ids *asked, const struct marks *marks, bool raw, struct ids *ret,
+                const char **ret_why)
 {
         struct places places = {.n = 0};
         struct closure_names closure = {.n = 0};
@@ -254,11 +262,14 @@ bool params_ids(const struct module *m, const struct conftests *conftests, const
                         if (!find(&places, closure.v[i], &at, &nearest) || nearest.rank != rank ||
                             in_ids(&given, closure.v[i]) || !parametrized(&places, closure.v[i], &f))
                                 continue;
-                        if (f.unsure == NULL && marks_values_ids(f.scope, &name, true, f.params, f.ids, raw, &one, &why) &&
+                        if (f.unsure == NULL &&
+                            marks_values_ids(f.scope, &name, true, f.params, f.ids, raw, &one, &why) &&
                             ids_multiply(ret, &one, m->arena))
                                 continue;
                         *ret_why = arena_printf(m->arena, "params of fixture %s: %s", closure.v[i],
-                                                f.unsure != NULL ? f.unsure : why != NULL ? why : "their ids are not known");
+                                                f.unsure != NULL ? f.unsure
+                                                : why != NULL    ? why
+                                                                 : "their ids are not known");
                         return false;
                 }
         return true;

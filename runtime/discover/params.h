@@ -1,7 +1,7 @@
 /*
  * params: the ids that fixtures with params give a test (FixtureManager.getfixtureclosure and
- * pytest_generate_tests in _pytest/fixtures.py). Fixtures are looked for in the test's classes, its module and the
- * conftest.py files above; those of plugins have no params.
+ * pytest_generate_tests in _pytest/fixtures.py). Fixtures are looked for in the test's classes, its module
+ * and the conftest.py files above; those of plugins have no params.
  */
 #ifndef TACH_DISCOVER_PARAMS_H
 #define TACH_DISCOVER_PARAMS_H
@@ -20,6 +20,7 @@ struct conftests params_conftests(const struct module *module, const char *root)
 /* The ids for a test of MODULE in the classes CHAIN that asks for ASKED; MARKS' parametrize take the place of
  * fixtures. False where they cannot be told, *RET_WHY says why. */
 bool params_ids(const struct module *module, const struct conftests *conftests, const struct chain *chain,
-                const struct ids *asked, const struct marks *marks, bool raw, struct ids *ret, const char **ret_why);
+                const struct ids *asked, const struct marks *marks, bool raw, struct ids *ret,
+                const char **ret_why);
 
 #endif

@@ -330,15 +330,16 @@ static void on_close(struct suspect *s, char c)
         if (s->rule == WORDS)
                 return;
         if (s->depth == 0 ||
-            (c == ')'   ? open != '(' && open != 'D'
-             : c == ']' ? open != '['
-                        : open != '{') ||
-            (s->want != OPERATOR && s->want != OPTIONAL))
+            strchr(c == ')'   ? "(PD"
+                   : c == ']' ? "[S"
+                              : "{",
+                   open) == NULL ||
+            (s->want != OPERATOR && s->want != OPTIONAL) || (open == 'S' && s->last == '('))
                 bad(s);
         else
                 s->depth--;
         s->want = OPERATOR;
-        s->last = ')';
+        s->last = open == '(' ? 'c' : ')';
 }
 
 static void on_colon(struct suspect *s)
@@ -465,7 +466,8 @@ static void on_operator(struct suspect *s, const char *text, size_t n)
                     s->colon)
                         bad(s);
                 statement(s);
-        } else if (s->want == OPERATOR) {
+        } else if (s->want == OPERATOR ||
+                   (s->want == OPTIONAL && s->last == ',' && s->depth == 0 && n == 1 && c == '=')) {
                 if (n == 1 && c == '.') {
                         s->want = NAME;
                 } else if (c == '~' || c == '@' ||
