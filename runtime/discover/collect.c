@@ -234,7 +234,7 @@ static bool may_import_tests(const struct collector *c, const struct binding *b)
         return !b->is_module && c->m->library != NULL &&
                (name_matches(&c->ini->python_functions, b->name) ||
                 name_matches(&c->ini->python_classes, b->name) ||
-                library_mentions_testcase(c->m->library, c->m, &b->import));
+                library_may_be_test(c->m->library, c->m, &b->import));
 }
 
 static void collect_binding(struct collector *c, const struct scope *scope, struct binding *b,

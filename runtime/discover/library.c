@@ -18,6 +18,7 @@
 #include "spec/base/buf.h"
 #include "spec/base/cleanup.h"
 
+#define MAX_HOPS 8 /* of names that are imported to be imported */
 #define MAX_TEXT ((size_t)16 << 20)
 
 struct shelf {
@@ -27,6 +28,7 @@ struct shelf {
         struct module *module;
         struct source source;
         struct arena own;
+        struct buf text;
         bool tried;
         struct shelf *next; /* of all */
 };
@@ -64,6 +66,7 @@ void library_destroy(struct library *library)
                 next = s->next;
                 source_finish(&s->source);
                 arena_finish(&s->own);
+                buf_finish(&s->text);
                 free(s);
         }
         if (library->parser != NULL)
@@ -368,28 +371,55 @@ static bool is_project_s(const struct search *search, const char *path)
         return true;
 }
 
-bool library_mentions_testcase(struct library *library, const struct module *from,
-                               const struct import *import)
+/* The text of the project's file PATH, NULL if it cannot be read. */
+static const struct buf *text_of(struct library *library, const char *path)
+{
+        CLEANUP_CLOSE int fd = -EBADF;
+        char key[PATH_MAX + 2];
+        struct shelf *s;
+
+        if (snprintf(key, sizeof key, "?%s", path) >= (int)sizeof key || (s = shelf_of(library, key)) == NULL)
+                return NULL;
+        if (!s->tried) {
+                s->tried = true;
+                fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+                if (fd >= 0 && buf_read_fd(&s->text, fd, MAX_TEXT) < 0)
+                        buf_finish(&s->text);
+        }
+        return s->text.data != NULL ? &s->text : NULL;
+}
+
+static bool has(const struct buf *text, const char *before, const char *word)
+{
+        char needle[300];
+        int n = snprintf(needle, sizeof needle, "%s%s", before, word);
+
+        return n < (int)sizeof needle && memmem(text->data, text->len, needle, (size_t)n) != NULL;
+}
+
+static bool may_be_test(struct library *library, const struct module *from, const struct import *import, int depth)
 {
         const char *path = NULL;
-        CLEANUP_BUF struct buf text = {0};
-        CLEANUP_CLOSE int fd = -EBADF;
-        struct shelf *s;
-        char key[PATH_MAX + 2];
+        const struct buf *text;
+        const struct module *m;
+        const struct binding *b;
 
-        if (library_find(library, from, import->level, import->module, &path) != FOUND_SOURCE ||
-            path == NULL || !is_project_s(library->search, path) ||
-            snprintf(key, sizeof key, "?%s", path) >= (int)sizeof key)
+        if (depth > MAX_HOPS || import->name == NULL ||
+            library_find(library, from, import->level, import->module, &path) != FOUND_SOURCE || path == NULL ||
+            !is_project_s(library->search, path) || (text = text_of(library, path)) == NULL)
                 return false;
-        s = shelf_of(library, key);
-        if (s == NULL || s->tried)
-                return s != NULL && s->found == FOUND_SOURCE;
-        s->tried = true;
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (fd >= 0 && buf_read_fd(&text, fd, MAX_TEXT) == 0 && text.len > 0 &&
-            memmem(text.data, text.len, "TestCase", 8) != NULL)
-                s->found = FOUND_SOURCE;
-        return s->found == FOUND_SOURCE;
+        if (has(text, "", "TestCase") || (has(text, "class ", import->name) && has(text, "", "def test")))
+                return true;
+        if (has(text, "class ", import->name) || has(text, "def ", import->name) || has(text, "\n", import->name))
+                return false;
+        m = library_load(library, path); /* it may have the name from elsewhere */
+        b = m != NULL ? module_find(&m->scope, import->name) : NULL;
+        return b != NULL && b->kind == BINDING_IMPORT && may_be_test(library, m, &b->import, depth + 1);
+}
+
+bool library_may_be_test(struct library *library, const struct module *from, const struct import *import)
+{
+        return may_be_test(library, from, import, 0);
 }
 
 struct module *library_load(struct library *library, const char *path)

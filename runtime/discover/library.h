@@ -33,9 +33,9 @@ void library_reset(struct library *library);
 enum found library_find(struct library *library, const struct module *from, int level, const char *dotted,
                         const char **ret_path);
 
-/* Whether the file of the module that IMPORT names is one of the project's and has the word TestCase. */
-bool library_mentions_testcase(struct library *library, const struct module *from,
-                               const struct import *import);
+/* Whether what IMPORT names may be a TestCase of the project's: told from words in the texts that it comes from, so
+ * that what tests import is not all parsed. */
+bool library_may_be_test(struct library *library, const struct module *from, const struct import *import);
 
 /* The module in the file PATH; NULL if it cannot be read, or is being read further up. */
 struct module *library_load(struct library *library, const char *path);

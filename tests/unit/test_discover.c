@@ -218,13 +218,16 @@ static void unknown_parameters_are_left_out(void **state)
         }
 }
 
-static void parametrized_fixtures_are_left_out(void **state)
+static void parametrized_fixtures_give_ids(void **state)
 {
         (void)state;
         lists("import pytest\n@pytest.fixture(params=[1, 2])\ndef f(request): pass\n@pytest.fixture\n"
               "def g(f): pass\n@pytest.mark.parametrize('a', [1])\ndef test_a(a, g: int): pass\n"
               "@pytest.mark.parametrize('a', [1])\ndef test_b(a): pass\n",
-              "test_it.py::test_a\ntest_it.py::test_b[1]\n");
+              "test_it.py::test_a[1-1]\ntest_it.py::test_a[2-1]\ntest_it.py::test_b[1]\n");
+        lists("import pytest\n@pytest.fixture(params=f())\ndef f(request): pass\n"
+              "@pytest.mark.parametrize('a', [1])\ndef test_a(a, f): pass\n",
+              "test_it.py::test_a\n");
         lists("import pytest\ndef pytest_generate_tests(metafunc): pass\n"
               "@pytest.mark.parametrize('a', [1])\ndef test_a(a): pass\n",
               "test_it.py::test_a\n");
@@ -294,7 +297,7 @@ int main(void)
             cmocka_unit_test(settings_are_read),
             cmocka_unit_test(tests_are_listed),
             cmocka_unit_test(unknown_parameters_are_left_out),
-            cmocka_unit_test(parametrized_fixtures_are_left_out),
+            cmocka_unit_test(parametrized_fixtures_give_ids),
             cmocka_unit_test(a_node_id_selects),
             cmocka_unit_test(missing_paths_are_errors),
             cmocka_unit_test(any_prefix_is_read),

@@ -1,0 +1,297 @@
+"""What `tach list` follows into other files, what it says is not sure, and the facts that it prints as JSON."""
+
+import json
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from test_list import TACH, environment, pytest_list, tach_list, write
+
+
+def entries(folder, *args):
+    listed = tach_list(folder, "--format=json", *args)
+    assert listed.returncode in (0, 5), listed.stderr
+    return [json.loads(line) for line in listed.stdout.splitlines()]
+
+
+def check(folder, files, *args):
+    """What is static is what pytest collects; the rest is stood for by dynamic entries, which are returned."""
+    write(folder, {"pytest.ini": "[pytest]\n", **files})
+    expected = pytest_list(folder, *args)
+    found = entries(folder, *args)
+    static = [e["nodeid"] for e in found if not e["dynamic"]]
+    dynamic = {e["nodeid"]: e["why"] for e in found if e["dynamic"]}
+    assert [n for n in expected if n in static] == static
+    for nodeid in set(expected) - set(static):
+        parts = nodeid.split("[")[0].split("::")
+        assert any("::".join(parts[:n]) in dynamic for n in range(1, len(parts) + 1)), nodeid
+    return dynamic
+
+
+FILES = {
+    "bases in other files": {
+        "base.py": "import unittest\nclass Base(unittest.TestCase):\n    def test_base(self): pass\nclass Mixin:\n    def test_mixed(self): pass\n",
+        "pkg/__init__.py": "from .deep import *\n",
+        "pkg/deep.py": "from base import Base as B\n__all__ = ['Deep', 'K']\nclass Deep(B):\n    def test_deep(self): pass\nclass _Hidden(B): pass\nK = 3\n",
+        "test_a.py": "import base, pkg\nfrom base import Mixin\nclass A(base.Base):\n    def test_a(self): pass\nclass TestM(Mixin): pass\nclass D(pkg.Deep): pass\n",
+        "test_b.py": "from pkg import *\nimport pytest\n@pytest.mark.parametrize('k', [K, K + 1])\ndef test_k(k): pass\n",
+        "test_c.py": "from test_a import A, TestM\nfrom test_b import test_k as test_other\nfrom json import *\n",
+        "sub/__init__.py": "",
+        "sub/common.py": "class Shared:\n    def test_shared(self): pass\n    def test_gone(self): pass\n",
+        "sub/test_d.py": "from . import common\nfrom .common import Shared\nclass TestD(Shared):\n    test_gone = None\nclass TestE(common.Shared): pass\n",
+    },
+    "constants in other files": {
+        "data.py": "import enum\nclass Color(enum.Enum):\n    RED = 1\nclass Text(str, enum.Enum):\n    A = 'a text'\nVALUES = [1, 'two']\nMORE = VALUES + [3]\n",
+        "test_a.py": "import data, pytest\nfrom data import Color, MORE as M, Text\n@pytest.mark.parametrize('a', M)\ndef test_m(a): pass\n"
+        "@pytest.mark.parametrize('a', data.VALUES)\ndef test_v(a): pass\n@pytest.mark.parametrize('a', [Color.RED, Color, data, Text.A])\ndef test_e(a): pass\n",
+        "marks.py": "import pytest\nboth = [pytest.mark.parametrize('a', [1, 2]), pytest.mark.slow]\none = pytest.mark.parametrize('a', 'xy' and ['x'])\nten = pytest.mark.parametrize('a', [10])\n",
+        "test_b.py": "from marks import both as pytestmark, ten\nimport marks\ndef test_a(a): pass\n",
+        "test_c.py": "import marks\n@marks.ten\ndef test_ten(a): pass\n",
+    },
+    "fixtures with params": {
+        "conftest.py": "import pytest\n@pytest.fixture(params=['c', 'd'], ids=['C', None])\ndef conf(request): return request.param\n"
+        "@pytest.fixture(scope='session')\ndef wide(): pass\n@pytest.fixture(params=[1, pytest.param(2, id='zwei')], autouse=False)\ndef number(request): pass\n",
+        "test_a.py": "import pytest\n@pytest.fixture\ndef uses(conf, number): pass\n@pytest.mark.parametrize('x', [True])\ndef test_uses(x, uses): pass\n"
+        "def test_number(number, tmp_path): pass\n@pytest.mark.parametrize('conf', ['direct'])\ndef test_direct(conf): pass\n"
+        "@pytest.mark.parametrize('conf', [5, 6], indirect=True)\ndef test_indirect(conf): pass\n@pytest.mark.usefixtures('number')\ndef test_used(): pass\n",
+        "sub/conftest.py": "import pytest\n@pytest.fixture(params=[7, 8])\ndef number(number, request): pass\n@pytest.fixture(autouse=True, params=['auto'])\ndef every(request): pass\n",
+        "sub/test_b.py": "import pytest\ndef test_sub(number): pass\nclass TestC:\n    @pytest.fixture(params=['own'])\n    def number(self, request): pass\n    def test_c(self, number): pass\n",
+        "other/conftest.py": "import pytest\n@pytest.fixture\ndef number(number): pass\n@pytest.fixture(name='named', params=[None])\ndef _named(request): pass\n",
+        "other/test_e.py": "def test_super(number): pass\ndef test_named(named): pass\n",
+    },
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_followed(tmp_path, name):
+    assert not check(tmp_path, FILES[name])
+
+
+CASES = {
+    "condition": (
+        {"test_a.py": "import os\nif os.environ.get('HOME'):\n    def test_a(): pass\nelse:\n    def test_b(): pass\ndef test_c(): pass\n"},
+        {"test_a.py::test_a": "depends on os.environ.get('HOME')", "test_a.py::test_b": "depends on os.environ.get('HOME')"},
+    ),
+    "either way": (
+        {"test_a.py": "import os\nif os.environ.get('HOME'):\n    def test_a(): pass\nelse:\n    def test_a(): pass\n"},
+        {},
+    ),
+    "what is there": (
+        {
+            "test_a.py": "try:\n    import nowhere_to_be_found\nexcept ImportError:\n    nowhere_to_be_found = None\n    def test_without(): pass\n"
+            "else:\n    def test_with(): pass\nif nowhere_to_be_found is None:\n    def test_none(): pass\nelse:\n    def test_some(): pass\n"
+        },
+        {},
+    ),
+    "skipped module": (
+        {"test_a.py": "import os, pytest\nif not os.environ.get('NO_SUCH_VARIABLE'):\n    pytest.skip('no', allow_module_level=True)\ndef test_a(): pass\n"},
+        {"test_a.py::test_a": "pytest.skip() leaves the module out, depending on not os.environ.get('NO_SUCH_VARIABLE')"},
+    ),
+    "importorskip": (
+        {"test_a.py": "import pytest\npytest.importorskip('json')\ndef test_a(): pass\n", "test_b.py": "import pytest\nx = pytest.importorskip('nowhere_to_be_found')\ndef test_b(): pass\n"},
+        {"test_b.py::test_b": "module nowhere_to_be_found is not found (line 2)"},
+    ),
+    "helper that skips": (
+        {"helper.py": "import unittest\ndef needs(x):\n    if not x:\n        raise unittest.SkipTest('no')\n", "test_a.py": "import helper\nhelper.needs(len('abc'))\ndef test_a(): pass\n"},
+        {"test_a.py::test_a": "helper.needs(len('abc')) may leave the module out"},
+    ),
+    "metaclass": (
+        {"test_a.py": "class Meta(type):\n    def __init__(cls, *a):\n        cls.test_made = lambda self: None\n        super().__init__(*a)\nclass TestA(metaclass=Meta):\n    def test_a(self): pass\n"},
+        {"test_a.py::TestA": "its metaclass Meta may make tests"},
+    ),
+    "setattr": (
+        {"test_a.py": "class TestA:\n    def test_a(self): pass\nfor n in range(2):\n    setattr(TestA, f'test_{n}', lambda self: None)\n"},
+        {"test_a.py::TestA": "setattr() on line 4"},
+    ),
+    "globals": (
+        {"test_a.py": "def test_a(): pass\nfor n in range(2):\n    globals()[f'test_{n}'] = lambda: None\n"},
+        {"test_a.py": "globals()[f'test_{n}'] is assigned to"},
+    ),
+    "class from a call": (
+        {"test_a.py": "class Base:\n    def test_a(self): pass\ndef make(base):\n    return type('TestX', (base,), {})\nTestMade = make(Base)\n"},
+        {"test_a.py::TestMade": "value of make(Base)"},
+    ),
+    "unknown value": (
+        {"test_a.py": "import os, pytest\n@pytest.mark.parametrize('a', [1, os.getpid()])\ndef test_a(a): pass\n"},
+        {"test_a.py::test_a": "parametrize: os.getpid()"},
+    ),
+    "pytest_generate_tests": (
+        {"conftest.py": "def pytest_generate_tests(metafunc):\n    if 'a' in metafunc.fixturenames:\n        metafunc.parametrize('a', [1, 2])\n", "test_a.py": "def test_a(a): pass\ndef test_b(): pass\n"},
+        {"test_a.py::test_a": "pytest_generate_tests may parametrize it"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_not_sure(tmp_path, name):
+    files, dynamic = CASES[name]
+    assert check(tmp_path, files) == dynamic
+
+
+def test_a_module_that_is_not_there(tmp_path):
+    write(tmp_path, {"test_a.py": "import nowhere_to_be_found\ndef test_a(): pass\n", "test_b.py": "def test_b(): pass\n"})
+    assert [(e["nodeid"], e["dynamic"]) for e in entries(tmp_path)] == [("test_a.py::test_a", True), ("test_b.py::test_b", False)]
+
+
+def test_facts(tmp_path):
+    text = """\
+import sys, unittest, pytest
+from unittest import mock
+from base import Base
+pytestmark = pytest.mark.whole
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no")
+@pytest.mark.parametrize("a", [1])
+def test_a(a, tmp_path, *, capsys, b=3): pass
+@mock.patch("os.getcwd")
+@mock.patch("os.getpid", new=None)
+def test_patched(getcwd, request): pass
+@pytest.mark.usefixtures("here")
+class TestB(Base):
+    @pytest.mark.xfail
+    def test_b(self, there): pass
+class C(unittest.TestCase):
+    @unittest.skipUnless(sys.platform == "x", "no")
+    def test_c(self): pass
+"""
+    write(tmp_path, {"test_a.py": text, "base.py": "\n\nclass Base:\n    def test_base(self): pass\n"})
+    found = {e.pop("nodeid").split("::", 1)[1]: e for e in entries(tmp_path)}
+    a = found["test_a[1]"]
+    assert a == {
+        "file": "test_a.py",
+        "line": 5,
+        "markers": ["parametrize", "skipif", "slow", "whole"],
+        "conditions": [{"name": "skipif", "arguments": 'sys.platform == "win32", reason="no"'}],
+        "fixtures": a["fixtures"],
+        "dynamic": False,
+    }
+    assert {"tmp_path", "capsys"} <= set(a["fixtures"]) and "b" not in a["fixtures"]
+    assert "request" in found["test_patched"]["fixtures"] and "getcwd" not in found["test_patched"]["fixtures"]
+    assert found["test_patched"]["line"] == 9
+    assert found["TestB::test_b"]["markers"] == ["xfail", "usefixtures", "whole"]
+    assert {"here", "there"} <= set(found["TestB::test_b"]["fixtures"])
+    assert (found["TestB::test_base"]["file"], found["TestB::test_base"]["line"]) == ("base.py", 4)
+    assert found["C::test_c"]["markers"] == ["whole"]
+    assert found["C::test_c"]["conditions"] == [{"name": "skipUnless", "arguments": 'sys.platform == "x", "no"'}]
+
+
+def test_lines_are_pytest_s(tmp_path):
+    module = """\
+# a comment
+
+import pytest
+
+
+def helper():
+    '''A text.'''
+
+    return [1,
+            2]
+
+@pytest.mark.slow  # why
+# not
+@pytest.mark.other
+def test_a():
+    # comment
+    x = '''
+
+    '''
+    def inner(): pass
+
+class TestB:
+
+    'doc'
+
+    def test_b(self): pass
+    @pytest.fixture
+    def f(self):
+        yield
+
+    async def test_c(
+        self,
+    ):
+        pass
+"""
+    write(tmp_path, {"pytest.ini": "[pytest]\nmarkers = slow\n other\n", "test_a.py": module})
+    plugin = "import json\ndef pytest_collection_finish(session):\n    print('LINES', json.dumps({i.nodeid: i.location[1] + 1 for i in session.items}))\n"
+    write(tmp_path, {"plugin_lines.py": plugin})
+    command = ["/usr/bin/python3", "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-p", "plugin_lines"]
+    done = subprocess.run(command, cwd=tmp_path, env={**environment(), "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+    lines = json.loads(re.search("LINES (.*)", done.stdout).group(1))
+    assert {e["nodeid"]: e["line"] for e in entries(tmp_path)} == lines
+
+
+def test_dynamic_is_marked_for_people(tmp_path):
+    write(tmp_path, {"test_a.py": "import os, pytest\n@pytest.mark.parametrize('a', os.listdir())\ndef test_a(a): pass\ndef test_b(): pass\nglobals()['x'] = 1\n"})
+    assert tach_list(tmp_path).stdout == "test_a.py::test_a\ntest_a.py::test_b\n"
+    shown = tach_list(tmp_path, "-v").stdout.splitlines()
+    assert shown[0] == "test_a.py::test_a  (dynamic: parametrize: os.listdir())"
+    assert shown[1] == "test_a.py::test_b"
+    assert shown[2].startswith("test_a.py  (dynamic: globals()")
+
+
+def test_encodings(tmp_path):
+    write(
+        tmp_path,
+        {
+            "pytest.ini": "[pytest]\n",
+            "test_latin.py": "# -*- coding: latin-1 -*-\nimport pytest\n@pytest.mark.parametrize('a', ['é', b'x'])\ndef test_latin(a): pass\n".encode("latin-1"),
+            "test_cp.py": "#!/usr/bin/python\n# vim: set fileencoding=cp1252 :\nimport pytest\n@pytest.mark.parametrize('a', ['€'])\ndef test_cp(a): pass\n".encode("cp1252"),
+            "test_koi.py": "# coding: koi8-r\nimport pytest\n@pytest.mark.parametrize('a', ['я'])\ndef test_koi(a): pass\n".encode("koi8-r"),
+        },
+    )
+    assert tach_list(tmp_path).stdout.splitlines() == pytest_list(tmp_path)
+
+
+def test_files_that_python_does_not_take(tmp_path):
+    write(
+        tmp_path,
+        {
+            "test_a.py": "def test_a(): pass\n",
+            "test_body.py": "def test_body():\n    x = 1\n    y = = 2\n",
+            "test_nul.py": b"def test_n(): pass\n\0",
+            "test_utf16.py": "def test_u(): pass\n".encode("utf-16"),
+            "test_bad.py": b"x = '\xff'\ndef test_b(): pass\n",
+            "test_cookie.py": b"# coding: no-such-codec\ndef test_c(): pass\n",
+        },
+    )
+    listed = tach_list(tmp_path, "--format=json")
+    found = {e["nodeid"]: e for e in map(json.loads, listed.stdout.splitlines())}
+    assert [n for n, e in found.items() if not e["dynamic"]] == ["test_a.py::test_a"]
+    assert found["test_body.py::test_body"]["why"] == "syntax error (line 3)"
+    for name, reason in (("nul", "NUL byte"), ("utf16", "UTF-16"), ("bad", "not UTF-8"), ("cookie", "encoding")):
+        assert reason in found[f"test_{name}.py"]["why"]
+        assert f"test_{name}.py" in listed.stderr
+    assert "test_body.py:3: syntax error" in listed.stderr
+
+
+def test_deep_and_large(tmp_path):
+    write(
+        tmp_path,
+        {
+            "test_a.py": "def test_a(): pass\n",
+            "test_lists.py": "x = " + "[" * 10000 + "]" * 10000 + "\ndef test_lists(): pass\n",
+            "test_binary.py": "import pytest\n@pytest.mark.parametrize('a', [" + "-" * 10000 + "1])\ndef test_binary(a): pass\n",
+            "test_classes.py": "".join(" " * n + f"class Test{n}:\n" for n in range(99)) + " " * 99 + "def test_x(self): pass\n",
+            "test_aliases.py": "class TestA:\n" + "".join(f"    A{n} = A{n - 1}\n" for n in range(1, 5000)) + "    def test_x(self): pass\n",
+            "test_large.py": "X = [\n" + "    'some text that is in a list',\n" * 1500000 + "]\ndef test_large(): pass\n",
+        },
+    )
+    assert (tmp_path / "test_large.py").stat().st_size > 50e6
+    listed = tach_list(tmp_path)
+    for name in ("a.py::test_a", "lists.py::test_lists", "large.py::test_large", "aliases.py::TestA::test_x"):
+        assert f"test_{name}" in listed.stdout.splitlines(), listed.stderr
+    assert "test_binary.py::test_binary" in listed.stdout
+
+
+def test_unreadable_and_vanishing(tmp_path):
+    write(tmp_path, {"test_a.py": "def test_a(): pass\n"})
+    (tmp_path / "test_gone.py").symlink_to(tmp_path / "nowhere.py")
+    (tmp_path / "test_dir.py").mkdir()
+    assert tach_list(tmp_path).stdout.splitlines() == ["test_a.py::test_a"]
+    folder = pathlib.Path("/proc/self/fd")
+    assert folder.exists()
+    listed = subprocess.run([TACH, "list", "test_a.py", "test_gone.py"], cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert listed.returncode == 4 and "test_gone.py" in listed.stderr
