@@ -4,6 +4,7 @@
 #include "runtime/discover/discover.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "spec/base/utf8.h"
 
 #define MAX_THREADS 8
+#define HEAP_STEP   (4 << 20)
 #define MANY_FILES  8 /* fewer are not worth a thread */
 
 struct result {
@@ -182,6 +184,7 @@ int discover_print(const struct discover_options *options, FILE *out, struct err
                         r = error_set(err, "list", ENOMEM, "%zu files", walk.n);
         }
         if (r == 0) {
+                (void)mallopt(M_TOP_PAD, HEAP_STEP); /* a thread's heap grows by a system call */
                 run(&job);
                 r = print(&job, out, err);
         }

@@ -164,14 +164,16 @@ static bool is_dir(const char *path)
         return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* The names of DIR's modules without source ("NAME.cpython-311-x86_64-linux-gnu.so"), between blanks. */
-static const char *binaries_of(struct library *library, const char *dir)
+/* What DIR has, between blanks: "NAME.py" of modules, "NAME!" of those without source
+ * ("NAME.cpython-311.so"), "NAME/" of what may be a folder. */
+static const char *listing_of(struct library *library, const char *dir)
 {
         CLEANUP_BUF struct buf names = {0};
         char key[PATH_MAX + 2];
         struct dirent *d;
         struct shelf *s;
         DIR *stream;
+        int r;
 
         if (snprintf(key, sizeof key, "*%s", dir) >= (int)sizeof key)
                 return "";
@@ -181,32 +183,47 @@ static const char *binaries_of(struct library *library, const char *dir)
         s->tried = true;
         s->path = "";
         stream = opendir(dir);
-        if (stream == NULL || buf_adds(&names, " ") < 0)
+        if (stream == NULL)
                 return s->path;
-        while ((d = readdir(stream)) != NULL) {
+        r = buf_adds(&names, " ");
+        while (r == 0 && (d = readdir(stream)) != NULL) {
                 size_t n = strlen(d->d_name), stem = strcspn(d->d_name, ".");
 
-                if (stem > 0 &&
-                    ((n > 3 && strcmp(d->d_name + n - 3, ".so") == 0) ||
-                     (n > 4 && strcmp(d->d_name + n - 4, ".pyc") == 0)) &&
-                    buf_addf(&names, "%.*s ", (int)stem, d->d_name) < 0)
-                        break;
+                if (stem == 0)
+                        continue;
+                if (d->d_name[stem] == '\0' && d->d_type != DT_REG)
+                        r = buf_addf(&names, "%s/ ", d->d_name);
+                else if (strcmp(d->d_name + stem, ".py") == 0)
+                        r = buf_addf(&names, "%s ", d->d_name);
+                else if ((n > 3 && strcmp(d->d_name + n - 3, ".so") == 0) ||
+                         (n > 4 && strcmp(d->d_name + n - 4, ".pyc") == 0))
+                        r = buf_addf(&names, "%.*s! ", (int)stem, d->d_name);
         }
         (void)closedir(stream);
-        s->path = arena_strn(&library->names, names.data, names.len);
+        if (r == 0)
+                s->path = arena_strn(&library->names, names.data, names.len);
         return s->path != NULL ? s->path : "";
+}
+
+static bool lists(const char *listing, const char *name, const char *end)
+{
+        char entry[300];
+
+        return snprintf(entry, sizeof entry, "%s%s", name, end) < (int)sizeof entry &&
+               names_in_table(listing, entry);
 }
 
 /* NAME as importlib's PathFinder looks for it in DIR: a package, a module, last a plain folder. */
 static enum found look(struct library *library, const char *dir, const char *name, char path[PATH_MAX])
 {
-        if (snprintf(path, PATH_MAX, "%s/%s/__init__.py", dir, name) < PATH_MAX && is_file(path))
+        const char *listing = listing_of(library, dir);
+
+        if (lists(listing, name, "/") &&
+            snprintf(path, PATH_MAX, "%s/%s/__init__.py", dir, name) < PATH_MAX && is_file(path))
                 return FOUND_SOURCE;
-        if (snprintf(path, PATH_MAX, "%s/%s.py", dir, name) < PATH_MAX && is_file(path))
+        if (lists(listing, name, ".py") && snprintf(path, PATH_MAX, "%s/%s.py", dir, name) < PATH_MAX)
                 return FOUND_SOURCE;
-        if (names_in_table(binaries_of(library, dir), name))
-                return FOUND_BINARY;
-        return FOUND_NOT;
+        return lists(listing, name, "!") ? FOUND_BINARY : FOUND_NOT;
 }
 
 /* The folder that the top-level package of the file PATH lies in: what pytest puts on sys.path for it. */
@@ -397,7 +414,8 @@ static bool has(const struct buf *text, const char *before, const char *word)
         return n < (int)sizeof needle && memmem(text->data, text->len, needle, (size_t)n) != NULL;
 }
 
-static bool may_be_test(struct library *library, const struct module *from, const struct import *import, int depth)
+static bool may_be_test(struct library *library, const struct module *from, const struct import *import,
+                        int depth)
 {
         const char *path = NULL;
         const struct buf *text;
@@ -405,12 +423,13 @@ static bool may_be_test(struct library *library, const struct module *from, cons
         const struct binding *b;
 
         if (depth > MAX_HOPS || import->name == NULL ||
-            library_find(library, from, import->level, import->module, &path) != FOUND_SOURCE || path == NULL ||
-            !is_project_s(library->search, path) || (text = text_of(library, path)) == NULL)
+            library_find(library, from, import->level, import->module, &path) != FOUND_SOURCE ||
+            path == NULL || !is_project_s(library->search, path) || (text = text_of(library, path)) == NULL)
                 return false;
         if (has(text, "", "TestCase") || (has(text, "class ", import->name) && has(text, "", "def test")))
                 return true;
-        if (has(text, "class ", import->name) || has(text, "def ", import->name) || has(text, "\n", import->name))
+        if (has(text, "class ", import->name) || has(text, "def ", import->name) ||
+            has(text, "\n", import->name))
                 return false;
         m = library_load(library, path); /* it may have the name from elsewhere */
         b = m != NULL ? module_find(&m->scope, import->name) : NULL;

@@ -33,8 +33,8 @@ void library_reset(struct library *library);
 enum found library_find(struct library *library, const struct module *from, int level, const char *dotted,
                         const char **ret_path);
 
-/* Whether what IMPORT names may be a TestCase of the project's: told from words in the texts that it comes from, so
- * that what tests import is not all parsed. */
+/* Whether what IMPORT names may be a TestCase of the project's: told from words in the texts that it comes
+ * from, so that what tests import is not all parsed. */
 bool library_may_be_test(struct library *library, const struct module *from, const struct import *import);
 
 /* The module in the file PATH; NULL if it cannot be read, or is being read further up. */
