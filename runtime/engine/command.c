@@ -15,6 +15,7 @@
 
 #include "runtime/engine/keeper.h"
 #include "runtime/engine/services.h"
+#include "runtime/engine/signals.h"
 #include "runtime/engine/usage.h"
 #include "sandbox/enter.h"
 #include "spec/base/cleanup.h"
@@ -152,15 +153,9 @@ int command_run(const struct plan *plan, struct error *err)
                            .enter = plan->isolated ? &enter : NULL};
         struct services services;
         struct keeper keeper = {.pid = -1, .pidfd = -1, .socket = -1};
-        sigset_t set;
         int r;
 
-        sigemptyset(&set);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGHUP);
-        sigaddset(&set, SIGCHLD);
-        CLEANUP_CLOSE int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        CLEANUP_CLOSE int signals = signals_open();
         if (signals < 0 || enter.empty == NULL || argv == NULL)
                 return error_set(err, "command", errno, "prepare the command");
         memcpy(argv, args->v, args->n * sizeof *argv);

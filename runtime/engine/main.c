@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "runtime/engine/features.h"
 #include "runtime/engine/plan.h"
 #include "runtime/engine/run.h"
+#include "runtime/engine/signals.h"
 #include "sandbox/probe.h"
 #include "spec/base/buf.h"
 #include "spec/base/cleanup.h"
@@ -81,19 +81,6 @@ static void forget_environment(void)
         (void)clearenv();
 }
 
-static void block_signals(void)
-{
-        sigset_t set;
-
-        sigemptyset(&set);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGHUP);
-        sigaddset(&set, SIGCHLD);
-        sigprocmask(SIG_BLOCK, &set, NULL);
-        (void)signal(SIGPIPE, SIG_IGN);
-}
-
 int main(int argc, char **argv)
 {
         static const struct option options[] = {{"spec", required_argument, NULL, 's'},
@@ -135,7 +122,7 @@ int main(int argc, char **argv)
                 return 4;
         }
         forget_environment();
-        block_signals();
+        signals_block();
         if (read_spec(path, &spec, &err) < 0)
                 return complain(&err, 4);
         if (!spec.tach.has_tests && spec.process.args.n == 0) {

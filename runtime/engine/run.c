@@ -17,6 +17,7 @@
 #include "runtime/engine/again.h"
 #include "runtime/engine/run_internal.h"
 #include "runtime/engine/scopes.h"
+#include "runtime/engine/signals.h"
 #include "sandbox/probe.h"
 #include "spec/base/cleanup.h"
 
@@ -240,8 +241,6 @@ static void end_orphans(void)
 
 static int prepare(struct run *run, struct error *err)
 {
-        sigset_t set;
-
         /* as many run, as many are leaving, as many are idle, and at each depth that many snapshots and one
          * more live */
         run->n_workers = run->plan->workers * 3 + SUITE_MAX_DEPTH * (run->plan->workers + 1);
@@ -257,12 +256,7 @@ static int prepare(struct run *run, struct error *err)
         if (pool_init(&run->pool, &run->zygote.keeper, &run->services, &run->keep, run->plan->workers, err) <
             0)
                 return -ENOMEM;
-        sigemptyset(&set);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGHUP);
-        sigaddset(&set, SIGCHLD);
-        run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        run->signal_fd = signals_open();
         if (run->signal_fd < 0 || run_watch(run, run->signal_fd, FROM_SIGNALS, 0) < 0)
                 return error_set(err, "run", errno, "signalfd");
         if (!run->plan->isolated && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
