@@ -75,9 +75,8 @@ static int next_cell(struct zygote *z, int *ret_socket, struct error *err)
                         *ret_socket = fds[1];
                         return fds[0];
                 }
-                for (size_t i = 0; r == 1 && i < KEEPER_FDS; i++)
-                        if (fds[i] >= 0)
-                                (void)close(fds[i]);
+                if (r == 1)
+                        keeper_close(fds);
         }
         return r;
 }

@@ -62,9 +62,7 @@ static int wait_for_end(struct keeper *k, struct services *services, int signals
                                 services_receive(services, services->received, m.status, TAKE_FD(fds[0]));
                         else if (pidfd < 0)
                                 pidfd = TAKE_FD(fds[0]);
-                        for (size_t i = 0; i < KEEPER_FDS; i++)
-                                if (fds[i] >= 0)
-                                        (void)close(fds[i]);
+                        keeper_close(fds);
                         if (m.err.phase[0] != '\0') {
                                 *err = m.err;
                                 return -(err->errnum != 0 ? err->errnum : EINVAL);

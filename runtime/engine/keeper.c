@@ -264,6 +264,13 @@ int keeper_ask_cell(struct keeper *k)
         return r == -ECONNRESET ? -EPIPE : r; /* it died with a message unread */
 }
 
+void keeper_close(const int *fds)
+{
+        for (size_t i = 0; i < KEEPER_FDS; i++)
+                if (fds[i] >= 0)
+                        (void)close(fds[i]);
+}
+
 int keeper_receive(int socket, struct keeper_message *ret, int *ret_fds)
 {
         int fds[FDS_MAX_SENT];
@@ -279,9 +286,7 @@ int keeper_receive(int socket, struct keeper_message *ret, int *ret_fds)
         if (n == -EAGAIN || n == -EINTR)
                 return 0;
         if (n != (ssize_t)sizeof *ret) {
-                for (size_t i = 0; i < KEEPER_FDS; i++)
-                        if (ret_fds[i] >= 0)
-                                (void)close(ret_fds[i]);
+                keeper_close(ret_fds);
                 return -EPIPE;
         }
         /* it comes from where untrusted code may have traced the sender */

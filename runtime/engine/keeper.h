@@ -54,6 +54,8 @@ int keeper_ask_cell(struct keeper *k);
  * KEEPER_FDS descriptors or -1; the caller's where it returns 1. 1: got one; 0: none now; -EPIPE: the keeper
  * is gone. */
 int keeper_receive(int socket, struct keeper_message *ret, int *ret_fds);
+/* Closes those of KEEPER_FDS descriptors that are there. */
+void keeper_close(const int *fds);
 /* Kills the keeper with all that is in the sandbox, and reaps it. */
 void keeper_stop(struct keeper *k);
 

@@ -75,9 +75,7 @@ void run_from_keeper(struct run *run)
                         keep_receive(&run->keep, &run->keep.received, m.status, TAKE_FD(fds[0]));
                 else if (m.op == KEEPER_READY)
                         zygote_ready(run, fds);
-                for (size_t i = 0; i < KEEPER_FDS; i++)
-                        if (fds[i] >= 0)
-                                (void)close(fds[i]);
+                keeper_close(fds);
         }
         if (r < 0) {
                 (void)epoll_ctl(run->epoll_fd, EPOLL_CTL_DEL, run->zygote.keeper.socket, NULL);

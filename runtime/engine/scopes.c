@@ -136,9 +136,7 @@ static void from_cell(struct run *run, struct worker *w)
                 } else if (m.op == KEEPER_CELL) {
                         take_cell(run, w, fds);
                 }
-                for (size_t i = 0; i < KEEPER_FDS; i++)
-                        if (fds[i] >= 0)
-                                (void)close(fds[i]);
+                keeper_close(fds);
                 scopes_go_on(run, w);
         }
 }

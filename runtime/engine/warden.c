@@ -35,9 +35,7 @@ static void make_cell(int socket, const struct cell_plan *plan)
         (void)cell_make(plan, &pid, &fds[0], &fds[1], &m.err);
         if (keeper_send(socket, &m, fds) < 0)
                 _exit(1);
-        for (size_t i = 0; i < KEEPER_FDS; i++)
-                if (fds[i] >= 0)
-                        (void)close(fds[i]);
+        keeper_close(fds);
 }
 
 static pid_t start(const struct cell_plan *plan, const struct launch *zygote, int *ret_pidfd,
@@ -73,9 +71,7 @@ void warden_main(int socket, int map_fd, const struct cell_plan *plan, const str
                 m.err = (struct error){0};
         if (keeper_send(socket, &m, fds) < 0 || zygote_pid < 0)
                 _exit(1);
-        for (size_t i = 0; i < KEEPER_FDS; i++)
-                if (fds[i] >= 0)
-                        (void)close(fds[i]);
+        keeper_close(fds);
         for (;;) {
                 struct pollfd polls[2] = {{.fd = socket, .events = POLLIN},
                                           {.fd = signals, .events = POLLIN}};
