@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,4 +106,17 @@ ssize_t fds_receive(int socket, void *bytes, size_t size, int *ret_fds, size_t *
                         memcpy(ret_fds, CMSG_DATA(c), *ret_n * sizeof(int));
                 }
         return (msg.msg_flags & MSG_TRUNC) != 0 ? -EMSGSIZE : n;
+}
+
+ssize_t fds_wait(int socket, void *bytes, size_t size, int *ret_fds, size_t *ret_n)
+{
+        ssize_t n;
+
+        do {
+                struct pollfd p = {.fd = socket, .events = POLLIN};
+
+                (void)poll(&p, 1, -1);
+                n = fds_receive(socket, bytes, size, ret_fds, ret_n);
+        } while (n == -EINTR || n == -EAGAIN);
+        return n;
 }

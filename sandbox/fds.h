@@ -27,4 +27,7 @@ int fds_send(int socket, const void *bytes, size_t size, const int *attach, size
  * caller's, also after an error), if one is there: its length or -errno. */
 ssize_t fds_receive(int socket, void *bytes, size_t size, int *ret_fds, size_t *ret_n);
 
+/* The same, and waits until one is there or never will be. */
+ssize_t fds_wait(int socket, void *bytes, size_t size, int *ret_fds, size_t *ret_n);
+
 #endif

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -116,15 +115,9 @@ static int receive_filter(int socket, struct enter_plan *enter, struct error *er
         struct keeper_message m;
         struct stat st;
         size_t n_fds;
-        ssize_t n;
 
-        do {
-                struct pollfd p = {.fd = socket, .events = POLLIN};
-
-                (void)poll(&p, 1, -1);
-                n = fds_receive(socket, &m, sizeof m, fds, &n_fds);
-        } while (n == -EINTR || n == -EAGAIN);
-        if (n != (ssize_t)sizeof m || m.op != KEEPER_FILTER || n_fds != 1)
+        if (fds_wait(socket, &m, sizeof m, fds, &n_fds) != (ssize_t)sizeof m || m.op != KEEPER_FILTER ||
+            n_fds != 1)
                 return error_set(err, "keeper", EPROTO, "no filter for the command came");
         CLEANUP_CLOSE int fd = fds[0];
         if (fstat(fd, &st) < 0)

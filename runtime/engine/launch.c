@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -86,17 +85,11 @@ static int become(const struct launch *l, int cell_pidfd, int report_fd, struct 
 static int hear(int report, int *listener, struct error *err)
 {
         for (;;) {
-                struct pollfd p = {.fd = report, .events = POLLIN};
                 int fds[FDS_MAX_SENT];
                 struct error said;
                 size_t n_fds;
-                ssize_t n;
+                const ssize_t n = fds_wait(report, &said, sizeof said, fds, &n_fds);
 
-                if (poll(&p, 1, -1) < 0)
-                        continue;
-                n = fds_receive(report, &said, sizeof said, fds, &n_fds);
-                if (n == -EAGAIN || n == -EINTR)
-                        continue;
                 for (size_t i = 0; i < n_fds; i++) {
                         if (*listener < 0)
                                 *listener = fds[i];

@@ -126,17 +126,10 @@ void writer_main(int socket, const struct writer_plan *plan)
         if (prepare(&w) < 0)
                 _exit(1);
         for (;;) {
-                struct pollfd p = {.fd = socket, .events = POLLIN};
                 int fds[FDS_MAX_SENT];
                 size_t n_fds;
-                ssize_t n;
 
-                if (poll(&p, 1, -1) < 0)
-                        continue;
-                n = fds_receive(socket, &q, sizeof q, fds, &n_fds);
-                if (n == -EAGAIN || n == -EINTR)
-                        continue;
-                if (n != (ssize_t)sizeof q)
+                if (fds_wait(socket, &q, sizeof q, fds, &n_fds) != (ssize_t)sizeof q)
                         _exit(0);
                 q.owner[sizeof q.owner - 1] = '\0';
                 if (q.op == WRITER_LAYER && n_fds == 1 && w.n_layers < plan->parts->n) {
