@@ -110,6 +110,14 @@ void event_close(struct event *ev, char bracket)
                 (void)yajl_gen_array_close(ev->gen);
 }
 
+void event_texts(struct event *ev, const char *key, char *const *texts, size_t n)
+{
+        event_open(ev, key, '[');
+        for (size_t i = 0; i < n; i++)
+                event_text(ev, NULL, texts[i]);
+        event_close(ev, ']');
+}
+
 void event_value(struct event *ev, const char *key, yajl_val v)
 {
         put_key(ev, key);

@@ -26,8 +26,9 @@ void event_bytes(struct event *ev, const char *key, const char *bytes, size_t n)
 void event_int(struct event *ev, const char *key, int64_t value);
 void event_seconds(struct event *ev, const char *key, double value); /* six decimals */
 void event_bool(struct event *ev, const char *key, int value);
-void event_open(struct event *ev, const char *key, char bracket); /* '{' or '[' */
-void event_close(struct event *ev, char bracket);                 /* '}' or ']' */
+void event_open(struct event *ev, const char *key, char bracket);                  /* '{' or '[' */
+void event_close(struct event *ev, char bracket);                                  /* '}' or ']' */
+void event_texts(struct event *ev, const char *key, char *const *texts, size_t n); /* an array */
 /* A value as it was parsed. NULL: null. */
 void event_value(struct event *ev, const char *key, yajl_val value);
 

@@ -129,14 +129,6 @@ void stream_service(struct stream *s, const char *nodeid, const char *name, cons
         emit(s, &ev);
 }
 
-static void send_paths(struct event *ev, const char *key, char *const *paths, unsigned n)
-{
-        event_open(ev, key, '[');
-        for (unsigned i = 0; i < n; i++)
-                event_text(ev, NULL, paths[i]);
-        event_close(ev, ']');
-}
-
 void stream_wrote(struct stream *s, const struct keep_job *job, unsigned kept, unsigned lost)
 {
         struct event ev;
@@ -146,8 +138,8 @@ void stream_wrote(struct stream *s, const struct keep_job *job, unsigned kept, u
         event_text(&ev, "who", job->cell.owner);
         event_int(&ev, "n_kept", kept);
         event_int(&ev, "n_lost", lost);
-        send_paths(&ev, "kept", job->paths[0], job->n_paths[0]);
-        send_paths(&ev, "lost", job->paths[1], job->n_paths[1]);
+        event_texts(&ev, "kept", job->paths[0], job->n_paths[0]);
+        event_texts(&ev, "lost", job->paths[1], job->n_paths[1]);
         emit(s, &ev);
 }
 

@@ -61,18 +61,9 @@ static int configuration(const struct plan *p, int select_fd, struct buf *out)
         for (size_t i = 0; i < s->tach.tests.n; i++)
                 event_text(&ev, NULL, s->tach.tests.v[i]);
         event_close(&ev, ']');
-        event_open(&ev, "pythonPath", '[');
-        for (size_t i = 0; i < s->tach.python_path.n; i++)
-                event_text(&ev, NULL, s->tach.python_path.v[i]);
-        event_close(&ev, ']');
-        event_open(&ev, "shared", '[');
-        for (size_t i = 0; i < s->tach.shared.n; i++)
-                event_text(&ev, NULL, s->tach.shared.v[i]);
-        event_close(&ev, ']');
-        event_open(&ev, "spawn", '[');
-        for (size_t i = 0; i < s->tach.spawn.n; i++)
-                event_text(&ev, NULL, s->tach.spawn.v[i]);
-        event_close(&ev, ']');
+        event_texts(&ev, "pythonPath", s->tach.python_path.v, s->tach.python_path.n);
+        event_texts(&ev, "shared", s->tach.shared.v, s->tach.shared.n);
+        event_texts(&ev, "spawn", s->tach.spawn.v, s->tach.spawn.n);
         event_int(&ev, "seed", p->seed);
         event_bool(&ev, "seedIsChosen", s->tach.seed != 0);
         event_text(&ev, "django", s->tach.django_settings);
