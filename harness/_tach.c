@@ -191,6 +191,7 @@ static void become_worker(const int *fds, size_t n_fds, int is_snapshot, int cel
         fds_sort(keep, plan.n_keep_fds);
         n_workers = 0;
         plan.inside = was_below;
+        plan.clones = is_snapshot;
         is_below = cell >= 0;
         if (is_snapshot)
                 plan.bpf = NULL; /* it must put workers into cells */

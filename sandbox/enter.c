@@ -101,6 +101,9 @@ int enter_child(const struct enter_plan *plan, int cell_pidfd, struct error *err
         if (cell_pidfd >= 0 && setns(cell_pidfd, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS |
                                                      (int)net_clone_flag(plan->network)) < 0)
                 return error_set(err, "enter", errno, "join the cell's namespaces");
+        /* not the cell's: its root is the leaf that this process was born into */
+        if ((cell_pidfd >= 0 || plan->inside) && !plan->clones && unshare(CLONE_NEWCGROUP) < 0)
+                return error_set(err, "enter", errno, "unshare the cgroup namespace");
         if (cell_pidfd < 0 && !plan->inside && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                 return error_set(err, "enter", errno, "set the parent death signal");
         if (setsid() < 0)

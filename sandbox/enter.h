@@ -21,6 +21,7 @@ struct enter_plan {
         int n_limits;
         const char *cwd;
         int inside;          /* the caller is in the sandbox already: there is no cell to join */
+        int clones;          /* into groups beside its own: it must see these too (nsdelegate) */
         const int *keep_fds; /* ascending */
         size_t n_keep_fds;
         enum spec_network network; /* the cells' */
@@ -36,8 +37,9 @@ pid_t enter_clone(int cell_pidfd, int cgroup_fd, int *ret_pidfd, struct error *e
 pid_t enter_clone_below(int cell_pidfd, int cgroup_fd, enum spec_network network, int *ret_pidfd,
                         struct error *err);
 
-/* In the child: enters the rest of the cell, closes all descriptors but PLAN's, starts a session, applies
- * limits, drops everything, installs the filter. CELL_PIDFD < 0: only what needs no namespace. */
+/* In the child: enters the rest of the cell, makes its group the root of those that it sees, closes all
+ * descriptors but PLAN's, starts a session, applies limits, drops everything, installs the filter.
+ * CELL_PIDFD < 0: only what needs no namespace. */
 int enter_child(const struct enter_plan *plan, int cell_pidfd, struct error *err);
 
 #endif

@@ -390,23 +390,37 @@ void policy_notify(struct policy *p, int quiet)
                 p->default_action = SECCOMP_RET_USER_NOTIF;
 }
 
-int policy_watch(struct policy *p, const char *name, const struct policy_test *test, struct error *err)
+/* In front of what P said before: calls NR where TEST (NULL: always) holds are ACTION. */
+static int put_first(struct policy *p, int nr, uint32_t action, const struct policy_test *test,
+                     struct error *err)
 {
-        int known, nr = policy_number(name, &known);
-        struct policy_clause *c;
+        struct policy_clause *c = calloc(1, sizeof *c);
 
-        if (nr < 0) /* this libseccomp, or this machine, does not have it */
-                return 0;
-        c = calloc(1, sizeof *c);
         if (c == NULL)
                 return no_memory(err);
-        c->action = SECCOMP_RET_USER_NOTIF;
+        c->action = action;
         c->n_tests = test != NULL;
         if (test != NULL)
                 c->tests[0] = *test;
         c->next = p->calls[nr];
         p->calls[nr] = c;
         return 0;
+}
+
+int policy_watch(struct policy *p, const char *name, const struct policy_test *test, struct error *err)
+{
+        int known, nr = policy_number(name, &known);
+
+        /* this libseccomp, or this machine, may not have it */
+        return nr < 0 ? 0 : put_first(p, nr, SECCOMP_RET_USER_NOTIF, test, err);
+}
+
+int policy_allow_where(struct policy *p, const char *name, const struct policy_test *test, struct error *err)
+{
+        int known, nr = policy_number(name, &known);
+
+        return nr < 0 ? error_set(err, "seccomp", ENOSYS, "the system call %s", name)
+                      : put_first(p, nr, SECCOMP_RET_ALLOW, test, err);
 }
 
 static bool holds(const struct policy_test *t, uint64_t v)

@@ -7,6 +7,7 @@
 
 #include "runtime/engine/tripwires.h"
 #include "sandbox/seccomp.h"
+#include "sandbox/sys.h"
 #include "spec/base/cleanup.h"
 
 /* What the zygote needs to put workers into cells. */
@@ -15,12 +16,16 @@ static const char *const joining[] = {"setns", "clone3"};
 static int make_zygote(struct filters *f, const struct spec_seccomp *built_in, const struct spec_seccomp *own,
                        const struct policy_host *host, int watches, struct error *err)
 {
+        /* a worker is in its leaf before it can make that the root of what it sees */
+        const struct policy_test own_groups = {.op = POLICY_EQ, .arg = 0, .value = CLONE_NEWCGROUP};
         int r = policy_make(&f->zygote, built_in, host, err), known;
 
         if (r == 0 && own != NULL)
                 r = policy_allow_also(&f->zygote, own, host, err);
         for (size_t i = 0; r == 0 && i < sizeof joining / sizeof *joining; i++)
                 r = policy_set(&f->zygote, joining[i], SECCOMP_RET_ALLOW, err);
+        if (r == 0)
+                r = policy_allow_where(&f->zygote, "unshare", &own_groups, err);
         if (r == 0)
                 r = seccomp_compile(&f->zygote, &f->zygote_plain_fd, err);
         if (r < 0)

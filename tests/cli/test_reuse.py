@@ -199,3 +199,37 @@ def test_the_summary_counts_cells(suite):
     run(suite, KINDS["a child"][0])
     done = suite.tach("-v", "-n", "1", "--reuse=cell")
     assert "cells: " in done.out and "thrown away after a test: 1 (process)" in done.out
+
+
+GROUPS = """
+import pathlib, pytest
+
+def groups():
+    return [line.split(":", 2)[2] for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines()]
+
+@pytest.fixture(scope="module")
+def wide():
+    return groups()
+
+def test_one(): assert set(groups()) == {"/"}
+def test_two(): assert set(groups()) == {"/"}
+def test_below(wide): assert set(groups()) == {"/"}
+def test_below_too(wide): assert set(groups()) == {"/"}
+"""
+
+
+@pytest.mark.parametrize("reuse", ["rollback", "cell", "never"])
+@pytest.mark.parametrize("user", [None, NOBODY])
+def test_a_test_sees_no_group_but_its_own(suite, reuse, user):
+    """Each has a cgroup namespace whose root is the leaf that it was born into."""
+    if user is not None:
+        if os.geteuid() != 0:
+            pytest.skip("this run is not root's")
+        skip_without_user_namespaces()
+    suite.write(text=GROUPS)
+    for folder in suite.path.parents[:3]:
+        if user is not None and str(folder).startswith("/tmp/"):
+            folder.chmod(0o755)
+    result = suite.json(f"--reuse={reuse}", "--workers=1", user=user)
+    assert result.code == 0, result.out + result.err
+    assert result.event("finish")["counts"]["passed"] == 4

@@ -477,6 +477,11 @@ static void stacked_filters_are_as_strict_as_either(void **state)
                         }
                 assert_int_equal(decide(&f.zygote, "setns", 0, 0), SECCOMP_RET_ALLOW);
                 assert_int_equal(decide(&f.zygote, "clone3", 0, 0), SECCOMP_RET_ALLOW);
+                assert_int_equal(decide(&f.zygote, "unshare", CLONE_NEWCGROUP, 0), SECCOMP_RET_ALLOW);
+                assert_int_equal(decide(&f.zygote, "unshare", CLONE_NEWCGROUP | CLONE_NEWUTS, 0),
+                                 ERRNO(EPERM));
+                if (profiles[i] == NULL)
+                        assert_int_equal(decide(&rest, "unshare", CLONE_NEWCGROUP, 0), ERRNO(EPERM));
                 assert_int_equal(decide(&f.zygote, "mount", 0, 0), ERRNO(EPERM));
                 filters_finish(&f);
                 spec_seccomp_finish(&own);
