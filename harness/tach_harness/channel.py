@@ -45,6 +45,8 @@ def _fit(text, limit, tail):
 def clip(text, limit=MAX_TEXT):
     """TEXT as valid Unicode without NUL, at most LIMIT bytes: its head and its tail, saying what is left out."""
     if len(text) <= limit:
+        if text.isascii() and "\0" not in text:
+            return text
         mended, size = _mend(text)
         if size <= limit:
             return mended
@@ -77,6 +79,7 @@ class Results:
     def __init__(self, fd):
         self.fd = fd
         self.pid = _getpid()
+        self.held = b""
 
     def end_copies(self):
         """Returns in the worker only, not in a process that the test forked."""
@@ -84,7 +87,16 @@ class Results:
             _exit(1)
 
     def send(self, kind, **fields):
+        self.send_line(encode({"t": kind, **fields}))
+
+    def hold_line(self, line):
+        """Goes out with the next."""
         self.end_copies()
-        data = encode({"t": kind, **fields}).encode("utf-8", "backslashreplace") + b"\n"
+        self.held += line.encode() + b"\n"
+
+    def send_line(self, line):
+        self.end_copies()
+        data = self.held + line.encode("utf-8", "backslashreplace") + b"\n"
+        self.held = b""
         while data:
             data = data[_write(self.fd, data) :]

@@ -5,6 +5,7 @@ Everything that asks for a version, or whether pytest has something, is here.
 
 import inspect
 import sys
+from contextlib import suppress
 
 import pytest
 from _pytest.fixtures import FixtureRequest
@@ -87,6 +88,27 @@ def sets_itself_up(package):
     module = getattr(package, "obj", None)
     names = ("setup_module", "setUpModule", "teardown_module", "tearDownModule")
     return next((name for name in names if hasattr(module, name)), None)
+
+
+def is_builtin(plugin):
+    """Whether PLUGIN is pytest's own."""
+    name = getattr(plugin, "__name__", None) or type(plugin).__module__
+    return name.startswith("_pytest.")
+
+
+def count_keywords(item):
+    """How many names ITEM and what it is in have been given as keywords, markers among them; None: it does not tell."""
+    try:
+        return sum([len(node.keywords._markers) for node in item.listchain()])
+    except AttributeError:
+        return None
+
+
+def leave_out(config, plugin, *hooks):
+    """Calls PLUGIN no more for these HOOKS; it stays registered."""
+    for name in hooks:
+        with suppress(AttributeError, ValueError):
+            getattr(config.hook, name)._remove_plugin(plugin)
 
 
 def fail_fixture(function, message):

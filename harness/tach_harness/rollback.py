@@ -6,7 +6,9 @@ import fcntl
 import os
 import sys
 
-from tach_harness import _tach, worker
+from _pytest.terminal import TerminalReporter
+
+from tach_harness import _tach, pytest_versions, worker
 
 #: Where the pipe from the engine is: beyond what tests open, and close by number.
 _DESCRIPTOR = 1000
@@ -33,11 +35,24 @@ def _move(fd):
     return moved
 
 
+def _leave_out(config, reporter):
+    """What is called around every test and does nothing here: progress that nobody sees, and what only snapshots ask for."""
+    terminal = config.pluginmanager.getplugin("terminalreporter")
+    if type(terminal) is TerminalReporter:
+        pytest_versions.leave_out(config, terminal, *(f"pytest_runtest_log{what}" for what in ("start", "report", "finish")))
+    if reporter.arrange is None and not reporter.pending:
+        pytest_versions.leave_out(config, reporter, *(f"pytest_runtest_{what}" for what in ("protocol", "setup", "makereport")))
+    if not reporter.asking.known:
+        hooks = (f"pytest_{what}" for what in ("runtest_setup", "runtest_call", "runtest_teardown", "fixture_setup"))
+        pytest_versions.leave_out(config, reporter.asking, *hooks)
+
+
 def begin(origin, index, floor, control):
     """The point that the process is put back to. Returns what ``worker.run`` is to be called with: at first for the item of
     that INDEX, and each time that the process was put back for the one that the engine names on CONTROL."""
     control = _move(control)
     config = origin.session.config
+    _leave_out(config, origin.reporter)
     why = _obstacle(config) or _tach.settle(control, origin.reporter.results.fd, origin.verifies)
     # from here on, again for every test
     if isinstance(why, int):

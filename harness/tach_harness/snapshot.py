@@ -26,11 +26,6 @@ from tach_harness.channel import RUN_HERE, RUN_SET_UP
 from tach_harness.units import label, uses
 
 
-def _is_builtin(plugin):
-    name = getattr(plugin, "__name__", None) or type(plugin).__module__
-    return name.startswith("_pytest.")
-
-
 def _items(entry):
     return [entry] if isinstance(entry, int) else entry.items
 
@@ -245,7 +240,7 @@ class Snapshot:
         """Ends what this process has set up: (the last of the collector's items, report). The suite's own hooks are the tests'."""
         item = self.session.items[self.unit.last]
         manager = item.config.pluginmanager
-        others = [plugin for plugin in manager.get_plugins() if not _is_builtin(plugin)]
+        others = [plugin for plugin in manager.get_plugins() if not pytest_versions.is_builtin(plugin)]
         hook = manager.subset_hook_caller("pytest_runtest_teardown", others)
         item._report_sections.clear()
         item.user_properties.clear()

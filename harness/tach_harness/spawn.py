@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tach_harness import asking, clone, coverage_data, output, reports, worker
+from tach_harness import asking, clone, coverage_data, output, passed, reports, worker
 from tach_harness.channel import Results
 
 #: Where the fresh interpreter finds what it is to do.
@@ -96,6 +96,7 @@ class Spawned:
         reports.prepare(config)
         asker = asking.Asking([])
         reporter = worker.Reporter(config, task["settings"]["workers"], asker)
+        reporter.passed = passed.Passed(config, {task["index"]: found[0]})
         config.pluginmanager.register(reporter, "tach-worker")
         config.pluginmanager.register(asker, "tach-asking")
         measured = coverage_data.Measured(task["settings"]["isolated"])

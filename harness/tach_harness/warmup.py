@@ -5,10 +5,12 @@ forget that each time, and begin anew; what it has learned here stays. No plugin
 is reported.
 """
 
+import functools
+
 import pytest
 from _pytest.fixtures import FuncFixtureInfo
 
-from tach_harness import reports
+from tach_harness import passed, reports
 from tach_harness.channel import encode
 
 #: As many tests, and it pays.
@@ -22,6 +24,11 @@ _PLUGINS = {
 }  # fmt: skip
 
 
+def _report(config, item, report):
+    passed.Passed(config, {0: item}).line(0, report)
+    encode({"t": "report", "i": 0, **reports.fields(config, report)})
+
+
 class _Hooks:
     """pytest's hooks without anybody else's."""
 
@@ -30,10 +37,10 @@ class _Hooks:
         named = self.manager.list_name_plugin()
         self.others = [plugin for name, plugin in named if plugin is not None and name not in _PLUGINS]
 
-        def pytest_runtest_logreport(report):
-            encode({"t": "report", "i": 0, **reports.fields(config, report)})
+        self.report = None
 
-        self.pytest_runtest_logreport = pytest_runtest_logreport
+    def pytest_runtest_logreport(self, report):
+        self.report(report)
 
     def __getattr__(self, name):
         caller = self.manager.subset_hook_caller(name, self.others)
@@ -59,7 +66,7 @@ def run(session):
         for _ in range(_TIMES):
             nothing = FuncFixtureInfo((), (), [], {})
             item = _Test.from_parent(session, name="tach", callobj=lambda: None, fixtureinfo=nothing)
-            item.hooks = hooks
+            item.hooks, hooks.report = hooks, functools.partial(_report, session.config, item)
             hooks.pytest_runtest_protocol(item=item, nextitem=None)
     except Exception:
         stack.clear()

@@ -5,6 +5,7 @@ What JSON cannot say becomes text on the way out; what it turns into lists becom
 
 from _pytest.reports import TestReport
 
+from tach_harness import passed
 from tach_harness.channel import clip
 
 #: Of nested containers; the engine reads no deeper JSON.
@@ -51,6 +52,9 @@ def _tuples(data):
 
 def unpack(config, line, item):
     """The report of a LINE about ITEM."""
+    report = passed.unpack(line, item)
+    if report is not None:
+        return report
     data = {**(line["data"] or {"keywords": {}, "location": item.location}), **{key: line[key] for key in _BESIDE}}
     _tuples(data)
     report = None

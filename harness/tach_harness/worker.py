@@ -40,6 +40,8 @@ class Reporter:
         self.asking = asking
         self.workers = workers
         self.results = None
+        #: reports that can be sent in short (passed.py)
+        self.passed = None
         self.index = -1
         #: in a snapshot that sets up for an item: what takes the place of the item's protocol
         self.arrange = None
@@ -109,7 +111,13 @@ class Reporter:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report):
         if self.results is not None and self.asking.wanted is None:
-            self.results.send("report", i=self.index, **reports.fields(self.config, report))
+            line = self.passed.line(self.index, report) if self.passed is not None else None
+            if line is None:
+                self.results.send("report", i=self.index, **reports.fields(self.config, report))
+            elif report.when == "teardown":  # the test's end follows
+                self.results.hold_line(line)
+            else:
+                self.results.send_line(line)
 
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
         if self.results is not None and self.asking.wanted is None:
@@ -122,11 +130,10 @@ def _is_end_of_fixture(end):
 
 
 def _usage(before):
+    """As JSON."""
     after = _getrusage(_SELF)
-    return {
-        "cpu_s": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 6),
-        "max_rss_bytes": after.ru_maxrss * 1024,
-    }
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return f'{{"cpu_s":{seconds:.6f},"max_rss_bytes":{after.ru_maxrss * 1024}}}'
 
 
 class State:
@@ -176,7 +183,7 @@ def run(origin, indices, floor, end=None):
         if end is not None:  # from here on nothing of the test's may run
             output.flush()
             gc.disable()
-        reporter.results.send("end", i=index, usage=_usage(before))
+        reporter.results.send_line(f'{{"t":"end","i":{index},"usage":{_usage(before)}}}')
         if session.shouldfail:
             raise Exit(str(session.shouldfail), _FAILED)
         if session.shouldstop:

@@ -10,8 +10,8 @@ from contextlib import suppress
 import pytest
 
 from tach_harness import (
-    _tach, asking, async_native, cachedir, clone, coverage_data, django_native, finale, output, randomness, reports, selection,
-    spawn, units, warmup, worker,
+    _tach, asking, async_native, cachedir, clone, coverage_data, django_native, finale, output, passed, randomness, reports,
+    selection, spawn, units, warmup, worker,
 )  # fmt: skip
 from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
 
@@ -176,6 +176,7 @@ class Collector:
         reports.prepare(config)
         asker = asking.Asking(groups)
         reporter = worker.Reporter(config, self.settings["workers"], asker)
+        reporter.passed = passed.Passed(config, dict(enumerate(session.items)))
         config.pluginmanager.register(reporter, "tach-worker")
         config.pluginmanager.register(asker, "tach-asking")
         measured = coverage_data.Measured(self.settings["isolated"])
