@@ -1,5 +1,7 @@
-/* How it works: pages that tests wrote are left writable and put back after every test, until they are all
- * protected anew (EPOCH): most tests write the same pages, and a fault costs more than a copy. */
+/* How it works: a fault costs as much as some ten copies of a page. Pages that nearly every test writes are hot:
+ * left writable, and put back whether they were written or not. A cold one is put back and protected again,
+ * and becomes hot when HOT tests have written it. From time to time (EPOCH) all are protected; those that
+ * were hot are so again with the next test that writes them, the others cool down. */
 #include "sandbox/memory.h"
 
 #include <errno.h>
@@ -18,12 +20,14 @@
 #include "spec/base/cleanup.h"
 
 #define PAGE         ((size_t)4096)
-#define EPOCH        64                 /* tests */
+#define EPOCH        128                /* tests */
+#define FIRST_EPOCH  4                  /* what the first test wrote counts as hot until then */
+#define HOT          3                  /* tests that wrote a page */
 #define MAX_BYTES    ((size_t)1 << 30)  /* of memory that is saved at most */
 #define LEAST_BYTES  ((size_t)64 << 20) /* that may be, however little is free */
 #define FREE_SHARE   8                  /* of the free memory, beyond that */
 #define RSEQ_BYTES   32                 /* glibc's area at least */
-#define ZERO_AT_ONCE 16                 /* pages: as many are dropped, fewer are overwritten */
+#define DROP_AT_ONCE 128                /* pages: as many are dropped, fewer are overwritten */
 
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
@@ -194,13 +198,14 @@ static int reserve(struct memory *m, size_t pages, const char **ret_why)
         if (pages * PAGE > most_bytes())
                 return -ENOMEM;
         *ret_why = "reserve memory";
-        m->slots_bytes = (m->n_pages * sizeof *m->slots + PAGE) & ~(PAGE - 1);
+        m->slots_bytes = (m->n_pages * (sizeof *m->slots + sizeof *m->heat) + PAGE) & ~(PAGE - 1);
         m->saved_bytes = (pages + 512) * PAGE; /* what is touched on the way */
         m->slots = memory_new(m->slots_bytes);
         m->saved = memory_new(m->saved_bytes);
         if (m->slots == NULL || m->saved == NULL)
                 return -ENOMEM;
         (void)madvise(m->saved, m->saved_bytes, MADV_HUGEPAGE);
+        m->heat = (uint8_t *)(m->slots + m->n_pages);
         memory_own(m, m->slots, m->slots_bytes);
         memory_own(m, m->saved, m->saved_bytes);
         return 0;
@@ -358,7 +363,7 @@ static int copy_back(struct memory *m, const struct span *span, uintptr_t start,
                 }
                 while (at + n * PAGE < end && slots[page + n] == 0)
                         n++;
-                if (n < ZERO_AT_ONCE)
+                if (n < DROP_AT_ONCE)
                         memset((void *)at, 0, n * PAGE);
                 else if (madvise((void *)at, n * PAGE, MADV_DONTNEED) < 0 ||
                          protect(m, at, at + n * PAGE) < 0)
@@ -366,6 +371,30 @@ static int copy_back(struct memory *m, const struct span *span, uintptr_t start,
                 at += n * PAGE;
         }
         return 0;
+}
+
+/* What START to END, which were put back, need: those that stay cold are protected. */
+static int cool(struct memory *m, const struct span *span, uintptr_t start, uintptr_t end)
+{
+        uint8_t *heat = m->heat + span->first + (start - span->start) / PAGE;
+        uintptr_t cold = start; /* from here on they are */
+        int r = 0;
+
+        for (uintptr_t at = start; r == 0 && at < end; at += PAGE, heat++) {
+                *heat = m->since == 1 ? HOT : (uint8_t)(*heat + (*heat < HOT));
+                if (*heat < HOT)
+                        continue;
+                if (cold < at)
+                        r = protect(m, cold, at);
+                cold = at + PAGE;
+        }
+        return r == 0 && cold < end ? protect(m, cold, end) : r;
+}
+
+static void cool_all(struct memory *m)
+{
+        for (size_t i = 0; i < m->n_pages; i++)
+                m->heat[i] = m->heat[i] == HOT ? HOT - 1 : m->heat[i] / 2;
 }
 
 static int span_back(struct memory *m, const struct span *span, bool again)
@@ -390,8 +419,8 @@ static int span_back(struct memory *m, const struct span *span, bool again)
 
                         m->dirty += (end - start) / PAGE;
                         r = copy_back(m, span, start, end);
-                        if (r == 0 && again)
-                                r = protect(m, start, end);
+                        if (r == 0)
+                                r = again ? protect(m, start, end) : cool(m, span, start, end);
                 }
                 if (r < 0)
                         return r;
@@ -412,14 +441,17 @@ int memory_back(struct memory *m)
         if (r < 0 || mend_all(m, true) != NULL)
                 return r < 0 ? r : -EIO;
         m->since++;
-        again = m->since == 4 || m->since % EPOCH == 0 || (m->usual > 0 && m->dirty > 2 * m->usual + 256);
+        again = m->since == FIRST_EPOCH || m->since % EPOCH == 0 ||
+                (m->usual > 0 && m->dirty > 2 * m->usual + 256);
         m->dirty = 0;
         for (size_t i = 0; r == 0 && i < m->n_spans; i++)
                 r = span_back(m, &m->spans[i], again);
-        if (again)
+        if (again) {
                 m->usual = 0;
-        else if (m->usual == 0)
+                cool_all(m);
+        } else if (m->usual == 0) {
                 m->usual = m->dirty;
+        }
         return r;
 }
 

@@ -33,6 +33,7 @@ struct memory {
         struct span spans[MEMORY_MAX_SPANS];
         size_t n_spans, n_pages;
         uint32_t *slots; /* of each page: where in SAVED it is, from 1 on; 0: it was never touched */
+        uint8_t *heat;   /* of each page: how many tests have written it of late */
         char *saved;
         size_t saved_bytes, slots_bytes, n_saved;
         struct {
@@ -43,7 +44,7 @@ struct memory {
         uintptr_t stack; /* what the first thread's stack holds from here on counts: the caller's to set */
         struct page_region found[MEMORY_FOUND];
         size_t dirty, usual; /* pages that were put back the last time, and after they were all protected */
-        unsigned since;      /* then */
+        unsigned since;      /* then: how often it was put back */
         const char *differs; /* memory_verify(): how */
         uintptr_t differs_at;
 };
