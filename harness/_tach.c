@@ -30,6 +30,7 @@
 #include "harness/run_message.h"
 #include "sandbox/enter.h"
 #include "sandbox/fds.h"
+#include "sandbox/image.h"
 #include "sandbox/rollback.h"
 #include "sandbox/seccomp.h"
 
@@ -431,6 +432,16 @@ static PyObject *roll_back(PyObject *self, PyObject *args)
         return PyUnicode_FromString(rollback_back(rollback));
 }
 
+static PyObject *take_image(PyObject *self, PyObject *tests)
+{
+        const long n = PyLong_AsLong(tests);
+
+        (void)self;
+        if (n < 0 && PyErr_Occurred() != NULL)
+                return NULL;
+        return PyLong_FromLong(image_take(n));
+}
+
 static PyMethodDef methods[] = {
     {"configure", configure, METH_VARARGS,
      "configure(seccomp_fd, cwd, [(resource, soft, hard), ...]) -> None"},
@@ -445,6 +456,8 @@ static PyMethodDef methods[] = {
      "settle(control_fd, result_fd, verify) -> None: the point that roll_back() goes back to; there, the "
      "index of the "
      "item to run next; or text: why there is no such point"},
+    {"take_image", take_image, METH_O,
+     "take_image(tests) -> pages that were moved to where processes that are put back find them, or -errno"},
     {"roll_back", roll_back, METH_NOARGS, "roll_back() -> why it is not possible; else it does not return"},
     {NULL, NULL, 0, NULL},
 };

@@ -1,7 +1,7 @@
-/* How it works: a fault costs as much as some ten copies of a page. Pages that nearly every test writes are hot:
- * left writable, and put back whether they were written or not. A cold one is put back and protected again,
- * and becomes hot when HOT tests have written it. From time to time (EPOCH) all are protected; those that
- * were hot are so again with the next test that writes them, the others cool down. */
+/* How it works: a fault costs as much as some ten copies of a page. Pages that nearly every test writes are
+ * hot: left writable, and put back whether they were written or not. A cold one is put back and protected
+ * again, and becomes hot when HOT tests have written it. From time to time (EPOCH) all are protected; those
+ * that were hot are so again with the next test that writes them, the others cool down. */
 #include "sandbox/memory.h"
 
 #include <errno.h>
@@ -17,17 +17,18 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "sandbox/image.h"
 #include "spec/base/cleanup.h"
 
 #define PAGE         ((size_t)4096)
-#define EPOCH        128                /* tests */
-#define FIRST_EPOCH  4                  /* what the first test wrote counts as hot until then */
-#define HOT          3                  /* tests that wrote a page */
-#define MAX_BYTES    ((size_t)1 << 30)  /* of memory that is saved at most */
-#define LEAST_BYTES  ((size_t)64 << 20) /* that may be, however little is free */
-#define FREE_SHARE   8                  /* of the free memory, beyond that */
-#define RSEQ_BYTES   32                 /* glibc's area at least */
-#define DROP_AT_ONCE 128                /* pages: as many are dropped, fewer are overwritten */
+#define EPOCH        128                 /* tests */
+#define FIRST_EPOCH  4                   /* what the first test wrote counts as hot until then */
+#define HOT          3                   /* tests that wrote a page */
+#define MAX_BYTES    ((size_t)128 << 20) /* of memory that is saved at most: an image is for more */
+#define LEAST_BYTES  ((size_t)64 << 20)  /* that may be, however little is free */
+#define FREE_SHARE   8                   /* of the free memory, beyond that */
+#define RSEQ_BYTES   32                  /* glibc's area at least */
+#define DROP_AT_ONCE 128                 /* pages: as many are dropped, fewer are overwritten */
 
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
@@ -68,6 +69,11 @@ void *memory_new(size_t size)
         return p + PAGE;
 }
 
+void memory_free(void *memory, size_t size)
+{
+        (void)munmap((char *)memory - PAGE, size + 2 * PAGE);
+}
+
 static bool is_saved(const struct map *map)
 {
         return !map->is_shared && map->kind != MAPPED_KERNEL && (map->prot & PROT_WRITE) != 0;
@@ -90,12 +96,15 @@ static int watch(const struct memory *m, uintptr_t start, uintptr_t end)
         return ioctl(m->uffd, UFFDIO_REGISTER, &r) < 0 ? -errno : 0;
 }
 
-/* Pages of the categories from *START on, as many as there is room for, *START then being where to go on: how
- * many regions, or -errno. */
-static long scan(struct memory *m, uintptr_t *start, uintptr_t end, uint64_t flags, uint64_t any)
+/* Pages of ANY of the categories and of NONE of those from *START on, as many as there is room for, *START
+ * then being where to go on: how many regions, or -errno. */
+static long scan(struct memory *m, uintptr_t *start, uintptr_t end, uint64_t flags, uint64_t any,
+                 uint64_t none)
 {
         struct page_scan s = {.size = sizeof s,
                               .flags = flags,
+                              .category_inverted = none,
+                              .category_mask = none,
                               .start = *start,
                               .end = end,
                               .vec = (uintptr_t)m->found,
@@ -121,6 +130,13 @@ static int save(struct memory *m, const struct span *span, uintptr_t start, uint
         return 0;
 }
 
+/* Pages of a span that are its own from *START on: what it has written, where it has an image. */
+static long scan_own(struct memory *m, const struct span *span, uintptr_t *start)
+{
+        return scan(m, start, span->end, 0, PAGE_CATEGORY_THERE | PAGE_CATEGORY_SWAPPED,
+                    span->view != NULL ? PAGE_CATEGORY_FILE : 0);
+}
+
 /* What is not there of a file's mapping is read for that. */
 static int save_span(struct memory *m, const struct span *span)
 {
@@ -131,7 +147,7 @@ static int save_span(struct memory *m, const struct span *span)
         if (span->is_file)
                 return save(m, span, span->start, span->end);
         while (r == 0 && at < span->end) {
-                const long n = scan(m, &at, span->end, 0, PAGE_CATEGORY_THERE | PAGE_CATEGORY_SWAPPED);
+                const long n = scan_own(m, span, &at);
 
                 r = n < 0 ? (int)n : 0;
                 for (long i = 0; r == 0 && i < n; i++)
@@ -148,7 +164,7 @@ static size_t count_there(struct memory *m, const struct span *span, int *ret)
         if (span->is_file)
                 return (span->end - span->start) / PAGE;
         while (at < span->end) {
-                const long n = scan(m, &at, span->end, 0, PAGE_CATEGORY_THERE | PAGE_CATEGORY_SWAPPED);
+                const long n = scan_own(m, span, &at);
 
                 if (n < 0) {
                         *ret = (int)n;
@@ -174,7 +190,8 @@ static int find_spans(struct memory *m, size_t *ret_pages)
                 if (m->n_spans++ == MEMORY_MAX_SPANS)
                         return -E2BIG;
                 *span = (struct span){
-                    .start = map->start, .end = map->end, .first = m->n_pages, .is_file = map->inode != 0};
+                    .start = map->start, .end = map->end, .first = m->n_pages, .view = image_of(map)};
+                span->is_file = map->inode != 0 && span->view == NULL;
                 m->n_pages += (map->end - map->start) / PAGE;
                 *ret_pages += count_there(m, span, &r);
         }
@@ -363,7 +380,9 @@ static int copy_back(struct memory *m, const struct span *span, uintptr_t start,
                 }
                 while (at + n * PAGE < end && slots[page + n] == 0)
                         n++;
-                if (n < DROP_AT_ONCE)
+                if (n < DROP_AT_ONCE && span->view != NULL)
+                        memcpy((void *)at, span->view + page * PAGE, n * PAGE);
+                else if (n < DROP_AT_ONCE)
                         memset((void *)at, 0, n * PAGE);
                 else if (madvise((void *)at, n * PAGE, MADV_DONTNEED) < 0 ||
                          protect(m, at, at + n * PAGE) < 0)
@@ -403,14 +422,14 @@ static int span_back(struct memory *m, const struct span *span, bool again)
 
         while (at < span->end) {
                 const uintptr_t from = at;
-                long n = scan(m, &at, span->end, PAGE_SCAN_CHECK, PAGE_CATEGORY_WRITTEN);
+                long n = scan(m, &at, span->end, PAGE_SCAN_CHECK, PAGE_CATEGORY_WRITTEN, 0);
                 int r = 0;
 
                 if (n == -EPERM) { /* some of it was mapped anew */
                         at = from;
                         if (watch(m, span->start, span->end) < 0)
                                 return -EPERM;
-                        n = scan(m, &at, span->end, PAGE_SCAN_CHECK, PAGE_CATEGORY_WRITTEN);
+                        n = scan(m, &at, span->end, PAGE_SCAN_CHECK, PAGE_CATEGORY_WRITTEN, 0);
                 }
                 if (n < 0)
                         return (int)n;
@@ -460,6 +479,17 @@ static bool is_zero(const char *page)
         return page[0] == 0 && memcmp(page, page + 1, PAGE - 1) == 0;
 }
 
+/* The page as it was, or NULL: zeros. */
+static const char *original(const struct memory *m, const struct span *span, uintptr_t at)
+{
+        const size_t page = (at - span->start) / PAGE;
+        const uint32_t slot = m->slots[span->first + page];
+
+        if (slot != 0)
+                return m->saved + (slot - 1) * PAGE;
+        return span->view != NULL ? span->view + page * PAGE : NULL;
+}
+
 static bool page_differs(const struct memory *m, const struct map *map, const char *page, const char *saved)
 {
         const char *rseq = (const char *)rseq_area();
@@ -487,14 +517,13 @@ int memory_verify(struct memory *m)
 
                 for (uintptr_t at = map->start; at < map->end; at += PAGE) {
                         const struct span *span = span_of(m, at);
-                        uint32_t slot;
+                        const char *as_it_was;
 
                         if (span == NULL || is_own(m, at, at + PAGE))
                                 break;
-                        slot = m->slots[span->first + (at - span->start) / PAGE];
+                        as_it_was = original(m, span, at);
                         m->differs_at = at;
-                        if (page_differs(m, map, (const char *)at,
-                                         slot != 0 ? m->saved + (slot - 1) * PAGE : NULL))
+                        if (page_differs(m, map, (const char *)at, as_it_was))
                                 return -EILSEQ;
                 }
         }

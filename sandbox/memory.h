@@ -22,8 +22,9 @@
 /* Private memory that can be written. */
 struct span {
         uintptr_t start, end;
-        size_t first; /* the number of its first page */
-        int is_file;
+        size_t first;     /* the number of its first page */
+        int is_file;      /* and no image of it */
+        const char *view; /* what it was made from (image.h); NULL: none */
 };
 
 /* Lies in memory that is its OWN, zeroed before memory_prepare(). */
@@ -32,7 +33,7 @@ struct memory {
         struct maps before, now;
         struct span spans[MEMORY_MAX_SPANS];
         size_t n_spans, n_pages;
-        uint32_t *slots; /* of each page: where in SAVED it is, from 1 on; 0: it was never touched */
+        uint32_t *slots; /* of each page: where in SAVED it is, from 1 on; 0: it was never written */
         uint8_t *heat;   /* of each page: how many tests have written it of late */
         char *saved;
         size_t saved_bytes, slots_bytes, n_saved;
@@ -51,6 +52,7 @@ struct memory {
 
 /* Zeroed memory of the caller's own, which children that it forks do not get; NULL: none. */
 void *memory_new(size_t size);
+void memory_free(void *memory, size_t size);
 
 /* Leaves START to END out. */
 void memory_own(struct memory *m, const void *start, size_t size);

@@ -21,6 +21,7 @@ struct page_region {
 #define PAGE_SCAN_PROTECT     (1u << 0) /* PM_SCAN_WP_MATCHING */
 #define PAGE_SCAN_CHECK       (1u << 1) /* PM_SCAN_CHECK_WPASYNC */
 #define PAGE_CATEGORY_WRITTEN (1u << 1) /* PAGE_IS_WRITTEN */
+#define PAGE_CATEGORY_FILE    (1u << 2) /* PAGE_IS_FILE: not the process's own copy */
 #define PAGE_CATEGORY_THERE   (1u << 3) /* PAGE_IS_PRESENT */
 #define PAGE_CATEGORY_SWAPPED (1u << 4) /* PAGE_IS_SWAPPED */
 

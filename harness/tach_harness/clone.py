@@ -31,12 +31,13 @@ class Origin:
         self.items = session.items
         #: of the zygote: who starts fresh interpreters
         self.spawner = None
-        #: whether memory that was put back is compared
-        self.verifies = False
+        #: whether workers are put back after a test, and memory that was put back is compared
+        self.rolls_back = self.verifies = False
         self.state = None
 
-    def prepare(self, *own):
-        """Before clones are made, each time that the suite's code has run. OWN: descriptors that are not theirs."""
+    def prepare(self, *own, tests=0):
+        """Before clones are made, each time that the suite's code has run. OWN: descriptors that are not theirs; TESTS: as
+        many will run in clones."""
         self.measured.before_clones()
         inherited = _open_descriptors(own)
         output.prepare(self.session.config, inherited)
@@ -44,6 +45,8 @@ class Origin:
         self.state = worker.State()
         self.randomness.take()
         gc.freeze()
+        if self.rolls_back:
+            _tach.take_image(tests)
 
     def serve(self, control):
         """What the engine asks of this process itself, of ``_tach.serve``; a clone does not return from here."""

@@ -280,7 +280,7 @@ def run(origin, unit, first, control):
                 first, last = last, snapshot.next_batch(last)
             why = forkable.obstacle(before)
             if not why:
-                origin.prepare(control, reporter.results.fd)
+                origin.prepare(control, reporter.results.fd, tests=len(unit.items))
             early = snapshot.first(first, last) if asked is None else -1
             reporter.results.send("offer", **{"from": first, "to": last, "first": early, **snapshot.news(), "why": why})
             said = origin.serve(control)

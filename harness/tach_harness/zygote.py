@@ -182,8 +182,9 @@ class Collector:
         measured = coverage_data.Measured(self.settings["isolated"])
         origin = clone.Origin(session, reporter, groups, self.randomness, measured)
         origin.spawner, origin.verifies = self.spawner, self.settings["verifyRollback"]
+        origin.rolls_back = self.settings["rollsBack"]
         warmup.run(session)
-        origin.prepare(self.control.fd)
+        origin.prepare(self.control.fd, tests=len(session.items))
         self.answer(0, number=len(session.items))
         self.silent = True
         born = origin.serve(self.control.fd)

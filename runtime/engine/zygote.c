@@ -68,6 +68,7 @@ static int configuration(const struct plan *p, int select_fd, struct buf *out)
         event_bool(&ev, "seedIsChosen", s->tach.seed != 0);
         event_text(&ev, "django", s->tach.django_settings);
         event_bool(&ev, "isolated", p->isolated);
+        event_bool(&ev, "rollsBack", p->rolls_back);
         event_bool(&ev, "verifyRollback", s->tach.verify_rollback);
         event_int(&ev, "workers", p->workers);
         event_seconds(&ev, "timeout", s->tach.timeout);
