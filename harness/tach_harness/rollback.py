@@ -55,7 +55,8 @@ def begin(origin, index, floor, control):
     _leave_out(config, origin.reporter)
     why = _obstacle(config) or _tach.settle(control, origin.reporter.results.fd, origin.verifies)
     # from here on, again for every test
-    if isinstance(why, int):
+    is_next = isinstance(why, int)
+    if is_next:
         index, why = why, None
         worker.prepare_temporary_folder(config)
-    return origin, [index], floor, lambda: {"spent": why or _tach.roll_back()}
+    return origin, [index], floor, lambda: {"spent": why or _tach.roll_back()}, is_next

@@ -101,8 +101,7 @@ int again_resume(struct run *run, struct worker *w, struct part part)
         w->stage = WORKER_RUNNING;
         run->idle--;
         run->busy++;
-        w->began = run_now();
-        w->deadline = w->began + BACK_SECONDS + run->plan->spec->tach.timeout;
+        run_begin_test(run, w); /* it does not say so itself */
         return 0;
 }
 
