@@ -1,5 +1,6 @@
-/* How it works: the pages that are there are written to the file, then the file is mapped in their place. What
- * is moved may not change in between, this program's own variables included; the stack stays where it is. */
+/* How it works: the pages that are there are written to the file, then the file is mapped in their place.
+ * What is moved may not change in between, this program's own variables included; the stack stays where it
+ * is. */
 #include "sandbox/image.h"
 
 #include <errno.h>
@@ -18,9 +19,9 @@
 #define PAGE           ((uintptr_t)4096)
 #define MAX_IMAGES     32
 #define MAX_PARTS      512
-#define LEAST_PART     64     /* pages of a mapping */
-#define LEAST_PAGES    12288l /* in all: fewer are copied as fast */
-#define PAGES_PER_TEST 3200l  /* at most: a test that is put back saves some 5 ms */
+#define LEAST_PART     64    /* pages of a mapping */
+#define LEAST_PAGES    2048l /* in all: fewer are copied as fast */
+#define PAGES_PER_TEST 3200l /* at most: a test that is put back saves some 5 ms */
 #define FOUND          512
 
 struct image {

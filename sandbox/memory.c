@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -209,8 +210,44 @@ static size_t most_bytes(void)
         return most < LEAST_BYTES ? LEAST_BYTES : most;
 }
 
+/* Room for what is saved, in a file that is sealed when all is there: nothing can write to it then. */
+static int reserve_saved(struct memory *m)
+{
+        struct rlimit largest;
+        char *room = memory_new(m->saved_bytes);
+
+        if (room == NULL)
+                return -ENOMEM;
+        if (getrlimit(RLIMIT_FSIZE, &largest) < 0 || largest.rlim_cur < m->saved_bytes)
+                return -EFBIG;
+        m->saved_fd = memfd_create("tach-saved", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (m->saved_fd < 0 || ftruncate(m->saved_fd, (off_t)m->saved_bytes) < 0 ||
+            mmap(room, m->saved_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, m->saved_fd, 0) ==
+                MAP_FAILED)
+                return -errno;
+        m->saved = room;
+        return 0;
+}
+
+static int seal_saved(struct memory *m)
+{
+        const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+        int r = 0;
+
+        /* no mapping that could be made writable again may be there */
+        if (munmap(m->saved, m->saved_bytes) < 0 || fcntl(m->saved_fd, F_ADD_SEALS, seals) < 0 ||
+            mmap(m->saved, m->saved_bytes, PROT_READ, MAP_SHARED | MAP_FIXED, m->saved_fd, 0) == MAP_FAILED)
+                r = -errno;
+        (void)madvise(m->saved, m->saved_bytes, MADV_DONTFORK);
+        (void)close(m->saved_fd);
+        m->saved_fd = -1;
+        return r;
+}
+
 static int reserve(struct memory *m, size_t pages, const char **ret_why)
 {
+        int r;
+
         *ret_why = "there is too much memory to save";
         if (pages * PAGE > most_bytes())
                 return -ENOMEM;
@@ -218,10 +255,11 @@ static int reserve(struct memory *m, size_t pages, const char **ret_why)
         m->slots_bytes = (m->n_pages * (sizeof *m->slots + sizeof *m->heat) + PAGE) & ~(PAGE - 1);
         m->saved_bytes = (pages + 512) * PAGE; /* what is touched on the way */
         m->slots = memory_new(m->slots_bytes);
-        m->saved = memory_new(m->saved_bytes);
-        if (m->slots == NULL || m->saved == NULL)
+        if (m->slots == NULL)
                 return -ENOMEM;
-        (void)madvise(m->saved, m->saved_bytes, MADV_HUGEPAGE);
+        r = reserve_saved(m);
+        if (r < 0)
+                return r;
         m->heat = (uint8_t *)(m->slots + m->n_pages);
         memory_own(m, m->slots, m->slots_bytes);
         memory_own(m, m->saved, m->saved_bytes);
@@ -250,6 +288,8 @@ int memory_take(struct memory *m, const char **ret_why)
                 r = watch(m, m->spans[i].start, m->spans[i].end);
         for (size_t i = 0; r == 0 && i < m->n_spans; i++)
                 r = save_span(m, &m->spans[i]);
+        if (r == 0)
+                r = seal_saved(m);
         for (size_t i = 0; r == 0 && i < m->n_spans; i++)
                 r = protect(m, m->spans[i].start, m->spans[i].end);
         return r < 0 ? r : maps_read(&m->before);

@@ -29,7 +29,7 @@ struct span {
 
 /* Lies in memory that is its OWN, zeroed before memory_prepare(). */
 struct memory {
-        int uffd, pagemap;
+        int uffd, pagemap, saved_fd;
         struct maps before, now;
         struct span spans[MEMORY_MAX_SPANS];
         size_t n_spans, n_pages;

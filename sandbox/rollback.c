@@ -33,7 +33,7 @@ struct rollback {
 static struct range {
         void *start;
         size_t size;
-} locked[3];
+} locked[2];
 static char differs[160];
 
 static void lock(int prot)
@@ -58,7 +58,6 @@ static void take(struct rollback *r)
                 return;
         locked[0] = (struct range){r, sizeof *r};
         locked[1] = (struct range){r->memory.slots, r->memory.slots_bytes};
-        locked[2] = (struct range){r->memory.saved, r->memory.saved_bytes};
         r->r = memory_take(&r->memory, &r->why);
 }
 
