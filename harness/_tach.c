@@ -178,7 +178,7 @@ static void become_worker(const int *fds, size_t n_fds, int is_snapshot, int cel
         const void *bpf = plan.bpf;
         struct stat own;
         struct error err = {0};
-        int keep[MAX_KEPT + 4];
+        int keep[MAX_KEPT + 4 + IMAGE_MAX];
 
         if (fstat(control, &own) < 0)
                 _exit(1);
@@ -189,6 +189,7 @@ static void become_worker(const int *fds, size_t n_fds, int is_snapshot, int cel
         memcpy(keep + plan.n_keep_fds, fds, n_fds * sizeof *fds);
         plan.keep_fds = keep;
         plan.n_keep_fds += n_fds;
+        plan.n_keep_fds += image_fds(keep + plan.n_keep_fds);
         fds_sort(keep, plan.n_keep_fds);
         n_workers = 0;
         plan.inside = was_below;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,6 +56,20 @@ int fds_keep_only(int *keep, size_t n, struct error *err)
                         return error_set(err, "fds", errno, "dup2");
         }
         return fds_close_others(keep, n, err);
+}
+
+int fds_move_up(int fd)
+{
+        struct rlimit l;
+        int base = 1000, moved;
+
+        if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < 1024)
+                base = l.rlim_cur > 64 ? (int)l.rlim_cur - 16 : 3;
+        moved = fcntl(fd, F_DUPFD_CLOEXEC, base);
+        if (moved < 0)
+                return fd;
+        (void)close(fd);
+        return moved;
 }
 
 int fds_send(int socket, const void *bytes, size_t size, const int *attach, size_t n_attach)

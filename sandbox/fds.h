@@ -18,6 +18,10 @@ int fds_keep_only(int *keep, size_t n, struct error *err);
 /* Sorts N descriptors, as fds_close_others wants them. */
 void fds_sort(int *fds, size_t n);
 
+/* Moves FD, which stays its owner's, out of the way of what tests open and close by number: where it is now.
+ */
+int fds_move_up(int fd);
+
 #define FDS_MAX_SENT 32
 
 /* Sends SIZE bytes as one packet, with the N_ATTACH descriptors of ATTACH: 0 or -errno. */

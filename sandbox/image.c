@@ -12,12 +12,12 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "sandbox/fds.h"
 #include "sandbox/memory.h"
 #include "sandbox/pagemap.h"
 #include "spec/base/cleanup.h"
 
 #define PAGE           ((uintptr_t)4096)
-#define MAX_IMAGES     32
 #define MAX_PARTS      512
 #define LEAST_PART     64    /* pages of a mapping */
 #define LEAST_PAGES    2048l /* in all: fewer are copied as fast */
@@ -28,8 +28,9 @@ struct image {
         dev_t device;
         ino_t inode;
         const char *view;
+        int fd;
 };
-static struct image images[MAX_IMAGES];
+static struct image images[IMAGE_MAX];
 static size_t n_images;
 
 /* What one call works with, beside the memory that it moves. */
@@ -142,8 +143,9 @@ static int exchange(struct work *w)
 
         if (fstat(w->fd, &st) < 0)
                 return -errno;
-        image = (struct image){st.st_dev, st.st_ino,
-                               mmap(NULL, (size_t)w->size, PROT_READ, MAP_SHARED | MAP_NORESERVE, w->fd, 0)};
+        image =
+            (struct image){st.st_dev, st.st_ino,
+                           mmap(NULL, (size_t)w->size, PROT_READ, MAP_SHARED | MAP_NORESERVE, w->fd, 0), -1};
         if (image.view == MAP_FAILED)
                 return -errno;
         for (size_t i = 0; r == 0 && i < w->n_parts; i++) {
@@ -155,6 +157,8 @@ static int exchange(struct work *w)
                         r = -errno;
                 offset += (off_t)size;
         }
+        image.fd = fds_move_up(w->fd);
+        w->fd = -1;
         images[n_images++] = image;
         return r;
 }
@@ -178,7 +182,8 @@ static long take(struct work *w, long tests)
         r = fill(w);
         if (r == 0)
                 r = exchange(w);
-        (void)close(w->fd);
+        if (w->fd >= 0)
+                (void)close(w->fd);
         return r < 0 ? r : w->pages;
 }
 
@@ -190,7 +195,7 @@ long image_take(long tests)
 
         if (!is_alone())
                 return -EAGAIN;
-        if (n_images == MAX_IMAGES || getrlimit(RLIMIT_FSIZE, &largest) < 0 ||
+        if (n_images == IMAGE_MAX || getrlimit(RLIMIT_FSIZE, &largest) < 0 ||
             largest.rlim_cur != RLIM_INFINITY)
                 return 0;
         CLEANUP_CLOSE int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -205,10 +210,36 @@ long image_take(long tests)
         return r;
 }
 
-const char *image_of(const struct map *map)
+static const struct image *find(const struct map *map)
 {
         for (size_t i = 0; i < n_images; i++)
                 if (map->inode == images[i].inode && makedev(map->major, map->minor) == images[i].device)
-                        return images[i].view + map->offset;
+                        return &images[i];
         return NULL;
+}
+
+size_t image_fds(int *ret)
+{
+        for (size_t i = 0; i < n_images; i++)
+                ret[i] = images[i].fd;
+        return n_images;
+}
+
+int image_map(const struct map *map, uintptr_t start, uintptr_t end)
+{
+        const struct image *image = find(map);
+
+        if (image == NULL)
+                return -ENOENT;
+        return mmap((void *)start, end - start, map->prot, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, image->fd,
+                    (off_t)(map->offset + (start - map->start))) == MAP_FAILED
+                   ? -errno
+                   : 0;
+}
+
+const char *image_of(const struct map *map)
+{
+        const struct image *image = find(map);
+
+        return image != NULL ? image->view + map->offset : NULL;
 }

@@ -14,6 +14,13 @@
  * Single-threaded callers; nothing may hold on to physical pages. */
 long image_take(long tests);
 
+/* Descriptors that clones have to keep to map an image again: how many of RET (room for IMAGE_MAX). */
+#define IMAGE_MAX 32
+size_t image_fds(int *ret);
+
+/* Maps START to END of MAP, which is of an image, again: 0 or -errno. */
+int image_map(const struct map *map, uintptr_t start, uintptr_t end);
+
 /* What MAP held at its start, where that is in an image: read-only, followed by all the rest; else NULL. */
 const char *image_of(const struct map *map);
 

@@ -311,6 +311,17 @@ static const struct span *span_of(const struct memory *m, uintptr_t start)
         return low < m->n_spans && m->spans[low].start <= start ? &m->spans[low] : NULL;
 }
 
+/* What was saved of START to END, which was mapped anew. */
+static void refill(struct memory *m, const struct span *span, uintptr_t start, uintptr_t end)
+{
+        for (uintptr_t at = start; at < end; at += PAGE) {
+                const uint32_t slot = m->slots[span->first + (at - span->start) / PAGE];
+
+                if (slot != 0)
+                        memcpy((void *)at, m->saved + (slot - 1) * PAGE, PAGE);
+        }
+}
+
 /* What became of START to END, where MAP was mapped (NULL: nothing), and NOW is. APPLY: puts it back: NULL,
  * or why it cannot be. */
 static const char *mend(struct memory *m, const struct map *before, const struct map *now, uintptr_t start,
@@ -337,6 +348,13 @@ static const char *mend(struct memory *m, const struct map *before, const struct
             before->offset - before->start == now->offset - now->start &&
             (span != NULL || before->inode == 0))
                 return apply && mprotect(at, size, before->prot) < 0 ? "its mappings" : NULL;
+        if (span != NULL && span->view != NULL) {
+                if (apply && image_map(before, start, end) < 0)
+                        return "its mappings";
+                if (apply)
+                        refill(m, span, start, end);
+                return NULL;
+        }
         if (before->inode != 0 || before->is_shared || (span == NULL && (before->prot & PROT_READ) != 0))
                 return "its mappings";
         if (apply && mmap(at, size, before->prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,

@@ -9,10 +9,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "sandbox/fds.h"
 #include "sandbox/memory.h"
 #include "sandbox/state.h"
 #include "spec/base/cleanup.h"
@@ -96,21 +96,6 @@ static void enter(unsigned low, unsigned high)
         run((struct rollback *)((uintptr_t)high << 32 | low));
 }
 
-/* Out of the way of what tests open and close by number. */
-static int move_up(int fd)
-{
-        struct rlimit l;
-        int base = 1000, moved;
-
-        if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < 1024)
-                base = l.rlim_cur > 64 ? (int)l.rlim_cur - 16 : 3;
-        moved = fcntl(fd, F_DUPFD_CLOEXEC, base);
-        if (moved < 0)
-                return fd;
-        (void)close(fd);
-        return moved;
-}
-
 int rollback_point(struct rollback **ret, int own, int other, int verify, const char **ret_why)
 {
         struct rollback *r = memory_new(sizeof *r);
@@ -121,12 +106,12 @@ int rollback_point(struct rollback **ret, int own, int other, int verify, const 
         r->memory.uffd = memory_open_uffd();
         if (r->memory.uffd < 0)
                 return r->memory.uffd;
-        r->memory.uffd = move_up(r->memory.uffd);
+        r->memory.uffd = fds_move_up(r->memory.uffd);
         r->memory.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
         *ret_why = "open /proc/self/pagemap";
         if (r->memory.pagemap < 0)
                 return -errno;
-        r->memory.pagemap = move_up(r->memory.pagemap);
+        r->memory.pagemap = fds_move_up(r->memory.pagemap);
         r->state.own[0] = r->memory.uffd;
         r->state.own[1] = r->memory.pagemap;
         r->state.own[2] = own;
