@@ -1,8 +1,11 @@
 """Nothing that a test leaves in its process is seen by the next, whatever is used again: rolled back, or thrown away."""
 
 import collections
+import os
 import pathlib
+import shutil
 import subprocess
+import sys
 
 import pytest
 from running import NOBODY, TACH, Result, as_user, environment, skip_without_user_namespaces
@@ -53,9 +56,35 @@ SOMETIMES = {
 }  # fmt: skip
 
 
-def torture(*options, user=None):
+def other_pythons():
+    """Other versions than this one that the harness supports: minor version -> path."""
+    found = {}
+    versions = pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv")) / "versions"
+    for minor in range(10, 14):
+        name = f"python3.{minor}"
+        paths = [shutil.which(name, path="/usr/bin:/usr/local/bin"), *versions.glob(f"3.{minor}.*/bin/{name}")]
+        if minor != sys.version_info[1]:
+            found.update((minor, str(path)) for path in reversed(paths) if path is not None)
+    return found
+
+
+def pytest_for(python, folder):
+    """A folder with this interpreter's pytest and what it needs, for another one, which has none."""
+    for name in ("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "attr", "attrs", "exceptiongroup", "tomli"):
+        place = pathlib.Path(pytest.__file__).parents[1]
+        for path in (place / name, place / f"{name}.py", *place.glob(f"{name}-*-info")):
+            if path.exists():
+                (folder / path.name).symlink_to(path)
+    env = {"PYTHONPATH": str(folder)}
+    tried = subprocess.run([python, "-c", "import pytest"], env=environment(**env), capture_output=True, check=False)
+    if tried.returncode != 0:
+        pytest.skip(f"{python} cannot use this pytest: {tried.stderr[-200:]}")
+    return env
+
+
+def torture(*options, user=None, env=None):
     argv = [*as_user(user), TACH, "--format=json", "-p", "no:cacheprovider", *options, str(SUITE)]
-    done = subprocess.run(argv, cwd=SUITE, text=True, capture_output=True, timeout=300, env=environment())
+    done = subprocess.run(argv, cwd=SUITE, text=True, capture_output=True, timeout=300, env=environment(**(env or {})))
     result = Result(done)
     assert [e for e in result.events if e["event"] == "error"] == [], done.stderr
     return result
@@ -104,6 +133,48 @@ def test_other_modes_agree(mode):
     result = torture("--workers=2", f"--reuse={mode}")
     check_none_was_seen(result)
     assert all(event["worker"] is None for event in result.tests().values())
+
+
+@pytest.mark.parametrize("minor", [minor for minor in range(10, 14) if minor != sys.version_info[1]])
+def test_other_pythons(minor, tmp_path):
+    python = other_pythons().get(minor)
+    if python is None:
+        pytest.skip(f"there is no CPython 3.{minor} on this machine")
+    result = torture("--workers=2", "--verify-rollback", f"--python={python}", env=pytest_for(python, tmp_path))
+    assert result.event("start")["python"] is None or result.event("start")["python"].startswith(f"3.{minor}.")
+    kinds = check_none_was_seen(result)
+    if can_roll_back(result):
+        assert sum(event["worker"] == "rolled back" for events in kinds.values() for event in events) > len(kinds) * 2
+
+
+LARGE = """
+import pytest
+{make}
+@pytest.mark.parametrize("n", range(48))
+def test_large(n):
+    assert not data.any() and len(data) == SIZE
+    if n % 4 == 3:
+        data.resize(SIZE // 2, refcheck=False)  # its mapping moves, or ends
+    elif n % 4 == 2:
+        data[:] = 1
+    else:
+        data[n::100_000] = n + 1
+"""
+
+
+@pytest.mark.parametrize("megabytes", [8, 160])
+def test_large_arrays(megabytes, tmp_path):
+    """The larger one is in an image (sandbox/image.h)."""
+    pytest.importorskip("numpy")
+    make = f"import numpy\nSIZE = {megabytes} << 17\ndata = numpy.ones(SIZE)\ndata[:] = 0\n"
+    (tmp_path / "test_large.py").write_text(LARGE.format(make=make))
+    argv = [TACH, "--format=json", "--verify-rollback", "--workers=1", "-p", "no:cacheprovider"]
+    result = Result(subprocess.run(argv, cwd=tmp_path, text=True, capture_output=True, timeout=300, env=environment()))
+    assert result.code == 0, result.out[-2000:] + result.err
+    finish = result.event("finish")
+    assert finish["counts"] == {"passed": 48}
+    if can_roll_back(result):
+        assert finish["workers"]["rolled_back"] == 47, finish["workers"]
 
 
 def test_two_workers_as_an_ordinary_user():
