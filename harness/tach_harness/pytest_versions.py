@@ -65,13 +65,21 @@ def take_instance(item):
 
 def set_up_fixture(request, name, definition, definitions):
     """Sets DEFINITION up, one of the DEFINITIONS of the fixture NAME, which another may override for the test."""
-    definitions = request._arg2fixturedefs.get(name) or definitions
+    known = request._arg2fixturedefs
+    definitions = known.get(name) or definitions
     if definitions[-1] is definition:
         request._get_active_fixturedef(name)
     elif hasattr(request, "_compute_fixture_value"):  # before pytest 8
         if hasattr(request, "_arg2index"):  # what it overrides in its turn is the one before it
             request._arg2index[name] = list(definitions).index(definition) - len(definitions)
         request._compute_fixture_value(definition)
+    elif name in known:  # as if nothing overrode it
+        known[name] = definitions[: list(definitions).index(definition) + 1]
+        try:
+            request._get_active_fixturedef(name)
+        finally:
+            known[name] = definitions
+            request._fixture_defs.pop(name, None)
 
 
 def package_of(definition, nodes):

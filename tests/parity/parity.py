@@ -6,7 +6,7 @@ usage: parity.py [--tach PROGRAM] [--python PATH] [--user UID] [--no-isolation] 
 Compared: node ids, outcomes, reasons of skips and expected failures, captured sections, the fixtures that each test
 sets up and tears down, in order; how often fixtures of wider scopes are set up; warnings; exit code. Not compared:
 the order of tests (they run side by side), times, addresses, the runner's own frames in a traceback, and what differs
-between two runs of pytest already. Listed apart: tests in cells of which only the output differs, and which print under
+between two runs of pytest already. Listed apart: tests of which only the output differs, and which print under
 pytest the same when they run alone. Ends with 1 where something differs, or where there was nothing to compare.
 """
 
@@ -22,8 +22,11 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 TACH = os.environ.get("TACH", str(HERE.parents[1] / "build" / "tach"))
-#: Addresses, descriptors, and numbers that a process counts.
-_CHANGING = re.compile(r"0x[0-9a-f]+|/pytest-\d+|\d+ frames hidden|\bname=\d+|\b(?:Task|Thread|Dummy|Process)-\d+")
+#: Addresses, descriptors, numbers that a process counts, and times.
+_CHANGING = re.compile(
+    r"0x[0-9a-f]+|/pytest-\d+|\d+ frames hidden|\bname=\d+|\b(?:Task|Thread|Dummy|Process)-\d+"
+    r"|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?"
+)
 #: A frame of a traceback that is the runner's: its lines, up to the next frame or the traceback's end.
 _RUNNER = re.compile(
     r'^(?:> )?  File "(?:<frozen runpy>|[^"]*(?:__main__|/_pytest/(?:config/__init__|main|runner|python)|/pluggy/\w+|/tach_harness/\w+)\.py)"'
@@ -46,7 +49,8 @@ def as_user(uid):
 def environment(more):
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("TACH", "PYTEST_", "COLUMNS"))}
     path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
-    return clean | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": path} | more
+    # what prints a set prints it in one order
+    return clean | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "PYTHONPATH": path} | more
 
 
 class Test:
@@ -209,7 +213,7 @@ def compare(folder, args=(), user=None, isolated=True, env=(), tach=TACH, python
             nodeid for nodeid in both & actual.tests.keys() - unstable
             if expected.tests[nodeid].said() == actual.tests[nodeid].said()
             and any(_compare_tests(expected.tests[nodeid], actual.tests[nodeid]))
-        } if isolated else ()  # fmt: skip
+        }  # fmt: skip
         actual.apart = _says_alone(python, folder, args, user, dict(env), printed, actual)
         if actual.apart:
             found = list(differences(expected, actual, unstable | actual.apart))
