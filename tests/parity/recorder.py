@@ -72,6 +72,21 @@ def _reason(report):
     return None
 
 
+class _Aside:
+    """pytest 9 prints the letter of a subtest while it captures what the test prints: that is not the test's output."""
+
+    def __init__(self, config):
+        self.capture = config.pluginmanager.getplugin("capturemanager")
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report):
+        if self.capture is None or not hasattr(report, "context"):
+            yield
+        else:
+            with self.capture.global_and_fixture_disabled():
+                yield
+
+
 class Recorder:
     def __init__(self, config, path):
         self.config, self.path, self.warnings = config, path, 0
@@ -108,3 +123,4 @@ def pytest_configure(config):
     path = os.environ.pop("PARITY_RECORD", None)
     if path:
         config.pluginmanager.register(Recorder(config, path), "parity-recorder")
+        config.pluginmanager.register(_Aside(config), "parity-aside")
