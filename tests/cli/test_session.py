@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -118,6 +120,51 @@ def test_what_plugins_add_to_reports_arrives(suite):
     result = suite.json()
     assert result.tests()["test_it.py::test_a"]["outcome"] == "passed" and result.code == 0
     assert "GOT <Odd> [1, {'2': \"b'x'\"}]" in result.event("session")["text"]
+
+
+REPORTS = """
+import pytest
+told = []
+def pytest_runtest_logreport(report):
+    names = sorted(set(vars(report)) - {"$report_type"})  # as under pytest-xdist
+    told.append((report.nodeid, report.when, report.outcome, report.location, sorted(report.keywords), report.longrepr,
+                 report.sections, report.user_properties, 0 < report.duration < 60, names))
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workerinput"): return
+    for one in sorted(told, key=lambda one: (one[0], ("setup", "call", "teardown").index(one[1]))): print("\\nTOLD", *one)
+"""
+MARKED = """
+import pytest
+@pytest.fixture(scope="module")
+def wide(request): request.node.add_marker("from_module")
+@pytest.fixture
+def narrow(request): request.node.add_marker("from_fixture")
+def test_plain(): pass
+@pytest.mark.odd(1)
+class TestClass:
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_n(self, n): pass
+def test_narrow(narrow): pass
+def test_adds(request): request.node.add_marker("from_test"); request.node.keywords["added"] = 1
+def test_wide_1(wide): pass
+def test_wide_2(wide): pass
+def test_prints(): print("said")
+def test_property(record_property): record_property("a", 1)
+"""
+
+
+@MODES
+def test_reports_of_what_passed_are_whole(suite, mode):
+    """Most are told by the worker in short."""
+    suite.write("conftest.py", REPORTS)
+    suite.write("pyproject.toml", '[tool.pytest.ini_options]\nmarkers = ["odd"]\n')
+    suite.write(text=MARKED)
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(argv, cwd=suite.path, env=environment(), capture_output=True, text=True, check=False)
+    expected = [line for line in done.stdout.splitlines() if line.startswith("TOLD")]
+    result = suite.json("-p", "no:cacheprovider", *mode)
+    told = [line for line in result.event("session")["text"].splitlines() if line.startswith("TOLD")]
+    assert len(expected) == 27 and told == expected
 
 
 def own(suite, user):
