@@ -135,8 +135,6 @@ def pytest_sessionfinish(session):
 """
 MARKED = """
 import pytest
-@pytest.fixture(scope="module")
-def wide(request): request.node.add_marker("from_module")
 @pytest.fixture
 def narrow(request): request.node.add_marker("from_fixture")
 def test_plain(): pass
@@ -146,10 +144,15 @@ class TestClass:
     def test_n(self, n): pass
 def test_narrow(narrow): pass
 def test_adds(request): request.node.add_marker("from_test"); request.node.keywords["added"] = 1
-def test_wide_1(wide): pass
-def test_wide_2(wide): pass
 def test_prints(): print("said")
 def test_property(record_property): record_property("a", 1)
+"""
+WIDER = """
+import pytest
+@pytest.fixture(scope="module")
+def wide(request): request.node.add_marker("from_module")
+def test_wide_1(wide): pass
+def test_wide_2(wide): pass
 """
 
 
@@ -159,6 +162,7 @@ def test_reports_of_what_passed_are_whole(suite, mode):
     suite.write("conftest.py", REPORTS)
     suite.write("pyproject.toml", '[tool.pytest.ini_options]\nmarkers = ["odd"]\n')
     suite.write(text=MARKED)
+    suite.write("test_wider.py", WIDER)
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(argv, cwd=suite.path, env=environment(), capture_output=True, text=True, check=False)
     expected = [line for line in done.stdout.splitlines() if line.startswith("TOLD")]
