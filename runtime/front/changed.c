@@ -104,7 +104,7 @@ static int run(struct git *git, const char *const *words, int in, struct error *
         for (; n < sizeof quiet / sizeof quiet[0]; n++)
                 argv[n] = quiet[n];
         argv[n++] = git->dir;
-        for (size_t i = 0; words[i] != NULL && i < MAX_WORDS; i++)
+        for (size_t i = 0; i < MAX_WORDS && words[i] != NULL; i++)
                 argv[n++] = words[i];
         argv[n] = NULL;
         buf_reset(&git->out);
