@@ -33,6 +33,7 @@ struct cell_plan {
         size_t n_readonly;
         const struct cgroup *cgroup;            /* the run's control groups; NULL: none */
         const struct spec_resources *resources; /* limits of each leaf */
+        int64_t collect_memory;                 /* the zygote's (cgroup_zygote) */
         const struct spec_mounts *mounts;       /* checked (mounts_check); NULL: none */
         const char *tmpfs_options;              /* "size=...,nr_inodes=..." of each private tmpfs */
         unsigned most;   /* cells at a time, those that the kernel still takes down included */
@@ -60,7 +61,8 @@ int cell_make(const struct cell_plan *plan, pid_t *ret_pid, int *ret_pidfd, int 
 int cell_network(const struct cell_plan *plan, struct nl_sock **ret_link, struct error *err);
 
 /* The namespaces of outer sandbox and cells as clone flags: all but the host's network, and the cgroup
- * namespace, which a run has one of (cgroup_settle): its root is the group that all leaves lie in. */
+ * namespace. The keeper makes one whose root is the run's group (cgroup_settle), a worker one whose root is
+ * its leaf (enter_child). */
 unsigned long long cell_clone_flags(const struct cell_plan *plan);
 
 #endif

@@ -155,10 +155,28 @@ static int needed_controllers(const struct spec_resources *resources, unsigned *
         return 0;
 }
 
+/* Where a limit was asked for, the other controllers are wanted too, but not needed: for the zygote's limits
+ * and for what is reported of each test. */
+static unsigned enable(struct delegation *parent, unsigned needed)
+{
+        unsigned missing;
+        char why[sizeof parent->why];
+
+        if (needed == 0)
+                return 0;
+        missing = delegation_enable(parent, needed);
+        if (missing == 0) {
+                memcpy(why, parent->why, sizeof why);
+                (void)delegation_enable(parent, FIGURES & ~needed);
+                memcpy(parent->why, why, sizeof why);
+        }
+        return missing;
+}
+
 /* Makes the group below CG's parent; returns the controllers of NEEDED that it has not. */
 static unsigned make_base(struct cgroup *cg, unsigned needed)
 {
-        unsigned missing = needed != 0 ? delegation_enable(&cg->parent, needed) : 0;
+        unsigned missing = enable(&cg->parent, needed);
 
         (void)snprintf(cg->path, sizeof cg->path, "%s/tach-%d", cg->parent.path, (int)getpid());
         if (mkdir(cg->path, 0755) == 0) {
@@ -175,10 +193,10 @@ static unsigned make_base(struct cgroup *cg, unsigned needed)
         return missing | (needed & ~cg->controllers);
 }
 
-static int refuse(const struct cgroup *cg, const char *missing, struct error *err)
+static int refuse(const struct cgroup *cg, const char *of, const char *missing, struct error *err)
 {
         int r =
-            error_set(err, "cgroup", 0, "linux.resources: controllers missing at %.300s: %s: %s",
+            error_set(err, "cgroup", 0, "%s: controllers missing at %.300s: %s: %s", of,
                       cg->parent.path[0] != '\0' ? cg->parent.path : "cgroup v2", missing, cg->parent.why);
 
         error_hint(err,
@@ -188,8 +206,8 @@ static int refuse(const struct cgroup *cg, const char *missing, struct error *er
         return r;
 }
 
-int cgroup_start(struct cgroup *ret, const struct spec_resources *resources, int best_effort,
-                 char *ret_missing, struct error *err)
+int cgroup_start(struct cgroup *ret, const struct spec_resources *resources, int64_t collect_memory,
+                 int best_effort, char *ret_missing, struct error *err)
 {
         struct cgroup cg = CGROUP_NONE;
         unsigned needed = 0, missing;
@@ -198,6 +216,8 @@ int cgroup_start(struct cgroup *ret, const struct spec_resources *resources, int
         ret_missing[0] = '\0';
         if (r < 0)
                 return r;
+        if (collect_memory > 0)
+                needed |= 1u << GROUP_MEMORY;
         missing = needed;
         delegation_find(&cg.parent);
         if (cg.parent.fd >= 0) {
@@ -208,7 +228,8 @@ int cgroup_start(struct cgroup *ret, const struct spec_resources *resources, int
                 r = start_janitor(&cg, err);
         (void)group_names(missing, ret_missing, 512);
         if (r == 0 && missing != 0 && !best_effort)
-                r = refuse(&cg, ret_missing, err);
+                r = refuse(&cg, cgroup_has_limits(resources) ? "linux.resources" : "tach.collectMemory",
+                           ret_missing, err);
         if (r < 0) {
                 cgroup_stop(&cg);
                 return r;

@@ -151,7 +151,7 @@ void probe_cgroup(struct probe_report *r)
         probe_fact_list(r, "delegated");
         probe_fact_bool(r, "clone_into", 0);
         probe_fact_bool(r, "kill", 0);
-        if (cgroup_start(&cg, &limits, 1, missing, &err) < 0) {
+        if (cgroup_start(&cg, &limits, 0, 1, missing, &err) < 0) {
                 (void)probe_step(r, err.errnum, "%s", err.what);
                 probe_cause(r, "no control group can be made");
                 return;

@@ -465,6 +465,7 @@ static int take_tach(struct reader *rd, const struct node *n, void *at)
             {"djangoSettings", take_string, offsetof(struct spec, tach.django_settings)},
             {"shared", take_strv, offsetof(struct spec, tach.shared)},
             {"spawn", take_strv, offsetof(struct spec, tach.spawn)},
+            {"collectMemory", take_limit, offsetof(struct spec, tach.collect_memory)},
             {"seed", take_u32, offsetof(struct spec, tach.seed)},
             {"services", take_services, offsetof(struct spec, tach.services)},
             {"cache", take_bool, offsetof(struct spec, tach.cache)},

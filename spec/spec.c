@@ -56,6 +56,7 @@ int spec_init(struct spec *ret_spec, struct error *err)
         s.linux_.resources.memory_swap = s.linux_.resources.pids_limit = -1;
         s.linux_.resources.cpu_shares = s.linux_.resources.cpu_quota = s.linux_.resources.cpu_period = -1;
         s.tach.timeout = 60.0;
+        s.tach.collect_memory = -1;
         s.oci_version = strdup("1.1.0");
         s.root.path = strdup("/");
         s.hostname = strdup("tach");

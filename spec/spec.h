@@ -222,6 +222,8 @@ struct spec {
                 char *django_settings;   /* module; "": none; NULL: DJANGO_SETTINGS_MODULE of process.env */
                 struct spec_strv shared; /* "tests/test_a.py", "tests/test_a.py::TestA": run in one worker */
                 struct spec_strv spawn;  /* "tests/test_gpu.py", "tests": each test in a fresh interpreter */
+                int64_t collect_memory;  /* "collectMemory": bytes for the interpreter that collects and what
+                                            it starts; 0: no limit; -1: half of the machine's */
                 uint32_t seed;           /* of random numbers; 0: another for each run */
                 struct spec_strv services; /* sockets of the host (service_parse); all different */
                 bool cache;                /* pytest's cache folder is written back; default false */

@@ -330,6 +330,7 @@ static void write_tach(yajl_gen g, const struct spec *s)
         put_text(g, "djangoSettings", s->tach.django_settings);
         put_strv(g, "shared", &s->tach.shared);
         put_strv(g, "spawn", &s->tach.spawn);
+        put_limit(g, "collectMemory", s->tach.collect_memory);
         put_unsigned(g, "seed", s->tach.seed);
         put_strv(g, "services", &s->tach.services);
         put_bool(g, "cache", s->tach.cache);

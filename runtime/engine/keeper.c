@@ -167,6 +167,7 @@ static void __attribute__((noreturn))
 keeper_main(int socket, int map_fd, const struct cell_plan *plan, const struct launch *zygote)
 {
         struct keeper_message m = {.op = KEEPER_READY};
+        struct launch l = *zygote;
         pid_t warden = -1;
         char c;
         int r;
@@ -185,10 +186,14 @@ keeper_main(int socket, int map_fd, const struct cell_plan *plan, const struct l
                 keep_command(socket, plan, zygote);
         if (r == 0 && plan->cgroup != NULL)
                 r = send_cgroups(socket, plan->cgroup->path, &m.err);
+        if (r == 0 && plan->cgroup != NULL) {
+                l.cgroup_fd = cgroup_zygote(plan->cgroup, plan->collect_memory, &m.err);
+                r = l.cgroup_fd < 0 && l.cgroup_fd != -ENOENT ? l.cgroup_fd : 0;
+        }
         if (r == 0)
                 r = outer_enter(plan, &m.err);
         if (r == 0)
-                warden = start_warden(socket, plan, zygote, &m.err);
+                warden = start_warden(socket, plan, &l, &m.err);
         if (warden < 0) {
                 (void)keeper_send(socket, &m, NULL);
                 _exit(1);

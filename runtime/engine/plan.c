@@ -294,6 +294,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         /* a single command without limits needs no group of its own */
         if (r == 0 && p.isolated && (spec->tach.has_tests || cgroup_has_limits(&spec->linux_.resources)))
                 r = cgroup_start(&p.cgroup, &spec->linux_.resources,
+                                 spec->tach.has_tests ? spec->tach.collect_memory : 0,
                                  spec->tach.enforce == SPEC_ENFORCE_BEST_EFFORT, p.missing, err);
         if (r == 0)
                 r = services_plan(spec, p.services, &p.cell.listen.n, err);
@@ -322,6 +323,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         ret->cell.visible = (const char *const *)ret->visible;
         ret->cell.cgroup = ret->cgroup.base_fd >= 0 ? &ret->cgroup : NULL;
         ret->cell.resources = &spec->linux_.resources;
+        ret->cell.collect_memory = spec->tach.collect_memory;
         if (ret->project != NULL && (spec->tach.keep.n > 0 || spec->tach.report_writes))
                 ret->cell.hand_over.layer = keeper_hand_over_layer;
         if (r < 0)

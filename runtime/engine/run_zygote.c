@@ -13,6 +13,8 @@
 #include "runtime/base/json.h"
 #include "runtime/engine/cachedir.h"
 #include "runtime/engine/scopes.h"
+#include "runtime/engine/usage.h"
+#include "sandbox/cgroup.h"
 #include "spec/base/cleanup.h"
 
 #define START_SECONDS 10.0 /* at least this long may a worker take to its first test */
@@ -89,9 +91,15 @@ static void zygote_lost(struct run *run, const char *how)
 
 void run_zygote_ended(struct run *run, int status)
 {
-        char how[96];
+        const struct cgroup *groups = &run->plan->cgroup;
+        CLEANUP_CLOSE int group = cgroup_open_zygote(groups);
+        struct usage used;
+        char how[192], killed[160];
 
-        if (WIFSIGNALED(status))
+        usage_read(group, groups->controllers, &used);
+        if (WIFSIGNALED(status) && usage_killed(&used, group, killed, sizeof killed))
+                (void)snprintf(how, sizeof how, "was %s (collect_memory)", killed);
+        else if (WIFSIGNALED(status))
                 (void)snprintf(how, sizeof how, "was killed by SIG%s", sigabbrev_np(WTERMSIG(status)));
         else
                 (void)snprintf(how, sizeof how, "ended with exit code %d", WEXITSTATUS(status));

@@ -92,7 +92,8 @@ static void send_isolation(const struct plan *p, int unheard, struct event *ev)
                              "another supervisor listens to this process's system call filters");
         if (p->missing[0] != '\0')
                 not_enforced(ev, "resource limits", p->missing);
-        else if (!p->isolated && cgroup_has_limits(&p->spec->linux_.resources))
+        else if (!p->isolated &&
+                 (cgroup_has_limits(&p->spec->linux_.resources) || p->spec->tach.collect_memory > 0))
                 not_enforced(ev, "resource limits", "isolation is switched off");
         event_close(ev, ']');
         event_close(ev, '}');

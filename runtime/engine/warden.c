@@ -71,6 +71,8 @@ void warden_main(int socket, int map_fd, const struct cell_plan *plan, const str
                 m.err = (struct error){0};
         if (keeper_send(socket, &m, fds) < 0 || zygote_pid < 0)
                 _exit(1);
+        if (zygote->cgroup_fd >= 0)
+                (void)close(zygote->cgroup_fd);
         keeper_close(fds);
         for (;;) {
                 struct pollfd polls[2] = {{.fd = socket, .events = POLLIN},

@@ -52,6 +52,8 @@ const char args_help[] =
     "  --keep PATTERN                let tests write project paths like this one for good (\"out/**\")\n"
     "  --memory BYTES, --pids N, --cpu N\n"
     "                                what a test may take: memory (\"64M\"), processes, processors (0.5)\n"
+    "  --collect-memory BYTES        what the interpreter that collects may take (default: half of the "
+    "machine's; 0: no limit)\n"
     "  --python PATH                 the interpreter (default: TACH_PYTHON, the active virtual environment,\n"
     "                                .venv of the project, /usr/bin/python3)\n"
     "  --rootdir PATH, -c FILE, -o NAME=VALUE, -p PLUGIN, -W FILTER, --import-mode MODE, --lf, --ff,\n"
@@ -69,7 +71,8 @@ const char args_help[] =
     "\n"
     "Settings may also stand in pyproject.toml ([tool.tach]: workers, timeout, max-fail, isolation, "
     "enforce,\n"
-    "reuse, network, services, keep, shared, spawn, seed, memory, pids, cpu, seccomp, python, format, "
+    "reuse, network, services, keep, shared, spawn, seed, memory, pids, cpu, collect_memory, seccomp, "
+    "python, format, "
     "junit-xml, color, "
     "durations, "
     "pytest-args) "
@@ -98,6 +101,7 @@ enum {
         OPT_MEMORY,
         OPT_PIDS,
         OPT_CPU,
+        OPT_COLLECT_MEMORY,
         OPT_PYTHON,
         OPT_FORMAT,
         OPT_JUNIT_XML,
@@ -130,6 +134,7 @@ static const struct option options[] = {
     {"memory", required_argument, NULL, OPT_MEMORY},
     {"pids", required_argument, NULL, OPT_PIDS},
     {"cpu", required_argument, NULL, OPT_CPU},
+    {"collect-memory", required_argument, NULL, OPT_COLLECT_MEMORY},
     {"python", required_argument, NULL, OPT_PYTHON},
     {"format", required_argument, NULL, OPT_FORMAT},
     {"junit-xml", required_argument, NULL, OPT_JUNIT_XML},
@@ -284,6 +289,8 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
                 return give(s, SETTING_PIDS, optarg, "--pids", err);
         case OPT_CPU:
                 return give(s, SETTING_CPU, optarg, "--cpu", err);
+        case OPT_COLLECT_MEMORY:
+                return give(s, SETTING_COLLECT_MEMORY, optarg, "--collect-memory", err);
         case OPT_ENFORCE:
                 return give(s, SETTING_ENFORCE, optarg, "--enforce", err);
         case OPT_PYTHON:

@@ -315,6 +315,7 @@ int project_spec(const struct args *args, const struct settings *settings, const
         spec.tach.session_fixtures = choices->session_fixtures;
         spec.linux_.resources.memory_limit = choices->memory;
         spec.linux_.resources.pids_limit = choices->pids;
+        spec.tach.collect_memory = choices->collect_memory;
         if (choices->cpu > 0) {
                 spec.linux_.resources.cpu_period = CPU_PERIOD_US;
                 spec.linux_.resources.cpu_quota = (int64_t)(choices->cpu * CPU_PERIOD_US);

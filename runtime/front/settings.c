@@ -11,10 +11,10 @@
 #include "spec/names.h"
 #include "spec/service.h"
 
-static const char *const names[] = {"workers", "timeout",          "max-fail",  "isolation",      "enforce",
-                                    "python",  "format",           "junit-xml", "color",          "durations",
-                                    "reuse",   "network",          "memory",    "pids",           "cpu",
-                                    "seccomp", "session_fixtures", "seed",      "django_settings"};
+static const char *const names[] = {
+    "workers",   "timeout", "max-fail",         "isolation", "enforce",         "python",        "format",
+    "junit-xml", "color",   "durations",        "reuse",     "network",         "memory",        "pids",
+    "cpu",       "seccomp", "session_fixtures", "seed",      "django_settings", "collect_memory"};
 
 const char *settings_name(enum setting which)
 {
@@ -115,11 +115,12 @@ static int choose_number(const struct settings *s, enum setting which, uint32_t 
         return 0;
 }
 
-/* "64M" or "64MiB": a whole number of bytes, or of the next larger units by 1024. */
-static int choose_bytes(const struct settings *s, int64_t *ret, struct error *err)
+/* "64M" or "64MiB": a whole number of bytes, or of the next larger units by 1024. With NONE, 0 is one. */
+static int choose_bytes(const struct settings *s, enum setting which, int none, int64_t *ret,
+                        struct error *err)
 {
         static const char units[] = "KMGT";
-        const char *text = s->v[SETTING_MEMORY].text, *unit;
+        const char *text = s->v[which].text, *unit;
         char *end;
         unsigned long long v;
         unsigned shift = 0;
@@ -132,8 +133,11 @@ static int choose_bytes(const struct settings *s, int64_t *ret, struct error *er
                 shift = 10 * ((unsigned)(unit - units) + 1);
                 end += strcmp(end + 1, "iB") == 0 ? 3 : 1;
         }
-        if (*end != '\0' || !isdigit((unsigned char)text[0]) || v == 0 || v > (uint64_t)(INT64_MAX >> shift))
-                return refuse(s, SETTING_MEMORY, err, "bytes such as 500000000, \"64M\" or \"2G\"");
+        if (*end != '\0' || !isdigit((unsigned char)text[0]) || (v == 0 && !none) ||
+            v > (uint64_t)(INT64_MAX >> shift))
+                return refuse(s, which, err,
+                              none ? "bytes such as 500000000, \"64M\" or \"2G\"; 0: no limit"
+                                   : "bytes such as 500000000, \"64M\" or \"2G\"");
         *ret = (int64_t)(v << shift);
         return 0;
 }
@@ -142,8 +146,10 @@ static int choose_limits(const struct settings *s, struct choices *c, struct err
 {
         uint32_t pids = 0;
         char *end;
-        int r = choose_bytes(s, &c->memory, err);
+        int r = choose_bytes(s, SETTING_MEMORY, 0, &c->memory, err);
 
+        if (r == 0)
+                r = choose_bytes(s, SETTING_COLLECT_MEMORY, 1, &c->collect_memory, err);
         if (r == 0)
                 r = choose_number(s, SETTING_PIDS, 4194304, &pids, err);
         if (r < 0)
@@ -178,7 +184,7 @@ int settings_choose(const struct settings *s, struct choices *ret, struct error 
 {
         static const char *const formats[] = {"human", "json", NULL};
         static const char *const colors[] = {"auto", "yes", "no", NULL};
-        struct choices c = {.timeout = 60.0, .memory = -1, .pids = -1};
+        struct choices c = {.timeout = 60.0, .memory = -1, .pids = -1, .collect_memory = -1};
         char *end;
         int i, r = 0;
 

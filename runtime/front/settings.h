@@ -30,6 +30,7 @@ enum setting {
         SETTING_SESSION_FIXTURES,
         SETTING_SEED,
         SETTING_DJANGO_SETTINGS,
+        SETTING_COLLECT_MEMORY,
         SETTING_COUNT
 };
 
@@ -57,8 +58,9 @@ enum color { COLOR_AUTO, COLOR_YES, COLOR_NO };
 struct choices {
         uint32_t workers, max_fail, durations, seed;
         double timeout;
-        int64_t memory, pids; /* bytes, processes; -1: no limit */
-        double cpu;           /* processors; 0: no limit */
+        int64_t memory, pids;   /* bytes, processes; -1: no limit */
+        int64_t collect_memory; /* bytes; 0: no limit; -1: not given */
+        double cpu;             /* processors; 0: no limit */
         enum spec_isolation isolation;
         enum spec_enforce enforce;
         enum spec_reuse reuse;

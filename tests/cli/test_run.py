@@ -576,5 +576,10 @@ def test_limits_of_the_settings_reach_the_spec(suite):
     assert spec["linux"]["resources"] == {
         "memory": {"limit": 64 << 20}, "pids": {"limit": 7}, "cpu": {"quota": 50000, "period": 100000}
     }  # fmt: skip
+    assert "collectMemory" not in spec["tach"]  # the default
+    suite.write("pyproject.toml", '[tool.tach]\ncollect_memory = "2G"\n')
+    assert json.loads(suite.tach("spec").out)["tach"]["collectMemory"] == 2 << 30
+    assert json.loads(suite.tach("spec", env={"TACH_COLLECT_MEMORY": "0"}).out)["tach"]["collectMemory"] == 0
+    assert json.loads(suite.tach("spec", "--collect-memory=3M").out)["tach"]["collectMemory"] == 3 << 20
     wrong = suite.tach("spec", "--memory=lots")
     assert wrong.code == 4 and '--memory: expected bytes such as 500000000, "64M" or "2G", found "lots"' in wrong.err

@@ -9,6 +9,7 @@ from running import TACH, TACH_RUN, Result, environment
 
 #: "root", "delegated" or "ordinary": see scripts/vm; None elsewhere
 MODE = os.environ.get("TACH_VM")
+MIB = 1 << 20
 TREE = pathlib.Path("/sys/fs/cgroup")
 
 

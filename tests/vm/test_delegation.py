@@ -56,6 +56,16 @@ def test_best_effort_where_nothing_is_delegated(suite):
     assert missing == {"cgroup leaf": "the group is not this user's", "resource limits": "memory, pids"}
 
 
+def test_memory_for_collecting_where_nothing_is_delegated(suite):
+    """It is a limit like the others if it was asked for; the default ends no run."""
+    if MODE != "ordinary":
+        pytest.skip("something is delegated to this user")
+    assert run(suite, PASS, {}).code == 0
+    result = run(suite, PASS, {}, collectMemory=1 << 30)
+    assert result.code == 4 and result.err.count("\n") == 1
+    assert f"tach.collectMemory: controllers missing at {own_group()}: memory" in result.err
+
+
 @pytest.mark.usefixtures("limited")
 def test_the_group_is_as_it_was(suite):
     """The run puts those that started it aside while it needs that, and back."""

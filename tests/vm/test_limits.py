@@ -4,10 +4,9 @@ import os
 import pathlib
 
 import pytest
-from machine import command, one, run
+from machine import MIB, command, one, run
 
 pytestmark = pytest.mark.usefixtures("limited")
-MIB = 1 << 20
 TAKE = "def test_take():\n    data = bytearray(%d << 20)\n    for i in range(0, len(data), 4096):\n        data[i] = 1\n"
 SPIN = "import time\ndef test_spin():\n    end = time.process_time() + %g\n    while time.process_time() < end: pass\n"
 
