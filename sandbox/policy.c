@@ -394,17 +394,15 @@ void policy_notify(struct policy *p, int quiet)
 static int put_first(struct policy *p, int nr, uint32_t action, const struct policy_test *test,
                      struct error *err)
 {
-        struct policy_clause *c = calloc(1, sizeof *c);
+        struct policy_clause c = {.action = action, .n_tests = test != NULL};
+        const int newest = p->newest; /* a profile's own affair */
+        int r;
 
-        if (c == NULL)
-                return no_memory(err);
-        c->action = action;
-        c->n_tests = test != NULL;
         if (test != NULL)
-                c->tests[0] = *test;
-        c->next = p->calls[nr];
-        p->calls[nr] = c;
-        return 0;
+                c.tests[0] = *test;
+        r = prepend(p, nr, &c, err);
+        p->newest = newest;
+        return r;
 }
 
 int policy_watch(struct policy *p, const char *name, const struct policy_test *test, struct error *err)
@@ -415,12 +413,13 @@ int policy_watch(struct policy *p, const char *name, const struct policy_test *t
         return nr < 0 ? 0 : put_first(p, nr, SECCOMP_RET_USER_NOTIF, test, err);
 }
 
-int policy_allow_where(struct policy *p, const char *name, const struct policy_test *test, struct error *err)
+int policy_set_where(struct policy *p, const char *name, const struct policy_test *test, uint32_t action,
+                     struct error *err)
 {
         int known, nr = policy_number(name, &known);
 
         return nr < 0 ? error_set(err, "seccomp", ENOSYS, "the system call %s", name)
-                      : put_first(p, nr, SECCOMP_RET_ALLOW, test, err);
+                      : put_first(p, nr, action, test, err);
 }
 
 static bool holds(const struct policy_test *t, uint64_t v)

@@ -64,8 +64,9 @@ int policy_allow_also(struct policy *p, const struct spec_seccomp *profile, cons
 /* NAME is ACTION, whatever its arguments and whatever P said before. */
 int policy_set(struct policy *p, const char *name, uint32_t action, struct error *err);
 
-/* NAME is allowed where TEST holds. */
-int policy_allow_where(struct policy *p, const char *name, const struct policy_test *test, struct error *err);
+/* NAME is ACTION where TEST holds. */
+int policy_set_where(struct policy *p, const char *name, const struct policy_test *test, uint32_t action,
+                     struct error *err);
 
 /* P installed on top of BASE, which stays: allows in P what BASE decides as P does, or refuses anyhow. */
 int policy_subtract(struct policy *p, const struct policy *base, struct error *err);

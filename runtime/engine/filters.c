@@ -13,42 +13,53 @@
 /* What the zygote needs to put workers into cells. */
 static const char *const joining[] = {"setns", "clone3"};
 
-static int make_zygote(struct filters *f, const struct spec_seccomp *built_in, const struct spec_seccomp *own,
-                       const struct policy_host *host, int watches, struct error *err)
+/* A worker must be in its leaf before it can make that the root of the groups that it sees: the zygote's
+ * filter lets unshare pass for that, and the worker's refuses it again. */
+static const struct policy_test own_groups = {.op = POLICY_EQ, .arg = 0, .value = CLONE_NEWCGROUP};
+
+static int decide_zygote(struct filters *f, const struct spec_seccomp *built_in,
+                         const struct spec_seccomp *own, const struct policy_host *host, struct error *err)
 {
-        /* a worker is in its leaf before it can make that the root of what it sees */
-        const struct policy_test own_groups = {.op = POLICY_EQ, .arg = 0, .value = CLONE_NEWCGROUP};
-        int r = policy_make(&f->zygote, built_in, host, err), known;
+        int r = policy_make(&f->zygote, built_in, host, err);
 
         if (r == 0 && own != NULL)
                 r = policy_allow_also(&f->zygote, own, host, err);
         for (size_t i = 0; r == 0 && i < sizeof joining / sizeof *joining; i++)
                 r = policy_set(&f->zygote, joining[i], SECCOMP_RET_ALLOW, err);
-        if (r == 0)
-                r = policy_allow_where(&f->zygote, "unshare", &own_groups, err);
-        if (r == 0)
-                r = seccomp_compile(&f->zygote, &f->zygote_plain_fd, err);
-        if (r < 0)
-                return r;
-        CLEANUP_POLICY struct policy telling = {0};
-        r = policy_copy(&telling, &f->zygote, err);
-        if (r < 0)
-                return r;
-        policy_notify(&telling, policy_number("clone3", &known));
-        if (watches)
-                r = tripwires_set(&telling, err);
-        return r == 0 ? seccomp_compile(&telling, &f->zygote_fd, err) : r;
+        return r;
 }
 
 /* What the zygote's filter leaves to be refused. */
 static int make_worker(struct filters *f, struct error *err)
 {
         CLEANUP_POLICY struct policy rest = {0};
-        int r = policy_copy(&rest, &f->worker, err);
+        const uint64_t args[6] = {CLONE_NEWCGROUP};
+        int known, r = policy_copy(&rest, &f->worker, err);
+        const uint32_t action = policy_decide(&f->worker, policy_number("unshare", &known), args);
 
         if (r == 0)
                 r = policy_subtract(&rest, &f->zygote, err);
+        if (r == 0)
+                r = policy_set_where(&rest, "unshare", &own_groups, action, err);
         return r == 0 ? seccomp_compile(&rest, &f->worker_fd, err) : r;
+}
+
+/* After make_worker. */
+static int make_zygote(struct filters *f, int watches, struct error *err)
+{
+        CLEANUP_POLICY struct policy telling = {0};
+        int known, r = policy_set_where(&f->zygote, "unshare", &own_groups, SECCOMP_RET_ALLOW, err);
+
+        if (r == 0)
+                r = seccomp_compile(&f->zygote, &f->zygote_plain_fd, err);
+        if (r == 0)
+                r = policy_copy(&telling, &f->zygote, err);
+        if (r < 0)
+                return r;
+        policy_notify(&telling, policy_number("clone3", &known));
+        if (watches)
+                r = tripwires_set(&telling, err);
+        return r == 0 ? seccomp_compile(&telling, &f->zygote_fd, err) : r;
 }
 
 /* Also where the spec's own profile says the same. */
@@ -85,9 +96,11 @@ int filters_make(struct filters *ret, const struct spec_seccomp *profile, int ha
         if (r == 0)
                 r = is_built_in(&f, &built_in, own, &host, err);
         if (r == 0 && has_zygote)
-                r = make_zygote(&f, &built_in, own, &host, watches, err);
+                r = decide_zygote(&f, &built_in, own, &host, err);
         if (r == 0)
                 r = has_zygote ? make_worker(&f, err) : seccomp_compile(&f.worker, &f.worker_fd, err);
+        if (r == 0 && has_zygote)
+                r = make_zygote(&f, watches, err);
         spec_seccomp_finish(&built_in);
         if (r < 0)
                 filters_finish(&f);
