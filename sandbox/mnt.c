@@ -163,7 +163,7 @@ static int mask(int root_fd, const char *path, int readonly, struct error *err)
                 CLEANUP_CLOSE int tree =
                     readonly ? mnt_clone(target, "", err) : mnt_clone_device(root_fd, "/dev/null", 1, 3, err);
 
-                r = tree < 0 ? tree : mnt_attach(tree, target, readonly ? MOUNT_ATTR_RDONLY : 0, err);
+                r = tree < 0 ? tree : mnt_attach(tree, target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, err);
         } else
                 r = mnt_tmpfs(target, "size=4k,nr_inodes=2,mode=555", MOUNT_ATTR_RDONLY, err);
         if (r < 0)

@@ -56,7 +56,8 @@ static int outer_dev(int root_fd, struct error *err)
         for (size_t i = 0; r == 0 && i < sizeof nodes / sizeof *nodes; i++) {
                 CLEANUP_CLOSE int at = mnt_resolve(root_fd, nodes[i].path, 1, 1, err);
                 CLEANUP_CLOSE int tree = trees[i];
-                r = at < 0 ? at : mnt_attach(tree, at, 0, err);
+                /* the node is the host's: read-only, or its owner could change its mode and times */
+                r = at < 0 ? at : mnt_attach(tree, at, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, err);
         }
         for (size_t i = 0; r == 0 && i < sizeof links / sizeof *links; i++)
                 if (symlinkat(links[i][0], dev, links[i][1]) < 0)

@@ -41,6 +41,8 @@ ROWS = {
     "zygote-state": "descriptors, signals, session, environment of the process that workers are cloned from",
     "zygote-siblings": "tests that trace each other",
     "zygote-control": "the socket of the zygote in a test's hands",
+    "device-nodes": "mode, owner and times of the host's device nodes, which a cell has",
+    "leases": "a lease on a file of the host, which makes those wait that open it",
     "kill-by-number": "a signal to a process that is not there any more",
 }
 

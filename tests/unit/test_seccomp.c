@@ -1,6 +1,7 @@
 /* The system call filter: profiles, the policy that they make, and the programs compiled from it. The oracles
  * are the policy itself, libseccomp's own program for the same rules, and the kernel. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -153,6 +154,9 @@ static void built_in_profile_decides(void **state)
             {"ioctl", 0, 0xffffffff00005412, ERRNO(EPERM)},
             {"ioctl", 0, 0x541c, ERRNO(EPERM)},
             {"ioctl", 0, 1ull << 32 | 0x541c, ERRNO(EPERM)},
+            {"fcntl", 3, F_GETFD, SECCOMP_RET_ALLOW},
+            {"fcntl", 3, F_SETLEASE, ERRNO(EPERM)},
+            {"fcntl", 3, 1ull << 32 | F_SETLEASE, ERRNO(EPERM)},
             {"personality", 0xffffffff, 0, SECCOMP_RET_ALLOW},
             {"personality", 0, 0, SECCOMP_RET_ALLOW},
             {"personality", 0x0040000, 0, ERRNO(EPERM)},
