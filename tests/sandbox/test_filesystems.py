@@ -88,8 +88,9 @@ def test_all_that_a_project_may_get(n):
     os.rename("data/small", "data/renamed")
     os.unlink("link")
     os.mkfifo("fifo")
-    os.setxattr("data/renamed", "user.mark", b"x" * 100)
-    assert os.getxattr("data/renamed", "user.old") == b"old"
+    if tuple(map(int, os.uname()[2].split(".")[:2])) >= (6, 6):  # tmpfs had no such attributes before
+        os.setxattr("data/renamed", "user.mark", b"x" * 100)
+        assert os.getxattr("data/renamed", "user.old") == b"old"
     with open("sparse", "wb") as file:
         file.truncate(1 << 40 if n % 2 else 1 << 20)
     os.makedirs("a/b/c"); os.rmdir("a/b/c"); os.rename("a/b", "a/d")
