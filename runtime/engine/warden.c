@@ -66,7 +66,8 @@ void warden_main(int socket, int map_fd, const struct cell_plan *plan, const str
         sigaddset(&chld, SIGCHLD);
         sigprocmask(SIG_SETMASK, &chld, NULL);
         signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
-        zygote_pid = start(plan, zygote, &fds[0], &fds[1], &m.err);
+        zygote_pid = signals < 0 ? error_set(&m.err, "keeper", errno, "signalfd")
+                                 : start(plan, zygote, &fds[0], &fds[1], &m.err);
         if (zygote_pid > 0)
                 m.err = (struct error){0};
         if (keeper_send(socket, &m, fds) < 0 || zygote_pid < 0)

@@ -158,7 +158,7 @@ def faults(kind, project, call, every, traces, comm="tach"):
     number = fault.count(call)
     seen = {"whole": 0, "test": 0, "error": 0}
     for position, error in enumerate(CALLS[call]):
-        step = max(1, min(EVERY or every, number))
+        step = 1 if number <= 3 else min(EVERY or every, number)
         for nth in range(1 + position % step, number + 1, step):
             seen[fault.check(call, error, nth)] += 1
     assert {path.name for path in folder.iterdir()} - {".pytest_cache"} == {"test_it.py"}
