@@ -34,7 +34,7 @@ C_FILES      := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/plugins tests/rollback tests/security tests/fault tests/soak tests/shim tests/vm)
 SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run tests/pytests/unpack tests/rollback/suites
 
-.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity rollback-suites pytest-versions pytest-suite lint tidy clang format asan bench bench-discover every-file every-file-short demo install fuzz fuzz-short clean
+.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity rollback-suites pytest-versions pytest-suite lint tidy clang format asan bench bench-discover bench-fixtures every-file every-file-short demo install fuzz fuzz-short clean
 all: programs
 
 programs: $(BUILD)/tach $(BUILD)/tach-run $(EXTENSION) $(HARNESS_PY)
@@ -198,6 +198,10 @@ every-file-short:
 # tach list beside pytest --collect-only and a bare parser, on real suites (fetched) and generated ones
 bench-discover: programs $(BUILD)/bench/parse
 	TACH=$(abspath $(BUILD))/tach PARSE=$(abspath $(BUILD))/bench/parse $(PYTHON) tests/bench/discover.py
+
+# the fixtures of every test beside pytest's, on the same suites
+bench-fixtures: programs
+	TACH=$(abspath $(BUILD))/tach $(PYTHON) tests/bench/fixtures.py
 
 bench: programs $(BUILD)/bench/rollback
 	$(BUILD)/bench/rollback
