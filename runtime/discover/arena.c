@@ -88,3 +88,17 @@ void arena_finish(struct arena *arena)
         }
         arena->used = 0;
 }
+
+void arena_reset(struct arena *arena)
+{
+        struct arena_chunk *kept = arena->chunk;
+
+        if (kept == NULL || kept->next != NULL || kept->size > CHUNK) {
+                arena_finish(arena);
+                arena->failed = false;
+                return;
+        }
+        memset(kept->bytes, 0, arena->used);
+        arena->used = 0;
+        arena->failed = false;
+}

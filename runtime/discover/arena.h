@@ -21,6 +21,8 @@ char *arena_strn(struct arena *arena, const char *s, size_t n);
 char *arena_printf(struct arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A copy of the N bytes at OLD with room for MORE bytes in all. */
 void *arena_grow(struct arena *arena, const void *old, size_t n, size_t more);
+/* Lets go of everything, and keeps a little memory for what comes next. */
+void arena_reset(struct arena *arena);
 void arena_finish(struct arena *arena);
 
 #endif

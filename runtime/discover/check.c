@@ -140,7 +140,7 @@ static const char *nearest(const struct checker *k, const char *name)
 
         for (size_t i = 0; i < view->n; i++)
                 n += view->v[i]->n;
-        known = arena_get(view->f->arena, (n + 2) * sizeof *known);
+        known = arena_get(&view->f->scratch, (n + 2) * sizeof *known);
         if (known == NULL)
                 return NULL;
         n = 0;
@@ -247,7 +247,7 @@ static bool use(struct checker *k, const char *name, const struct fixture_def *d
         if (k->n_used == k->cap_used) {
                 size_t cap = k->cap_used * 2 + 16;
 
-                v = arena_grow(k->view->f->arena, k->used, k->n_used * sizeof *k->used,
+                v = arena_grow(&k->view->f->scratch, k->used, k->n_used * sizeof *k->used,
                                cap * sizeof *k->used);
                 if (v == NULL)
                         return false;
@@ -298,7 +298,7 @@ static void visit(struct checker *k, const struct frame *stack, const char *name
                 /* a fixture of a higher scope may still ask for it */
                 def = fixtures_find(k->view, name, NULL);
                 check_scope(k, stack, name, def, marked_scope(k, name));
-                (void)names_add(k->view->f->arena, &k->done, name);
+                (void)names_add(&k->view->f->scratch, &k->done, name);
                 return;
         }
         def = next_definition(k, name);
@@ -320,8 +320,8 @@ static void visit(struct checker *k, const struct frame *stack, const char *name
                 visit(k, &here, def->args.v[i]);
         if (k->stop || names_has(&k->done, name))
                 return;
-        (void)names_add(k->view->f->arena, &k->done, name);
-        (void)names_add(k->view->f->arena, &k->c->order, name);
+        (void)names_add(&k->view->f->scratch, &k->done, name);
+        (void)names_add(&k->view->f->scratch, &k->c->order, name);
 }
 
 void fixtures_check(struct view *view, struct closure *closure)

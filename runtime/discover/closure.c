@@ -1,5 +1,6 @@
 /* How it works: what FixtureManager.getfixtureinfo and getfixtureclosure do, and prune_dependency_tree after
  * parametrize, over the holders that a test sees. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,15 @@ int fixtures_init(struct fixtures *f, struct sources *sources, const struct ini 
         return fixtures_plugins(f, options, err);
 }
 
+void fixtures_finish(struct fixtures *f)
+{
+        arena_finish(&f->scratch);
+}
+
 /* The holder of FILE with BASEID, made on first use. */
 static struct holder *holder_of(struct fixtures *f, struct facts *file, const char *baseid)
 {
-        if (file->holder == NULL)
+        if (file->holder == NULL && baseid != NULL)
                 file->holder = fixtures_holder(f, file, arena_strn(f->arena, baseid, strlen(baseid)), NULL);
         return file->holder;
 }
@@ -26,8 +32,10 @@ static struct holder *holder_of(struct fixtures *f, struct facts *file, const ch
 /* The conftest.py of the folder that is the first N bytes of PATH, NULL where there is none. */
 static struct facts *conftest(struct fixtures *f, const char *path, size_t n)
 {
-        const char *name = arena_printf(f->arena, "%.*s/conftest.py", (int)n, path);
-        struct facts *file = name != NULL ? sources_file(f->sources, name) : NULL;
+        char name[PATH_MAX];
+        struct facts *file = snprintf(name, sizeof name, "%.*s/conftest.py", (int)n, path) < (int)sizeof name
+                                 ? sources_file(f->sources, name)
+                                 : NULL;
 
         if (file != NULL && !names_has(&f->conftests, name)) {
                 (void)names_add(f->arena, &f->conftests, name);
@@ -72,14 +80,18 @@ void fixtures_announce(struct fixtures *f, const char *path)
 
 static bool show(struct view *view, const struct holder *h)
 {
-        const struct holder **v;
-
         if (h == NULL)
                 return false;
-        v = arena_grow(view->f->arena, view->v, view->n * sizeof *v, (view->n + 1) * sizeof *v);
-        if (v == NULL)
-                return false;
-        view->v = v;
+        if (view->n == view->cap) {
+                size_t cap = view->cap * 2 + view->f->n_plugins + 16;
+                const struct holder **v =
+                    arena_grow(&view->f->scratch, view->v, view->n * sizeof *v, cap * sizeof *v);
+
+                if (v == NULL)
+                        return false;
+                view->v = v;
+                view->cap = cap;
+        }
         view->v[view->n++] = h;
         return true;
 }
@@ -93,7 +105,7 @@ static void show_conftest(struct fixtures *f, const char *path, size_t n, void *
         if (file == NULL)
                 return;
         if (n > root && strncmp(path, f->sources->root, root) == 0 && path[root] == '/')
-                baseid = arena_strn(f->arena, path + root + 1, n - root - 1);
+                baseid = arena_strn(&f->scratch, path + root + 1, n - root - 1);
         if (baseid != NULL)
                 (void)show(ctx, holder_of(f, file, baseid));
 }
@@ -120,22 +132,22 @@ static bool show_classes(struct view *view, const char *rest, const char **ret_n
         const char *end;
 
         while ((end = strstr(rest, "::")) != NULL) {
-                const char *name = arena_strn(view->f->arena, rest, (size_t)(end - rest));
+                const char *name = arena_strn(&view->f->scratch, rest, (size_t)(end - rest));
                 struct fact_class *outer = view->n_classes > 0 ? view->classes[view->n_classes - 1] : NULL;
                 struct fact_class *c = name != NULL ? find_class(view, outer, name) : NULL;
                 struct fact_class **v;
 
                 if (c == NULL)
                         return false;
-                v = arena_grow(view->f->arena, view->classes, view->n_classes * sizeof *v,
+                v = arena_grow(&view->f->scratch, view->classes, view->n_classes * sizeof *v,
                                (view->n_classes + 1) * sizeof *v);
                 if (v == NULL)
                         return false;
                 view->classes = v;
                 view->classes[view->n_classes++] = c;
-                if (!show(view, fixtures_class(
-                                    view->f, c,
-                                    arena_strn(view->f->arena, view->nodeid, (size_t)(end - view->nodeid)))))
+                if (!show(view, fixtures_class(view->f, c,
+                                               arena_strn(&view->f->scratch, view->nodeid,
+                                                          (size_t)(end - view->nodeid)))))
                         return false;
                 rest = end + 2;
         }
@@ -183,7 +195,7 @@ static bool find_function(struct view *view, const char *name, struct fact_class
                 skip += class_patches(c, *ret_owner, name);
         for (size_t i = skip; i + function->filled < function->args.n; i++)
                 if (!names_has(&function->given, function->args.v[i]))
-                        (void)names_add(view->f->arena, &view->args, function->args.v[i]);
+                        (void)names_add(&view->f->scratch, &view->args, function->args.v[i]);
         return true;
 }
 
@@ -237,7 +249,7 @@ static void take_mark(struct view *view, const struct facts *file, const struct 
         view->args_unsure |= mark->names_unsure || mark->scope_unsure ||
                              (mark->indirect == KNOWN_UNSURE && mark->indirect_names.n == 0);
         view->skips |= mark->kind == MARK_PARAMS && mark->no_values;
-        v = view->n_marks < MAX_MARKS ? arena_grow(view->f->arena, view->marks, view->n_marks * sizeof *v,
+        v = view->n_marks < MAX_MARKS ? arena_grow(&view->f->scratch, view->marks, view->n_marks * sizeof *v,
                                                    (view->n_marks + 1) * sizeof *v)
                                       : NULL;
         if (v == NULL)
@@ -302,7 +314,7 @@ static bool is_parametrized(const struct view *view, const char *name, bool coll
 
 static void add_initial(const struct view *view, struct names *names)
 {
-        struct arena *arena = view->f->arena;
+        struct arena *arena = &view->f->scratch;
         bool once = view->f->pytest_major >= 8;
 
         for (size_t i = 0; i < view->f->ini->usefixtures.n; i++)
@@ -332,8 +344,8 @@ static enum fixture_scope scope_of(const struct view *view, const char *name)
 /* Highest scope first; otherwise as they came. */
 static void sort_by_scope(const struct view *view, struct names *names)
 {
-        const char **sorted = arena_get(view->f->arena, (names->n + 1) * sizeof *sorted);
-        unsigned char *scopes = arena_get(view->f->arena, names->n + 1);
+        const char **sorted = arena_get(&view->f->scratch, (names->n + 1) * sizeof *sorted);
+        unsigned char *scopes = arena_get(&view->f->scratch, names->n + 1);
         size_t n = 0;
 
         if (sorted == NULL || scopes == NULL)
@@ -354,22 +366,22 @@ static void prune(const struct view *view, const struct names *initial, struct n
 
         for (size_t i = 0; i < initial->n; i++)
                 if (!names_has(&reached, initial->v[i]))
-                        (void)names_add(view->f->arena, &reached, initial->v[i]);
+                        (void)names_add(&view->f->scratch, &reached, initial->v[i]);
         for (size_t i = 0; i < reached.n; i++) {
                 const struct fixture_def *def = fixtures_find(view, reached.v[i], NULL);
 
                 if (is_parametrized(view, reached.v[i], true)) {
                         if (names_has(names, "request") && !names_has(&reached, "request"))
-                                (void)names_add(view->f->arena, &reached, "request");
+                                (void)names_add(&view->f->scratch, &reached, "request");
                         continue;
                 }
                 for (size_t k = 0; def != NULL && k < def->args.n; k++)
                         if (!names_has(&reached, def->args.v[k]))
-                                (void)names_add(view->f->arena, &reached, def->args.v[k]);
+                                (void)names_add(&view->f->scratch, &reached, def->args.v[k]);
         }
         for (size_t i = 0; i < names->n; i++)
                 if (names_has(&reached, names->v[i]) && !names_has(&left, names->v[i]))
-                        (void)names_add(view->f->arena, &left, names->v[i]);
+                        (void)names_add(&view->f->scratch, &left, names->v[i]);
         *names = left;
 }
 
@@ -400,9 +412,9 @@ static void judge(const struct view *view, struct closure *c)
         if (view->args_unsure)
                 unsure(c, "a decorator or mark that cannot be read");
         if (!view->f->plugins_known)
-                unsure(c,
-                       arena_printf(view->f->arena, "plugins that cannot be told without starting Python: %s",
-                                    view->f->plugins_why));
+                unsure(c, arena_printf(&view->f->scratch,
+                                       "plugins that cannot be told without starting Python: %s",
+                                       view->f->plugins_why));
         for (size_t i = view->first_own; i < view->n; i++) {
                 if (view->v[i]->unsure)
                         unsure(c, "a base class, metaclass or decorator that cannot be read");
@@ -424,7 +436,7 @@ static void judge(const struct view *view, struct closure *c)
 
 static void fill_closure(struct view *view, bool nofuncargs, struct closure *c)
 {
-        struct arena *arena = view->f->arena;
+        struct arena *arena = &view->f->scratch;
 
         add_initial(view, &c->names);
         for (size_t i = 0; i < c->names.n; i++)
@@ -454,10 +466,12 @@ bool fixtures_of(struct fixtures *f, const char *path, const char *nodeid, struc
 {
         const char *colons = strstr(nodeid, "::"), *name;
         struct facts *file = sources_file(f->sources, path);
-        struct view *view = arena_get(f->arena, sizeof *view);
+        struct view *view;
         struct fact_class *owner;
         bool nofuncargs;
 
+        arena_reset(&f->scratch);
+        view = arena_get(&f->scratch, sizeof *view);
         *ret = (struct closure){.view = view};
         if (file == NULL || colons == NULL || view == NULL)
                 return false;
@@ -467,7 +481,7 @@ bool fixtures_of(struct fixtures *f, const char *path, const char *nodeid, struc
                         return false;
         view->first_own = view->n;
         each_folder(f, path, show_conftest, view);
-        if (!show(view, holder_of(f, file, arena_strn(f->arena, nodeid, (size_t)(colons - nodeid)))) ||
+        if (!show(view, holder_of(f, file, arena_strn(&f->scratch, nodeid, (size_t)(colons - nodeid)))) ||
             !show_classes(view, colons + 2, &name) || !find_function(view, name, &owner))
                 return false;
         collect_marks(view, owner);
@@ -479,5 +493,5 @@ bool fixtures_of(struct fixtures *f, const char *path, const char *nodeid, struc
                 return false;
         judge(view, ret);
         fixtures_check(view, ret);
-        return !f->arena->failed;
+        return !f->arena->failed && !f->scratch.failed;
 }

@@ -1,5 +1,7 @@
 /* How it works: a name is what its scope binds, else what a star import brings, else nothing; an import leads
  * to another file, where the same holds. Classes are put in order by C3, as mro.c does within a file. */
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/discover/sources.h"
@@ -27,23 +29,24 @@ static struct facts *module(struct resolver *r, const struct facts *file, const 
 }
 
 /* "..name": "from . import name"; "..module.name": "from ..module import name". */
-static const char *module_part(struct resolver *r, const char *from, const char **name)
+static bool module_part(const char *from, const char **name, char part[PATH_MAX])
 {
         const char *words = from + strspn(from, "."), *dot = strrchr(words, '.');
         size_t n;
 
         *name = dot != NULL ? dot + 1 : words;
         n = (size_t)(*name - from);
-        return n == 0 ? NULL : arena_strn(&r->s->arena, from, n - 1);
+        return n > 0 && n <= PATH_MAX && snprintf(part, PATH_MAX, "%.*s", (int)n - 1, from) >= 0;
 }
 
 static struct meaning import(struct resolver *r, const struct facts *file, const char *from)
 {
-        const char *name, *part = module_part(r, from, &name);
         struct meaning found = unknown;
+        char part[PATH_MAX], path[PATH_MAX];
         struct facts *target;
+        const char *name;
 
-        if (r->steps++ > MAX_STEPS || part == NULL)
+        if (r->steps++ > MAX_STEPS || !module_part(from, &name, part))
                 return unknown;
         if (from[0] != '.' && sources_is_stdlib(r->s, from))
                 return nothing;
@@ -54,8 +57,10 @@ static struct meaning import(struct resolver *r, const struct facts *file, const
                 found = nothing;
         if (found.kind == MEANS_NOTHING || target == NULL) {
                 bool dots = part[strspn(part, ".")] == '\0';
-                const char *path = arena_printf(&r->s->arena, "%s%s%s", part, dots ? "" : ".", name);
-                struct facts *submodule = path != NULL ? module(r, file, path) : NULL;
+                struct facts *submodule =
+                    snprintf(path, sizeof path, "%s%s%s", part, dots ? "" : ".", name) < (int)sizeof path
+                        ? module(r, file, path)
+                        : NULL;
 
                 if (submodule != NULL)
                         return (struct meaning){submodule, NULL, MEANS_MODULE};

@@ -97,20 +97,27 @@ static bool is_stopped(const struct lister *l)
         return l->request->stop != NULL && atomic_load(l->request->stop);
 }
 
+/* All files are read before the first test is judged: what one of them says (pytest_plugins, hooks) may count
+ * for all. */
 static int list_files(struct lister *l)
 {
-        int r = 0;
+        struct names *tests = arena_get(&l->sources.arena, (l->walk.n + 1) * sizeof *tests);
+        int r = tests == NULL ? -ENOMEM : 0;
 
-        for (size_t i = 0; i < l->walk.n && !is_stopped(l); i++)
+        for (size_t i = 0; r == 0 && i < l->walk.n; i++) {
+                struct reading reading = {.l = l, .file = &l->walk.v[i]};
+
+                if (is_stopped(l))
+                        return -ECANCELED;
+                r = sources_read(&l->sources, l->walk.v[i].path, read_tests, &reading);
                 fixtures_announce(&l->fixtures, l->walk.v[i].path);
+                tests[i] = reading.nodeids;
+        }
         for (size_t i = 0; r == 0 && i < l->walk.n; i++) {
                 if (is_stopped(l))
                         return -ECANCELED;
-                struct reading reading = {.l = l, .file = &l->walk.v[i]};
-
-                r = sources_read(&l->sources, l->walk.v[i].path, read_tests, &reading);
-                for (size_t k = 0; r == 0 && k < reading.nodeids.n; k++)
-                        r = list_test(l, l->walk.v[i].path, reading.nodeids.v[k]);
+                for (size_t k = 0; r == 0 && k < tests[i].n; k++)
+                        r = list_test(l, l->walk.v[i].path, tests[i].v[k]);
         }
         return r;
 }
@@ -141,6 +148,7 @@ int fixture_list(const struct fixture_request *request, FILE *out,
                         if (r < 0)
                                 (void)error_set(err, "list", -r, r == -ENOMEM ? "the fixtures" : "write");
                         fixture_write_finish(&l.writer);
+                        fixtures_finish(&l.fixtures);
                 }
                 sources_finish(&l.sources);
         }

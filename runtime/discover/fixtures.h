@@ -56,7 +56,8 @@ struct fixtures {
         const char *plugins_why; /* where not: what it is that cannot be known */
         unsigned dynamic;        /* of plugins that are not pytest's own: enum facts_dynamic */
         int pytest_major;        /* 0: not known */
-        struct arena *arena;
+        struct arena *arena;     /* of what stays, which is its sources' */
+        struct arena scratch;    /* of the test at hand */
         struct names conftests;  /* folders whose conftest.py has been looked at */
         struct holder **holders; /* of conftest files, modules and classes, by their facts */
         size_t n_holders, cap_holders;
@@ -96,11 +97,14 @@ struct closure {
 int fixtures_init(struct fixtures *f, struct sources *sources, const struct ini *ini,
                   const struct spec_strv *options, struct error *err);
 
+void fixtures_finish(struct fixtures *f);
+
 /* Says that PATH (NODEID without ::) is going to be collected: its pytest_plugins count for everyone. */
 void fixtures_announce(struct fixtures *f, const char *path);
 
 /* The fixtures of test NODEID ("tests/test_a.py::TestA::test_b", no brackets) of the file PATH. False: there
- * is no such test, or no memory. RET's memory is F's. */
+ * is no such test, or no memory. RET is good until the next call; its problems live as long as F's sources.
+ */
 bool fixtures_of(struct fixtures *f, const char *path, const char *nodeid, struct closure *ret);
 
 /* plugins.c */
@@ -120,7 +124,7 @@ struct view {
         const struct facts *file;
         const char *nodeid;
         const struct holder **v;     /* from the plugins to the innermost class */
-        size_t n, first_own;         /* FIRST_OWN: the first that is no plugin */
+        size_t n, cap, first_own;    /* FIRST_OWN: the first that is no plugin */
         struct fact_class **classes; /* outermost first */
         size_t n_classes;
         struct fact_function *function;

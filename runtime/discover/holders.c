@@ -293,13 +293,17 @@ struct holder *fixtures_class(struct fixtures *f, struct fact_class *c, const ch
         struct holder *h = c->holder;
         struct builder b = {.f = f, .arena = f->arena};
 
+        if (baseid == NULL)
+                return NULL;
         if (h != NULL && strcmp(h->baseid, baseid) == 0)
                 return h;
         h = arena_get(f->arena, sizeof *h);
         if (h == NULL)
                 return NULL;
         b.holder = h;
-        h->baseid = baseid;
+        h->baseid = arena_strn(f->arena, baseid, strlen(baseid));
+        if (h->baseid == NULL)
+                return NULL;
         h->file = c->file;
         sources_mro(f->sources, c);
         h->unsure = c->mro_unsure;

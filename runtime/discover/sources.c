@@ -245,10 +245,11 @@ static bool find_in(const struct names *dirs, const char *dotted, char ret[PATH_
 /* An absolute name, seen from modules in BASE. */
 static const char *find_absolute(struct sources *s, const char *base, const char *dotted)
 {
-        const char *key = arena_printf(&s->arena, "%s:%s", base, dotted);
-        struct entry *at = key != NULL ? look_up(s, key) : NULL;
-        char path[PATH_MAX];
+        char path[PATH_MAX], key[2 * PATH_MAX];
+        struct entry *at = NULL;
 
+        if (snprintf(key, sizeof key, "%s:%s", base, dotted) < (int)sizeof key)
+                at = look_up(s, key);
         if (at == NULL || !at->busy)
                 return at != NULL ? at->target : NULL;
         at->busy = false;
@@ -261,6 +262,7 @@ static const char *find_absolute(struct sources *s, const char *base, const char
 const char *sources_find(struct sources *s, const struct facts *from, const char *dotted)
 {
         char path[PATH_MAX], base[PATH_MAX];
+        const struct entry *at;
         bool found;
 
         if (dotted[0] != '.') {
@@ -276,7 +278,8 @@ const char *sources_find(struct sources *s, const struct facts *from, const char
                     snprintf(path, sizeof path, "%s/__init__.py", base) < (int)sizeof path && is_file(path);
         else
                 found = below(base, dotted, path);
-        return found ? arena_strn(&s->arena, path, strlen(path)) : NULL;
+        at = found ? look_up(s, path) : NULL; /* for its copy of the path */
+        return at != NULL ? at->path : NULL;
 }
 
 struct facts *sources_module(struct sources *s, const struct facts *from, const char *dotted)

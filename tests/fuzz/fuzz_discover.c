@@ -1,10 +1,11 @@
-/* Any bytes as a test file: read, collected and printed as JSON, once as it is and once by a node id that is
- * in it. */
+/* Any bytes as a test file: read, collected and printed as JSON, its fixtures' facts with it, once as it is
+ * and once by a node id that is in it. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/discover/collect.h"
+#include "runtime/discover/facts.h"
 #include "runtime/discover/format.h"
 #include "runtime/discover/library.h"
 #include "runtime/discover/source.h"
@@ -41,6 +42,7 @@ static void collect(struct library *library, const struct ini *ini, const struct
                                 .error_line = source->line};
 
         module_read(&module, ts_tree_root_node(source->tree));
+        (void)facts_read(arena, &module, ts_tree_root_node(source->tree), module.path);
         (void)collect_module(&module, ini, "test_it.py", select, keep, sink);
         library_reset(library);
 }
