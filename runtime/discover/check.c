@@ -89,6 +89,26 @@ static bool may_be_made(const struct view *view, const char *name)
         return false;
 }
 
+/* Whether an installed plugin, or a file beside it in its package, defines something called NAME or has it as
+ * a string: plugins register objects of their own. */
+static bool plugins_mention(const struct view *view, const char *name)
+{
+        static const char *const patterns[] = {"def %s(", "\"%s\"", "'%s'"};
+
+        for (size_t i = 0; i < view->first_own; i++)
+                for (size_t k = 0; k < sizeof patterns / sizeof *patterns; k++) {
+                        const char *path = view->v[i]->file->path;
+                        char text[200];
+
+                        if (strstr(path, "/_pytest/") != NULL)
+                                continue;
+                        if (snprintf(text, sizeof text, patterns[k], name) >= (int)sizeof text ||
+                            sources_package_mentions(path, text))
+                                return true;
+                }
+        return false;
+}
+
 /* Whether anything may keep pytest from coming to the problem. */
 static bool is_hidden(const struct view *view)
 {
@@ -119,7 +139,7 @@ static bool is_certain(const struct checker *k, const struct frame *stack, const
         const struct view *view = k->view;
 
         if (is_hidden(view) || could_be(view, name) || may_be_made(view, name) ||
-            (missing && !view->f->plugins_known))
+            (missing && (!view->f->plugins_known || plugins_mention(view, name))))
                 return false;
         for (; stack != NULL; stack = stack->below) {
                 if (stack->def == NULL)

@@ -1,6 +1,7 @@
 /* How it works: a hash table from paths to facts, which also remembers what could not be read. */
 #include "runtime/discover/sources.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -148,6 +149,31 @@ static bool is_file(const char *path)
         struct stat st;
 
         return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool sources_package_mentions(const char *path, const char *word)
+{
+        char dir[PATH_MAX], file[PATH_MAX];
+        bool found = sources_mentions(path, word);
+        struct dirent *d;
+        DIR *stream;
+
+        (void)snprintf(dir, sizeof dir, "%s", path);
+        if (found || strrchr(dir, '/') == NULL)
+                return found;
+        *strrchr(dir, '/') = '\0';
+        if (snprintf(file, sizeof file, "%s/__init__.py", dir) >= (int)sizeof file || !is_file(file) ||
+            (stream = opendir(dir)) == NULL)
+                return false;
+        while (!found && (d = readdir(stream)) != NULL) {
+                size_t n = strlen(d->d_name);
+
+                found = n > 3 && strcmp(d->d_name + n - 3, ".py") == 0 &&
+                        snprintf(file, sizeof file, "%s/%s", dir, d->d_name) < (int)sizeof file &&
+                        sources_mentions(file, word);
+        }
+        (void)closedir(stream);
+        return found;
 }
 
 static bool is_dir(const char *path)

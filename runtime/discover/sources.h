@@ -40,6 +40,9 @@ int sources_read(struct sources *s, const char *path, int (*each)(void *ctx, str
 /* Whether the text of PATH has WORD. */
 bool sources_mentions(const char *path, const char *word);
 
+/* The same of the package that the module PATH is in, without its subpackages. */
+bool sources_package_mentions(const char *path, const char *word);
+
 /* Makes the folder that PATH's modules are imported from known as one of the project's. */
 void sources_add_root(struct sources *s, const char *path);
 /* PATH's module name ("pkg.test_a"), seen from the first folder above it that is no package. */

@@ -757,6 +757,10 @@ def test_installed_plugins_are_known_by_their_files(folder, tmp_path):
                 import pytest
                 @pytest.fixture(scope="session")
                 def thing(tmp_path_factory): pass
+                class Plugin:
+                    @pytest.fixture
+                    def given(self): pass
+                def pytest_configure(config): config.pluginmanager.register(Plugin())
             """,
             "venv/lib/python3.11/site-packages/pytest_thing-1.dist-info/entry_points.txt":
                 "[console_scripts]\nx = y\n\n[pytest11]\nthing = pytest_thing\n",
@@ -768,6 +772,9 @@ def test_installed_plugins_are_known_by_their_files(folder, tmp_path):
     python = tmp_path / "venv" / "bin" / "python"
     python.parent.mkdir()
     python.symlink_to("/usr/bin/python3")
+    write(folder, {"test_a.py": "def test_a(given): pass\n"})  # by an object that the plugin registers
+    assert Listed(folder, "--python", str(python)).problems == []
+    assert [p["name"] for p in Listed(folder).problems] == ["given"]
     write(folder, {"test_a.py": "def test_a(thing): pass\n"})
     listed = Listed(folder, "--python", str(python))
     assert listed.problems == []
