@@ -191,7 +191,7 @@ static void report(struct checker *k, enum problem_kind kind, const struct frame
             .line = stack->def != NULL ? stack->def->line : k->c->line,
             .text = text,
             .hint = hint,
-            .name = name,
+            .name = arena_strn(view->f->arena, name, strlen(name)),
         };
         k->c->problems = p;
         k->c->n_problems = 1;
