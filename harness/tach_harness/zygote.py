@@ -10,8 +10,8 @@ from contextlib import suppress
 import pytest
 
 from tach_harness import (
-    _tach, asking, async_native, cachedir, clone, coverage_data, django_native, finale, output, passed, randomness, reports,
-    selection, spawn, units, warmup, worker,
+    _tach, asking, async_native, cachedir, clone, coverage_data, django_native, durations, finale, output, passed,
+    randomness, reports, selection, spawn, units, warmup, worker,
 )  # fmt: skip
 from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
 
@@ -237,7 +237,7 @@ def main(control_fd):
     collector = Collector(control, settings, spawn.Spawner(settings, environ), numbers, terminal)
     django = django_native.DjangoNative(settings.get("django"), settings["isolated"])
     collector.before_clones.append(django.before_clones)
-    plugins = [async_native.AsyncNative(), django, collector, terminal]
+    plugins = [async_native.AsyncNative(), django, collector, terminal, durations.Durations()]
     select = selection.taken(settings)
     if select is not None:
         plugins.append(selection.Selection(select, collector.add_deselected))

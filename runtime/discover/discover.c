@@ -27,7 +27,8 @@ struct result {
         const char *problem; /* of the source */
         uint32_t line;
         size_t n, dynamic;
-        int r; /* -errno */
+        size_t wanted; /* of the N, those that the matcher selects or may select */
+        int r;         /* -errno */
 };
 
 struct job {
@@ -35,6 +36,7 @@ struct job {
         const struct ini *ini;
         const struct search *search;
         const struct walk *walk;
+        const bool *left_out; /* of the walk's files; NULL: none */
         struct result *results;
         atomic_size_t next;
 };
@@ -42,15 +44,43 @@ struct job {
 struct sink {
         const struct discover_options *options;
         struct result *result;
+        struct match_file file;
+        bool is_read; /* the file has been looked at as a whole */
 };
 
 static int keep(void *ctx, const struct test *test)
 {
         struct sink *sink = ctx;
+        struct test copy = *test;
+        enum truth selected = TRUTH_YES;
 
+        if (sink->options->matcher != NULL && sink->is_read) {
+                if (copy.dynamic == NULL && match_unsure(&sink->file, &copy))
+                        copy.dynamic = "its fixtures may have params";
+                selected = match_test(sink->options->matcher, &sink->file, &copy);
+        }
         sink->result->n++;
-        sink->result->dynamic += test->dynamic != NULL;
-        return format_test(&sink->result->lines, sink->options->format, sink->options->root, test);
+        sink->result->dynamic += copy.dynamic != NULL;
+        if (selected == TRUTH_NO)
+                return 0;
+        if (selected == TRUTH_UNKNOWN && copy.dynamic == NULL)
+                copy.dynamic = "-k or -m may select it";
+        sink->result->wanted++;
+        return format_test(&sink->result->lines, sink->options->format, sink->options->root, &copy);
+}
+
+/* Reads what MODULE's tests have in common for the matcher. */
+static int read_names(struct sink *sink, const struct module *module, const struct walk_file *file)
+{
+        const char *conftests;
+
+        if (sink->options->matcher == NULL)
+                return 0;
+        conftests = match_conftests(module->arena, sink->options->root, file->path);
+        sink->is_read = conftests != NULL;
+        return conftests != NULL
+                   ? match_file_init(&sink->file, module, sink->options->root, file->nodeid, conftests)
+                   : -ENOMEM;
 }
 
 /* A file that Python would not compile has no tree. */
@@ -72,7 +102,7 @@ static int collect_broken(struct sink *sink, struct arena *arena, const struct w
 static int read_file(struct job *job, struct library *library, TSParser *parser, const struct walk_file *file,
                      struct result *result)
 {
-        struct sink sink = {job->options, result};
+        struct sink sink = {.options = job->options, .result = result};
         struct arena *arena = library_scratch(library);
         struct source source;
         struct module module;
@@ -92,7 +122,9 @@ static int read_file(struct job *job, struct library *library, TSParser *parser,
                                          .n_lines = source.n_lines,
                                          .error_line = source.line};
                 module_read(&module, ts_tree_root_node(source.tree));
-                r = collect_module(&module, job->ini, file->nodeid, file->select, keep, &sink);
+                r = read_names(&sink, &module, file);
+                if (r == 0)
+                        r = collect_module(&module, job->ini, file->nodeid, file->select, keep, &sink);
         } else {
                 r = collect_broken(&sink, arena, file, &source);
         }
@@ -109,8 +141,10 @@ static void *work(void *arg)
         bool ready = parser != NULL && library != NULL;
 
         for (size_t i; (i = atomic_fetch_add(&job->next, 1)) < job->walk->n;)
-                job->results[i].r =
-                    ready ? read_file(job, library, parser, &job->walk->v[i], &job->results[i]) : -ENOMEM;
+                job->results[i].r = job->left_out != NULL && job->left_out[i] ? 0
+                                    : ready
+                                        ? read_file(job, library, parser, &job->walk->v[i], &job->results[i])
+                                        : -ENOMEM;
         library_destroy(library);
         if (parser != NULL)
                 ts_parser_delete(parser);
@@ -154,6 +188,8 @@ static int print(struct job *job, FILE *out, struct error *err)
         for (size_t i = 0; i < job->walk->n; i++) {
                 const struct result *result = &job->results[i];
 
+                if (job->left_out != NULL && job->left_out[i])
+                        continue;
                 if (result->r == -ENOMEM)
                         return error_set(err, "list", ENOMEM, "%s", job->walk->v[i].nodeid);
                 warn(&job->walk->v[i], result);
@@ -166,32 +202,71 @@ static int print(struct job *job, FILE *out, struct error *err)
         return found == 0 ? 5 : 0;
 }
 
+/* Reads JOB's files. */
+static int start(struct job *job, struct search *search, struct error *err)
+{
+        job->search = search;
+        job->results = calloc(job->walk->n + 1, sizeof *job->results);
+        if (job->results == NULL ||
+            search_init(search, job->options->python, job->options->root, &job->ini->pythonpath) < 0)
+                return error_set(err, "list", ENOMEM, "%zu files", job->walk->n);
+        (void)mallopt(M_TOP_PAD, HEAP_STEP); /* a thread's heap grows by a system call */
+        run(job);
+        return 0;
+}
+
+static void finish(struct job *job, struct search *search)
+{
+        for (size_t i = 0; job->results != NULL && i < job->walk->n; i++)
+                buf_finish(&job->results[i].lines);
+        free(job->results);
+        search_finish(search);
+}
+
+int discover_print_walk(const struct discover_options *options, const struct ini *ini,
+                        const struct walk *walk, const bool *left_out, FILE *out, struct error *err)
+{
+        struct search search = {0};
+        struct job job = {.options = options, .ini = ini, .walk = walk, .left_out = left_out};
+        int r = start(&job, &search, err);
+
+        if (r == 0)
+                r = print(&job, out, err);
+        finish(&job, &search);
+        return r;
+}
+
+int discover_count(const struct discover_options *options, const struct ini *ini, const struct walk *walk,
+                   const bool *left_out, struct discover_count *ret, struct error *err)
+{
+        struct search search = {0};
+        struct job job = {.options = options, .ini = ini, .walk = walk, .left_out = left_out};
+        int r = start(&job, &search, err);
+
+        for (size_t i = 0; r == 0 && i < walk->n; i++) {
+                const struct result *result = &job.results[i];
+
+                if (result->r == -ENOMEM)
+                        r = error_set(err, "list", ENOMEM, "%s", walk->v[i].nodeid);
+                ret[i] = (struct discover_count){.tests = result->n,
+                                                 .wanted = result->wanted,
+                                                 .exact = result->r == 0 && result->dynamic == 0};
+        }
+        finish(&job, &search);
+        return r;
+}
+
 int discover_print(const struct discover_options *options, FILE *out, struct error *err)
 {
         struct walk walk = {0};
-        struct search search = {0};
         struct ini ini;
-        struct job job = {.options = options, .ini = &ini, .search = &search, .walk = &walk};
         int r = ini_read(&ini, options->root, err);
 
         if (r < 0)
                 return r;
         r = walk_paths(&walk, &ini, options->root, options->paths, options->n_paths, err);
-        if (r == 0) {
-                job.results = calloc(walk.n + 1, sizeof *job.results);
-                if (job.results == NULL ||
-                    search_init(&search, options->python, options->root, &ini.pythonpath) < 0)
-                        r = error_set(err, "list", ENOMEM, "%zu files", walk.n);
-        }
-        if (r == 0) {
-                (void)mallopt(M_TOP_PAD, HEAP_STEP); /* a thread's heap grows by a system call */
-                run(&job);
-                r = print(&job, out, err);
-        }
-        for (size_t i = 0; job.results != NULL && i < walk.n; i++)
-                buf_finish(&job.results[i].lines);
-        free(job.results);
-        search_finish(&search);
+        if (r == 0)
+                r = discover_print_walk(options, &ini, &walk, NULL, out, err);
         walk_finish(&walk);
         ini_finish(&ini);
         return r;

@@ -16,6 +16,11 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include <stdbool.h>
+
+#include "runtime/discover/ini.h"
+#include "runtime/discover/match.h"
+#include "runtime/discover/walk.h"
 #include "spec/base/error.h"
 #include "spec/spec.h"
 
@@ -33,7 +38,24 @@ struct discover_options {
             *paths; /* files, folders and node ids as pytest takes them, relative to the current folder; */
         size_t n_paths; /* none: testpaths (if the current folder is the root), else the current folder */
         enum discover_format format;
+        const struct matcher *matcher; /* tests that it does not select are left out; NULL: none are */
 };
+
+/* What is known of the tests of one file of a walk. */
+struct discover_count {
+        size_t tests;  /* all of them */
+        size_t wanted; /* those that are, or may be, selected */
+        bool exact;    /* they are all known */
+};
+
+/* Counts, for each file of WALK, its tests. Files that LEFT_OUT (NULL: none) says are not read have none. 0
+ * or -errno with ERR. */
+int discover_count(const struct discover_options *options, const struct ini *ini, const struct walk *walk,
+                   const bool *left_out, struct discover_count *ret, struct error *err);
+
+/* As discover_print, for the files of WALK but those that are LEFT_OUT. */
+int discover_print_walk(const struct discover_options *options, const struct ini *ini,
+                        const struct walk *walk, const bool *left_out, FILE *out, struct error *err);
 
 /* Prints the tests on OUT, as `pytest --collect-only -q` orders them.
  * A file with a syntax error or one that cannot be read is named on stderr as a warning, and the others are

@@ -217,7 +217,7 @@ static void put_edges(FILE *out, const struct import_graph *g, uint32_t from, co
         }
 }
 
-int import_graph_print(struct import_graph *g, FILE *out)
+int import_graph_print(struct import_graph *g, const bool *left_out, FILE *out)
 {
         size_t n = g->index.n, n_queue = 0;
         CLEANUP_FREE bool *seen = calloc(n + 1, sizeof *seen);
@@ -227,7 +227,7 @@ int import_graph_print(struct import_graph *g, FILE *out)
         if (seen == NULL || is_test == NULL || queue == NULL)
                 return -ENOMEM;
         for (size_t i = 0; i < g->n_tests; i++)
-                if (!seen[g->tests[i]]) {
+                if (!seen[g->tests[i]] && (left_out == NULL || !left_out[i])) {
                         seen[g->tests[i]] = is_test[g->tests[i]] = true;
                         queue[n_queue++] = g->tests[i];
                 }

@@ -42,8 +42,9 @@ int import_graph_read(struct import_graph **ret, const struct import_options *op
 int import_graph_affected(struct import_graph *graph, const struct spec_strv *changed, bool *ret,
                           struct buf *why);
 
-/* Prints the files that the test files reach, and their imports, in Graphviz' language. 0 or -errno. */
-int import_graph_print(struct import_graph *graph, FILE *out);
+/* Prints the files that the test files reach but those that are LEFT_OUT (NULL: none), and their imports, in
+ * Graphviz' language. 0 or -errno. */
+int import_graph_print(struct import_graph *graph, const bool *left_out, FILE *out);
 
 void import_graph_free(struct import_graph *graph);
 

@@ -99,28 +99,25 @@ static int print_spec(const struct spec *spec, struct error *err)
 }
 
 /* A program that reads node ids gets node ids; what is dynamic is marked for people, and for who asks. */
-static int list(const struct args *args, const struct settings *settings, const struct choices *choices,
-                const char *root, const char *cwd, struct error *err)
+static int list(const struct args *args, const struct choices *choices, const struct select_request *request,
+                struct error *err)
 {
-        char python[PATH_MAX];
-        struct discover_options options = {.root = root, .paths = args->paths.v, .n_paths = args->paths.n};
-        struct error none = {0};
-
         if (args->list == LIST_IMPORT_GRAPH)
-                return select_print_imports(args, settings, root, stdout, err);
-        if (project_python(choices->python, root, cwd, python, &none) == 0)
-                options.python = python;
-        options.format = choices->format == FORMAT_JSON ? DISCOVER_JSON
-                         : args->verbosity > 0 || (args->verbosity == 0 && isatty(STDOUT_FILENO))
-                             ? DISCOVER_HUMAN
-                             : DISCOVER_IDS;
-        return discover_print(&options, stdout, err);
+                return select_print_imports(request, stdout, err);
+        return select_list(request,
+                           choices->format == FORMAT_JSON ? DISCOVER_JSON
+                           : args->verbosity > 0 || (args->verbosity == 0 && isatty(STDOUT_FILENO))
+                               ? DISCOVER_HUMAN
+                               : DISCOVER_IDS,
+                           stdout, err);
 }
 
 /* Everything between the arguments and the run: root, file, variables, choices, spec. */
 static int execute(const struct args *args, struct settings *settings, struct error *err)
 {
-        char cwd[PATH_MAX], root[PATH_MAX];
+        char cwd[PATH_MAX], root[PATH_MAX], python[PATH_MAX];
+        struct select_request request = {.args = args, .settings = settings, .root = root};
+        struct error none = {0};
         CLEANUP_SPEC struct spec spec = {0};
         struct choices choices;
         struct early *early;
@@ -135,17 +132,19 @@ static int execute(const struct args *args, struct settings *settings, struct er
                 r = settings_from_environment(settings, environ, err);
         if (r == 0)
                 r = settings_choose(settings, &choices, err);
+        if (r == 0 && project_python(choices.python, root, cwd, python, &none) == 0)
+                request.python = python;
         if (r == 0 && args->command == COMMAND_LIST)
                 return args->list == LIST_TESTS || args->list == LIST_IMPORT_GRAPH
-                           ? list(args, settings, &choices, root, cwd, err)
+                           ? list(args, &choices, &request, err)
                            : list_fixtures(args, settings, &choices, root, cwd, err);
         if (r == 0 && args->command == COMMAND_CHECK)
                 return check_run(args, settings, &choices, root, cwd, stdout, err);
         if (r == 0)
                 r = project_spec(args, settings, &choices, root, cwd, &spec, err);
-        if (r == 0 && args->command != COMMAND_CHECK)
-                r = select_files(args, settings, root, args->command == COMMAND_RUN ? stderr : NULL,
-                                 &spec.tach.select, err);
+        request.say = args->command == COMMAND_RUN ? stderr : NULL;
+        if (r == 0)
+                r = select_files(&request, &spec.tach.select, err);
         if (r < 0)
                 return r;
         if (args->command == COMMAND_SPEC)

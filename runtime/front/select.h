@@ -1,24 +1,35 @@
 /*
- * select: which test files a run need not import, by --changed, --shard, -k and -m.
+ * select: which test files a run need not import, by --changed, --shard, -k and -m, and what tach list
+ * prints.
  */
 #ifndef TACH_FRONT_SELECT_H
 #define TACH_FRONT_SELECT_H
 
 #include <stdio.h>
 
+#include "runtime/discover/discover.h"
 #include "runtime/front/args.h"
 #include "runtime/front/settings.h"
 #include "spec/base/error.h"
 #include "spec/spec.h"
 
-/* Works out what ARGS and the options for pytest leave out below ROOT, seen from CWD, into RET, which is
- * empty (given is false) where that is nothing. What --changed took for affected, and why, is said on SAY
- * unless NULL. Errors: of -k and -m (phase "usage"), of git (phase "changed"), of reading. */
-int select_files(const struct args *args, const struct settings *settings, const char *root, FILE *say,
-                 struct spec_select *ret, struct error *err);
+struct select_request {
+        const struct args *args;
+        const struct settings *settings;
+        const char *root;   /* pytest's rootdir */
+        const char *python; /* whose modules names are looked up in, or NULL */
+        FILE *say;          /* where it is said what --changed and --shard left, and why; NULL: nowhere */
+};
 
-/* Prints the import graph of the test files of ARGS in Graphviz' language. */
-int select_print_imports(const struct args *args, const struct settings *settings, const char *root,
-                         FILE *out, struct error *err);
+/* Fills RET, which is empty before, with what the run leaves out; given stays false where that is nothing.
+ * Errors: of -k and -m (phase "usage"), of git (phase "changed"), of reading. */
+int select_files(const struct select_request *request, struct spec_select *ret, struct error *err);
+
+/* Prints the tests that are left; as discover_print. */
+int select_list(const struct select_request *request, enum discover_format format, FILE *out,
+                struct error *err);
+
+/* Prints the import graph of the test files that are left in Graphviz' language. */
+int select_print_imports(const struct select_request *request, FILE *out, struct error *err);
 
 #endif
