@@ -70,7 +70,7 @@ int private_mount(int root_fd, const struct cell_plan *plan, int keep, struct er
 {
         for (size_t i = 0; i < N_DIRECTORIES; i++) {
                 const char *dir = directories[i].path;
-                int trees[MAX_VISIBLE], r;
+                int trees[MAX_VISIBLE] = {0}, r;
                 char options[128];
 
                 CLEANUP_CLOSE int before = mnt_look(root_fd, dir, err);
