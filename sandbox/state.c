@@ -17,6 +17,8 @@
 
 #include "spec/base/cleanup.h"
 
+#define THREAD_TRIES 20 /* 2 ms */
+
 /* Lines of /proc/self/status that change by themselves, or that are put back. */
 static const char *const volatile_lines[] = {
     "Name:",   "Umask:",   "State:",   "VmPeak:",      "VmSize:",        "VmHWM:",
@@ -369,14 +371,31 @@ static const char *check_rest(struct state *s)
         return NULL;
 }
 
+static bool are_threads_left(const struct state *s)
+{
+        return strstr(s->now, "\nThreads:\t1\n") == NULL;
+}
+
+/* A thread that was joined is on its way out for a moment still. */
+static const char *check_status(struct state *s)
+{
+        for (int tries = 0; tries < THREAD_TRIES; tries++) {
+                if (tries > 0)
+                        (void)usleep(100);
+                if (read_status(s, s->now, &s->ignored_now, &s->caught_now) < 0)
+                        return "/proc/self/status";
+                if (!are_threads_left(s))
+                        break;
+        }
+        return status_differs(s);
+}
+
 const char *state_check(struct state *s)
 {
         const char *why = check_children();
 
-        if (why == NULL && read_status(s, s->now, &s->ignored_now, &s->caught_now) < 0)
-                why = "/proc/self/status";
         if (why == NULL)
-                why = status_differs(s);
+                why = check_status(s);
         if (why == NULL && has_timers())
                 why = "timer left running";
         if (why == NULL)
