@@ -242,4 +242,4 @@ clean:
 	rm -rf $(BUILD)
 
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name vm -prune -o -type f -name '*.d' -print 2>/dev/null)

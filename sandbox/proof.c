@@ -1,6 +1,7 @@
 /* How it works: a process by kill(-1, 0), which reaches all but pid 1; the project by the overlay's upper
  * folder, whose change time nobody can put back; System V by the *_INFO calls; queues by listing their file
- * system; the network by loopback's counters and the number of sockets in use. */
+ * system; the network by loopback's counters, the number of sockets in use and the list of IPv6 flow labels,
+ * which outlive the socket that made them. */
 #include "sandbox/proof.h"
 
 #include <dirent.h>
@@ -58,6 +59,14 @@ static long count_sockets(int fd)
         return strncmp(text, first, sizeof first - 1) == 0 ? strtol(text + sizeof first - 1, NULL, 10) : -1;
 }
 
+/* Bytes of what the network namespace lists as flow labels, its heading included; 0 without IPv6. */
+static ssize_t flow_labels(int fd)
+{
+        char text[256];
+
+        return fd >= 0 ? pread(fd, text, sizeof text, 0) : 0;
+}
+
 static int stat_pts(int fd, struct stat *pts, struct stat *ptmx)
 {
         return fstat(fd, pts) < 0 || fstatat(fd, "ptmx", ptmx, AT_SYMLINK_NOFOLLOW) < 0 ? -1 : 0;
@@ -71,6 +80,10 @@ int proof_begin(struct proof *p, struct error *err)
         p->pts_fd = open("/dev/pts", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         p->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         p->sockstat_fd = open("/proc/self/net/sockstat", O_RDONLY | O_CLOEXEC);
+        p->labels_fd = open("/proc/self/net/ip6_flowlabel", O_RDONLY | O_CLOEXEC);
+        if (p->labels_fd < 0 && errno != ENOENT)
+                return error_set(err, "proof", errno, "open /proc/net/ip6_flowlabel");
+        p->labels = flow_labels(p->labels_fd);
         if (p->pts_fd < 0 || p->proc_fd < 0 || p->sockstat_fd < 0 ||
             stat_pts(p->pts_fd, &p->pts, &p->ptmx) < 0 ||
             (p->upper_fd >= 0 && fstat(p->upper_fd, &p->upper) < 0))
@@ -81,8 +94,13 @@ int proof_begin(struct proof *p, struct error *err)
 
 size_t proof_fds(const struct proof *p, int *fds)
 {
-        const int own[] = {p->upper_fd,  p->pts_fd,      p->proc_fd,
-                           p->queues_fd, p->sockstat_fd, nl_socket_get_fd(p->link)};
+        const int own[] = {p->upper_fd,
+                           p->pts_fd,
+                           p->proc_fd,
+                           p->queues_fd,
+                           p->sockstat_fd,
+                           p->labels_fd,
+                           nl_socket_get_fd(p->link)};
         size_t n = 0;
 
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
@@ -166,6 +184,8 @@ enum dirt proof_check(const struct proof *p, int others)
         quiet = net_is_quiet(p->link);
         if (quiet < 1)
                 return quiet < 0 ? DIRT_UNKNOWN : DIRT_NETWORK;
+        if (flow_labels(p->labels_fd) != p->labels)
+                return DIRT_NETWORK;
         if (count_sockets(p->sockstat_fd) != p->sockets)
                 return DIRT_SOCKET;
         if (!no_sysv() || (p->queues_fd >= 0 && !is_empty(p->queues_fd)))

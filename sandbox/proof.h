@@ -38,6 +38,8 @@ struct proof {
         int queues_fd;   /* an mqueue file system of this ipc namespace; -1: the kernel has none */
         int sockstat_fd; /* /proc/net/sockstat of this network namespace */
         long sockets;    /* in use, the proof's own among them */
+        int labels_fd;   /* /proc/net/ip6_flowlabel; -1: no IPv6 */
+        ssize_t labels;  /* bytes of it */
         struct nl_sock *link;
 };
 

@@ -17,7 +17,8 @@
 #include "sandbox/cgroup.h"
 #include "spec/base/cleanup.h"
 
-#define START_SECONDS 10.0 /* at least this long may a worker take to its first test */
+#define LAST_WORDS_SECONDS 5.0  /* that a keeper may take to say how its zygote ended, or to end with it */
+#define START_SECONDS      10.0 /* at least this long may a worker take to its first test */
 
 /* From its start to its first test: at least START_SECONDS. */
 static void set_start_deadline(const struct run *run, struct worker *w)
@@ -121,9 +122,10 @@ static void control_closed(struct run *run)
 {
         struct pollfd p = {.fd = run->plan->isolated ? run->zygote.keeper.socket : run->signal_fd,
                            .events = POLLIN};
+        const double patience = run_now() + LAST_WORDS_SECONDS;
 
         (void)epoll_ctl(run->epoll_fd, EPOLL_CTL_DEL, run->zygote.control, NULL);
-        if (!run->zygote_gone && poll(&p, 1, 1000) > 0) {
+        while (!run->zygote_gone && run_now() < patience && poll(&p, 1, 100) >= 0) {
                 if (run->plan->isolated)
                         run_from_keeper(run);
                 else

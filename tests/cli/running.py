@@ -14,6 +14,8 @@ TACH = os.environ.get("TACH", str(ROOT / "build" / "tach"))
 TACH_RUN = os.environ.get("TACH_RUN", str(ROOT / "build" / "tach-run"))
 DENY = os.environ.get("DENY", str(ROOT / "build" / "deny"))
 NOBODY = 65534
+#: how much longer everything may take than on a machine of today: scripts/vm emulates one
+SLOW = int(os.environ.get("TACH_SLOW", "1"))
 
 
 def environment(**more):
@@ -76,7 +78,7 @@ class Suite:
             more.setdefault("PYTEST_ADDOPTS", "-p no:cacheprovider")
         done = subprocess.run(
             [*as_user(user), TACH, *args], cwd=self.path, env=environment(**more), capture_output=True,
-            encoding="utf-8", timeout=timeout, check=False,
+            encoding="utf-8", timeout=timeout * SLOW, check=False,
         )  # fmt: skip
         return Result(done)
 

@@ -37,6 +37,7 @@ def census():
         "queue": os.strerror(ctypes.get_errno()),
         "loopback": [line.split()[1:] for line in rows("/proc/net/dev") if "lo:" in line],
         "sockets": [rows("/proc/net/" + kind) for kind in ("unix", "tcp", "udp", "tcp6", "udp6")],
+        "flow labels": rows("/proc/net/ip6_flowlabel"),
         "in use": pathlib.Path("/proc/net/sockstat").read_text().splitlines()[0],
         "processes": [p for p in sorted(os.listdir("/proc")) if p.isdigit() and int(p) not in (1, os.getpid())],
         "names": os.uname()[1],
@@ -99,6 +100,11 @@ KINDS = {
     ),
     "a datagram": ("socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 9))", "network"),
     "an IPv6 datagram": ("socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b'x', ('::1', 9))", "network"),
+    "an IPv6 flow label": (
+        "import struct; req = struct.pack('16s4sBBHHHI', socket.inet_pton(socket.AF_INET6, '::1'), b'\\0\\1\\2\\3', 0, 255, 1, 60, 60, 0)\n"
+        "socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).setsockopt(41, 32, req)",  # IPV6_FLOWLABEL_MGR
+        "network",
+    ),
     "the mode of /dev/pts": ("os.chmod('/dev/pts', 0o700)", "device"),
 }
 

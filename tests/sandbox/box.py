@@ -8,6 +8,7 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TACH_RUN = os.environ.get("TACH_RUN", str(ROOT / "build" / "tach-run"))
 NOBODY = 65534
+SLOW = int(os.environ.get("TACH_SLOW", "1"))  # as in tests/cli/running.py
 
 
 def run_spec(spec, user=None, **popen):
@@ -16,5 +17,5 @@ def run_spec(spec, user=None, **popen):
     if user is not None:
         argv = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *argv]
     return subprocess.run(
-        argv, input=json.dumps(spec), text=True, capture_output=True, timeout=60, check=False, **popen
+        argv, input=json.dumps(spec), text=True, capture_output=True, timeout=60 * SLOW, check=False, **popen
     )

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-from box import TACH_RUN
+from box import SLOW, TACH_RUN
 from test_project import USERS, WRITE, in_namespace, spec
 
 #: what makes one in a file, and what stat(1) calls it
@@ -122,7 +122,7 @@ def run_suite(disk, tmp_path, text, more="", after="", args=""):
     script = f"set -e\ncd {tmp_path}\n{disk.mount(project)}\n" + MAKE.format(p=project, more=more)
     script += f"cd {project}; {TACH} -n 2 --format=json -p no:cacheprovider {args}; cd /; echo ---\n"
     script += CHECK.format(p=project) + after.format(p=project) + f"\numount {project}\n"
-    done = subprocess.run(["unshare", "-m", "sh", "-c", script], text=True, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], text=True, capture_output=True, timeout=120 * SLOW, check=False)
     events, _, left = done.stdout.partition("---\n")
     assert done.returncode == 0, done.stdout + done.stderr
     return [json.loads(line) for line in events.splitlines()], left.split()

@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 
 import pytest
-from box import NOBODY, TACH_RUN, run_spec
+from box import NOBODY, SLOW, TACH_RUN, run_spec
 
 WRITE = """
 set -e
@@ -26,7 +26,7 @@ def in_namespace(script, spec, user=None):
         pytest.skip("only root can mount what this needs")
     return subprocess.run(
         ["unshare", "-m", "sh", "-c", f"set -e\n{script}\nexec {run}"],
-        input=json.dumps(spec), text=True, capture_output=True, timeout=60, check=False,
+        input=json.dumps(spec), text=True, capture_output=True, timeout=60 * SLOW, check=False,
     )  # fmt: skip
 
 
@@ -163,7 +163,7 @@ find . | sort
         pytest.skip("only root can mount what this needs")
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", f"set -e\n{script}\n{run}\necho ---\n{after}"],
-        text=True, capture_output=True, timeout=60, check=False,
+        text=True, capture_output=True, timeout=60 * SLOW, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     seen, left = done.stdout.split("---\n")
@@ -196,7 +196,7 @@ def test_writes(n):
     tach = pathlib.Path(TACH_RUN).with_name("tach")
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", f"mount -t tmpfs none {project}/m; cd {project}; {tach} -n 2; echo $?; ls . m"],
-        text=True, capture_output=True, timeout=60, check=False,
+        text=True, capture_output=True, timeout=60 * SLOW, check=False,
     )  # fmt: skip
     assert "3 passed" in done.stdout, done.stdout + done.stderr
     assert done.stdout.split("\n0\n")[1].split() == [".:", "m", "sub", "test_it.py", "m:"]

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from box import NOBODY, TACH_RUN
-from running import Suite, as_user, skip_without_user_namespaces
+from running import SLOW, Suite, as_user, skip_without_user_namespaces
 
 PYTHON = "/usr/bin/python3"
 #: Before every attack's text: call("name", ...) is 0 or the error's name.
@@ -50,7 +50,7 @@ class Attack:
         """What TEXT prints on the host, where nothing holds it."""
         done = subprocess.run(
             [*as_user(self.user), *prefix, PYTHON, "-c", PRELUDE + text], cwd=self.folder, capture_output=True, text=True,
-            timeout=60, check=False, **more,
+            timeout=60 * SLOW, check=False, **more,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
@@ -75,7 +75,7 @@ class Attack:
             if os.geteuid() != 0:
                 pytest.skip("only root can mount what this needs")
             argv = ["unshare", "-m", "sh", "-c", f'set -e\n{before}\nexec "$@"', "sh", *argv]
-        return subprocess.run(argv, input=json.dumps(spec), capture_output=True, text=True, timeout=60, check=False, **more)
+        return subprocess.run(argv, input=json.dumps(spec), capture_output=True, text=True, timeout=60 * SLOW, check=False, **more)
 
     def inside(self, text, prefix=(), **more):
         """What TEXT prints in a cell."""

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from running import DENY, NOBODY, TACH, TACH_RUN, Suite, as_user, environment, skip_without_user_namespaces  # noqa: E402
+from running import DENY, NOBODY, SLOW, TACH, TACH_RUN, Suite, as_user, environment, skip_without_user_namespaces  # noqa: E402
 
 pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of x86-64")
 
@@ -199,7 +199,7 @@ def test_flood_of_refused_calls_does_not_stop_others(run):
         "    for _ in range(4): os.fork()\n"
         "    while True: call(165, 0, 0, 0, 0, 0)\n"
         "@pytest.mark.parametrize('i', range(20))\ndef test_beside(i): pass\n",
-        "-n2", "--timeout=3", timeout=60,
+        "-n2", f"--timeout={3 * SLOW}", timeout=60,
     )  # fmt: skip
     assert result.event("finish")["counts"] == {"failed": 1, "passed": 20}
     flood = result.tests()["test_it.py::test_flood"]

@@ -5,7 +5,7 @@ import os
 import pathlib
 import subprocess
 
-from running import TACH, TACH_RUN, Result, environment
+from running import SLOW, TACH, TACH_RUN, Result, environment
 
 #: "root", "delegated" or "ordinary": see scripts/vm; None elsewhere
 MODE = os.environ.get("TACH_VM")
@@ -27,7 +27,7 @@ def run(suite, text, resources, *args, **tach):
     spec["tach"].update(tach)
     done = subprocess.run(
         [TACH_RUN, "--spec", "-"], input=json.dumps(spec), cwd=suite.path, capture_output=True, encoding="utf-8",
-        timeout=120, check=False,
+        timeout=120 * SLOW, check=False,
     )  # fmt: skip
     return Result(done)
 
@@ -47,5 +47,5 @@ def command(script, resources, **tach):
         "tach": tach,
     }
     return subprocess.run(
-        [TACH_RUN, "--spec", "-"], input=json.dumps(spec), capture_output=True, text=True, timeout=120, check=False
+        [TACH_RUN, "--spec", "-"], input=json.dumps(spec), capture_output=True, text=True, timeout=120 * SLOW, check=False
     )
