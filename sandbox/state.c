@@ -47,6 +47,10 @@ static const struct {
 };
 _Static_assert(sizeof prctl_rows / sizeof *prctl_rows <= STATE_PRCTLS, "room for every row");
 
+/* What a process sets by writing to a file of its own; not every kernel has each. */
+static const char *const written_files[] = {"/proc/self/oom_score_adj", "/proc/self/coredump_filter",
+                                            "/proc/self/autogroup", "/proc/self/loginuid"};
+
 static ssize_t read_file(const char *path, char *text, size_t size)
 {
         CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -242,6 +246,20 @@ static bool same_file(const struct stat *a, const struct stat *b)
         return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_mode == b->st_mode;
 }
 
+/* All of them, one after another. */
+static void read_written(char *text, size_t size)
+{
+        size_t len = 0;
+
+        text[0] = '\0';
+        for (size_t i = 0; i < sizeof written_files / sizeof *written_files; i++) {
+                ssize_t n = len + 2 < size ? read_file(written_files[i], text + len, size - len) : 0;
+
+                len += n > 0 ? (size_t)n : 0;
+        }
+        text[len] = '\0';
+}
+
 static bool has_timers(void)
 {
         struct itimerval v;
@@ -298,6 +316,7 @@ int state_take(struct state *s, const char **ret_why)
                 return -ENOTSUP;
         for (size_t i = 0; i < sizeof prctl_rows / sizeof *prctl_rows; i++)
                 s->prctls[i] = ask_prctl(i);
+        read_written(s->written, sizeof s->written);
         s->personality = syscall(SYS_personality, 0xffffffffUL);
         s->io_priority = syscall(SYS_ioprio_get, 1, 0);
         for (int sig = 1; sig <= STATE_SIGNALS; sig++)
@@ -356,6 +375,7 @@ static const char *check_rest(struct state *s)
         unsigned char scheduling[sizeof s->scheduling];
         void *robust_list;
         size_t robust_size;
+        char written[sizeof s->written];
 
         if (ask_scheduling(scheduling) < 0 || memcmp(scheduling, s->scheduling, sizeof scheduling) != 0)
                 return "scheduling or niceness changed";
@@ -368,6 +388,9 @@ static const char *check_rest(struct state *s)
                 return "I/O priority changed";
         if (syscall(SYS_get_robust_list, 0, &robust_list, &robust_size) < 0 || robust_list != s->robust_list)
                 return "list of robust locks changed";
+        read_written(written, sizeof written);
+        if (strcmp(written, s->written) != 0)
+                return "file of the process in /proc changed";
         return NULL;
 }
 

@@ -50,6 +50,7 @@ struct state {
         unsigned char scheduling[128];
         long prctls[STATE_PRCTLS];
         long io_priority, personality;
+        char written[256]; /* what files in /proc/self say that a process may write */
         void *robust_list;
         size_t robust_size;
         struct rusage used;

@@ -26,6 +26,8 @@ SPENT = {
     "niceness": "scheduling or niceness changed",
     "scheduler": "scheduling or niceness changed",
     "timer_slack": "process attribute (prctl) changed",
+    "killed_first": "file of the process in /proc changed",
+    "core_dump_filter": "file of the process in /proc changed",
     "not_dumpable": "process attribute (prctl) changed",
     "memory_locked": "memory left locked",
     "personality": "personality changed",

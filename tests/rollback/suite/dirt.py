@@ -681,6 +681,23 @@ def timer_slack():
     prctl(29, 123_456)
 
 
+def own_file(name):
+    with open("/proc/self/" + name) as file:
+        return file.read()
+
+
+@kind(lambda: int(own_file("oom_score_adj")) == 777)
+def killed_first():
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("777")
+
+
+@kind(lambda: int(own_file("coredump_filter"), 16) == 0x41)
+def core_dump_filter():
+    with open("/proc/self/coredump_filter", "w") as file:
+        file.write("0x41")
+
+
 @kind(lambda: prctl(3) != 1)
 def not_dumpable():
     prctl(4, 0)
