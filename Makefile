@@ -32,9 +32,9 @@ HARNESS_PY   := $(patsubst harness/%,$(BUILD)/harness/%,$(wildcard harness/tach_
 EXTENSION    := $(BUILD)/harness/tach_harness/_tach.abi3.so
 C_FILES      := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 PY_TESTS     := $(wildcard tests/sandbox tests/spec tests/harness tests/cli tests/parity tests/plugins tests/rollback tests/security tests/fault tests/soak tests/shim tests/vm)
-SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run tests/pytests/unpack tests/rollback/suites
+SCRIPTS      := scripts/bootstrap .ci/run tests/parity/fetch tests/parity/run tests/parity/select tests/pytests/unpack tests/rollback/suites
 
-.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity rollback-suites pytest-versions pytest-suite lint tidy clang format asan bench bench-discover bench-fixtures every-file every-file-short demo install fuzz fuzz-short clean
+.PHONY: all programs bootstrap check unit pytest fault soak vm-check parity selection rollback-suites pytest-versions pytest-suite lint tidy clang format asan bench bench-discover bench-fixtures every-file every-file-short demo install fuzz fuzz-short clean
 all: programs
 
 programs: $(BUILD)/tach $(BUILD)/tach-run $(EXTENSION) $(HARNESS_PY)
@@ -160,6 +160,11 @@ parity: programs
 # the same suites with processes rolled back, cells used again and neither, in shuffled orders: nothing may differ
 rollback-suites: programs
 	r=0; for p in $(PARITY); do TACH=$(abspath $(BUILD))/tach tests/rollback/suites $$p || r=1; done; exit $$r
+
+# what -k and -m select and which files test files import, on the same suites, beside pytest
+EXPRESSIONS ?= 200
+selection: programs
+	r=0; for p in $(PARITY); do TACH=$(abspath $(BUILD))/tach EXPRESSIONS=$(EXPRESSIONS) tests/parity/select $$p || r=1; done; exit $$r
 
 # other versions of pytest than the machine's, from its public repository (or a clone of it)
 PYTEST_GIT      ?= https://github.com/pytest-dev/pytest.git
