@@ -39,7 +39,4 @@ enum truth expr_evaluate(const struct expr *expr,
 
 void expr_free(struct expr *expr);
 
-/* str.lower() of the UTF-8 string S, as far as the C library knows it; NULL without memory (free). */
-char *expr_lower(const char *s);
-
 #endif

@@ -237,7 +237,9 @@ static TSNode first_argument(const struct walker *w, TSNode call, const char *na
                 if (ts_node_is_null(first) && !ts_node_is_extra(argument))
                         first = argument;
         }
-        return is(first, "keyword_argument") ? (TSNode){0} : first;
+        if (is(first, "keyword_argument"))
+                return (TSNode){0};
+        return first;
 }
 
 /* What is certain of the beginning of a name that is put together. */

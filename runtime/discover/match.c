@@ -8,6 +8,7 @@
 
 #include "runtime/discover/names.h"
 #include "runtime/discover/resolve.h"
+#include "runtime/discover/unicode.h"
 #include "runtime/discover/value.h"
 #include "spec/base/cleanup.h"
 
@@ -40,7 +41,7 @@ static const char *const left_by_decorators[] = {"pytestmark",
 
 static const char *lower(struct arena *arena, const char *s)
 {
-        CLEANUP_FREE char *text = expr_lower(s);
+        CLEANUP_FREE char *text = unicode_lower(s);
 
         return text != NULL ? arena_strn(arena, text, strlen(text)) : NULL;
 }

@@ -10,6 +10,7 @@
 
 #include "runtime/discover/match.h"
 #include "runtime/discover/match_fixtures.h"
+#include "runtime/discover/unicode.h"
 #include "spec/base/buf.h"
 #include "spec/base/cleanup.h"
 
@@ -95,7 +96,7 @@ static size_t word_length(const char *s)
 static int add_name(struct matcher *m, const char *s, size_t n)
 {
         CLEANUP_FREE char *name = strndup(s, n);
-        CLEANUP_FREE char *small = name != NULL ? expr_lower(name) : NULL;
+        CLEANUP_FREE char *small = name != NULL ? unicode_lower(name) : NULL;
 
         return small != NULL ? spec_strv_add(&m->added, small) : -ENOMEM;
 }
@@ -192,7 +193,7 @@ const char *match_conftests(struct arena *arena, const char *root, const char *p
 
 static bool push(struct arena *arena, struct ids *ids, const char *name, size_t n)
 {
-        CLEANUP_FREE char *text = strndup(name, n), *small = text != NULL ? expr_lower(text) : NULL;
+        CLEANUP_FREE char *text = strndup(name, n), *small = text != NULL ? unicode_lower(text) : NULL;
         const char **v = arena_grow(arena, ids->v, ids->n * sizeof *v, (ids->n + 1) * sizeof *v);
 
         if (small == NULL || v == NULL)

@@ -41,27 +41,34 @@ static int add_up(yajl_val tree, const struct import_table *numbers, struct sum 
         return all->tests > 0;
 }
 
-int durations_apply(const char *root, struct shard_file *files, size_t n)
+/* The JSON object in the file PATH, or NULL. */
+static yajl_val read_tree(const char *path)
 {
         CLEANUP_BUF struct buf text = {0};
-        CLEANUP_FREE struct sum *sums = calloc(n + 1, sizeof *sums);
+        CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+        if (fd < 0 || buf_read_fd(&text, fd, MAX_FILE) < 0 || text.len == 0)
+                return NULL;
+        return json_parse(text.data, text.len);
+}
+
+int durations_apply(const char *root, struct shard_file *files, size_t n)
+{
+        struct sum *sums, all = {0};
         struct import_table numbers = {0};
         struct arena arena = {0};
-        struct sum all = {0};
         char path[PATH_MAX];
         yajl_val tree;
         int r = 0;
 
-        if (sums == NULL)
-                return -ENOMEM;
         if (snprintf(path, sizeof path, "%s/%s", root, DURATIONS_FILE) >= (int)sizeof path)
                 return 0;
-        CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (fd < 0 || buf_read_fd(&text, fd, MAX_FILE) < 0 || text.len == 0)
-                return 0;
-        tree = json_parse(text.data, text.len);
+        tree = read_tree(path);
         if (tree == NULL)
                 return 0;
+        sums = calloc(n + 1, sizeof *sums);
+        if (sums == NULL)
+                r = -ENOMEM;
         for (size_t i = 0; r == 0 && i < n; i++)
                 if (!import_table_set(&arena, &numbers, files[i].name, (uint32_t)i))
                         r = -ENOMEM;
@@ -70,6 +77,7 @@ int durations_apply(const char *root, struct shard_file *files, size_t n)
         for (size_t i = 0; r > 0 && i < n; i++)
                 files[i].weight =
                     sums[i].tests > 0 ? sums[i].seconds : files[i].weight * all.seconds / (double)all.tests;
+        free(sums);
         arena_finish(&arena);
         yajl_tree_free(tree);
         return r;

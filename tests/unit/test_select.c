@@ -15,6 +15,7 @@
 #include "runtime/discover/imports.h"
 #include "runtime/discover/shard.h"
 #include "runtime/discover/source.h"
+#include "runtime/discover/unicode.h"
 
 /* "yes..." holds, "no..." does not, all else is unknown; counts its questions. */
 static enum truth by_name(void *ctx, const char *name, const struct expr_kwargs *kwargs)
@@ -131,7 +132,7 @@ static void lower_case(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-                char *got = expr_lower(cases[i][0]);
+                char *got = unicode_lower(cases[i][0]);
 
                 assert_string_equal(got, cases[i][1]);
                 free(got);
