@@ -3,8 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/discover/inline.h"
+#include "runtime/discover/names.h"
 #include "runtime/discover/read.h"
 #include "runtime/discover/resolve.h"
+#include "runtime/discover/value.h"
 
 #define MAX_DEPTH 20
 
@@ -73,9 +76,19 @@ static int compare_none(const struct scope *scope, TSNode left, bool negated)
         else if (e.kind == ENTITY_BINDING && e.binding->maybe == NULL &&
                  (e.binding->kind == BINDING_CLASS || e.binding->kind == BINDING_FUNCTION))
                 none = 0;
-        else if (e.kind == ENTITY_BINDING && e.binding->kind == BINDING_VALUE && e.binding->maybe == NULL)
+        else if (e.kind == ENTITY_BINDING && e.binding->known != NULL)
+                none = e.binding->known->kind == VALUE_NONE ? 1 : e.binding->known->kind == VALUE_UNKNOWN ? -1 : 0;
+        else if (e.kind == ENTITY_BINDING && e.binding->kind == BINDING_VALUE && e.binding->maybe == NULL && !e.binding->vague)
                 none = node_is(e.binding->node, "none") ? 1 : -1;
         return none < 0 ? -1 : none != negated;
+}
+
+static int compare_values(const struct scope *scope, const struct nodes *parts, bool negated)
+{
+        struct value a = value_read(scope, parts->v[0], NULL), b = value_read(scope, parts->v[1], NULL);
+        int r = value_equal(&a, &b);
+
+        return r < 0 ? r : r != negated;
 }
 
 static int comparison(const struct scope *scope, TSNode node)
@@ -95,7 +108,7 @@ static int comparison(const struct scope *scope, TSNode node)
                 return compare_none(scope, parts.v[0], strcmp(op, "is not") == 0);
         known = fact(left);
         if (known == NULL)
-                return -1;
+                return strcmp(op, "==") == 0 || strcmp(op, "!=") == 0 ? compare_values(scope, &parts, op[0] == '!') : -1;
         if ((strcmp(op, "==") == 0 || strcmp(op, "!=") == 0) && node_is(parts.v[1], "string")) {
                 r = is_quoted(node_text(m, parts.v[1]), known);
                 return op[0] == '=' ? r : !r;
@@ -107,8 +120,51 @@ static int comparison(const struct scope *scope, TSNode node)
         return -1;
 }
 
+/* What this platform surely has, and what it surely has not. */
+static const char present[] =
+    " os.fork os.forkpty os.getuid os.geteuid os.getgid os.kill os.killpg os.link os.mkfifo os.openpty os.pipe os.pipe2 "
+    "os.popen os.pread os.readlink os.sched_getaffinity os.sched_setaffinity os.sendfile os.setsid os.symlink "
+    "os.umask os.wait3 os.wait4 select.epoll select.poll select.select signal.SIGALRM signal.SIGKILL "
+    "signal.SIGUSR1 signal.pthread_kill signal.setitimer socket.AF_INET socket.AF_INET6 socket.AF_UNIX sys.addaudithook "
+    "sys.audit sys.flags sys.gettrace sys.settrace time.tzset ";
+static const char absent[] = " os.startfile os.O_BINARY select.devpoll select.kevent select.kqueue socket.AF_LINK "
+                             "sys.getwindowsversion sys.gettotalrefcount sys.winver ";
+
+/* hasattr(X, "name") */
+static int has_attribute(const struct scope *scope, const struct nodes *arguments)
+{
+        struct value name = arguments->n == 2 ? value_read(scope, arguments->v[1], NULL) : value_of_kind(VALUE_UNKNOWN);
+        struct entity e = arguments->n == 2 ? resolve_node(scope, arguments->v[0]) : (struct entity){0};
+        const char *dotted = arguments->n == 2 ? module_dotted(scope->module, scope, arguments->v[0]) : NULL;
+        struct binding *b;
+
+        if (name.kind != VALUE_STR || dotted == NULL)
+                return -1;
+        dotted = arena_printf(scope->module->arena, "%s.%s", dotted, name.s);
+        if (dotted != NULL && names_in_table(present, dotted))
+                return 1;
+        if (dotted != NULL && names_in_table(absent, dotted))
+                return 0;
+        b = e.kind == ENTITY_MODULE ? module_find(&e.module->scope, name.s) : NULL;
+        return b != NULL && b->maybe == NULL ? 1 : -1;
+}
+
+/* A function that is nothing but a return. */
+static int of_function(const struct scope *scope, TSNode node, int depth)
+{
+        struct entity e = resolve_node(scope, node_field(node, "function"));
+        struct scope *inside;
+        TSNode result;
+
+        if (e.kind != ENTITY_BINDING || e.binding->kind != BINDING_FUNCTION || e.binding->decorators.n > 0)
+                return -1;
+        result = inline_result(&e);
+        inside = ts_node_is_null(result) ? NULL : inline_scope(scope, node, &e);
+        return inside != NULL ? holds(inside, result, depth + 1) : -1;
+}
+
 /* sys.platform.startswith("win") */
-static int call(const struct scope *scope, TSNode node)
+static int call(const struct scope *scope, TSNode node, int depth)
 {
         const struct module *m = scope->module;
         TSNode function = node_field(node, "function");
@@ -118,7 +174,11 @@ static int call(const struct scope *scope, TSNode node)
         const char *text;
         size_t n;
 
-        if (known == NULL || arguments.n != 1 || !node_is(arguments.v[0], "string") ||
+        if (strcmp(node_text(m, function), "hasattr") == 0)
+                return has_attribute(scope, &arguments);
+        if (known == NULL)
+                return of_function(scope, node, depth);
+        if (arguments.n != 1 || !node_is(arguments.v[0], "string") ||
             strcmp(node_text(m, node_field(function, "attribute")), "startswith") != 0)
                 return -1;
         text = node_text(m, arguments.v[0]);
@@ -134,6 +194,8 @@ static int of_entity(const struct scope *scope, TSNode node, int depth)
                 return 1;
         if (e.kind != ENTITY_BINDING || e.binding->maybe != NULL || e.binding->vague)
                 return -1;
+        if (e.binding->known != NULL)
+                return value_truth(e.binding->known);
         if (e.binding->kind == BINDING_CLASS || e.binding->kind == BINDING_FUNCTION)
                 return 1;
         return e.binding->kind == BINDING_VALUE && !ts_node_is_null(e.binding->node)
@@ -167,7 +229,7 @@ static int holds(const struct scope *scope, TSNode node, int depth)
         if (node_is(node, "comparison_operator"))
                 return comparison(scope, node);
         if (node_is(node, "call"))
-                return call(scope, node);
+                return call(scope, node, depth);
         text = node_text(m, node);
         if (node_is(node, "true") || strcmp(text, "1") == 0 || strcmp(text, "__debug__") == 0)
                 return 1;

@@ -5,8 +5,13 @@
 #include <string.h>
 
 #include "runtime/discover/classes.h"
+#include "runtime/discover/inline.h"
+#include "runtime/discover/library.h"
 #include "runtime/discover/names.h"
+#include "runtime/discover/read.h"
 #include "runtime/discover/resolve.h"
+
+#define MAX_BLOCKS 20 /* in a function */
 
 static bool is_namespace(const char *text)
 {
@@ -39,12 +44,72 @@ static void set_attribute(struct effects *f, const struct module *m, TSNode call
         }
 }
 
+/* "a" of a.b.c */
+static const char *first_word(const struct module *m, TSNode node)
+{
+        const char *text = node_text(m, node);
+
+        return arena_strn(m->arena, text, strcspn(text, "."));
+}
+
 static bool mentions_any(const struct entity *e, const char *const *words, size_t n)
 {
         for (size_t i = 0; i < n; i++)
                 if (entity_mentions(e, words[i]))
                         return true;
         return false;
+}
+
+/* Whether STATEMENT, in a function whose parameters are in SCOPE, can leave the module out. *RET_ENDS: what follows is
+ * not reached. */
+static bool may_skip(const struct scope *scope, TSNode block, int depth, bool *ret_ends)
+{
+        const struct module *m = scope->module;
+        struct nodes statements = node_children(m, block);
+        bool ends = false;
+
+        if (depth > MAX_BLOCKS)
+                return true;
+        for (size_t i = 0; i < statements.n && !ends; i++) {
+                TSNode s = statements.v[i];
+                const char *type = ts_node_type(s);
+
+                if (strcmp(type, "raise_statement") == 0)
+                        return true;
+                if (strcmp(type, "return_statement") == 0)
+                        ends = true;
+                else if (strcmp(type, "expression_statement") == 0 && strstr(node_text(m, s), "skip(") != NULL)
+                        return true;
+                else if (strcmp(type, "if_statement") == 0) {
+                        int holds = condition_holds(scope, node_field(s, "condition"));
+                        struct nodes parts = node_children(m, s);
+                        bool inner = false;
+
+                        if (holds != 0 && may_skip(scope, node_field(s, "consequence"), depth + 1, &inner))
+                                return true;
+                        ends = holds == 1 && inner;
+                        for (size_t k = 0; holds != 1 && k < parts.n; k++)
+                                if (node_is(parts.v[k], "elif_clause") || node_is(parts.v[k], "else_clause")) {
+                                        TSNode body = node_field(parts.v[k], node_is(parts.v[k], "elif_clause") ? "consequence" : "body");
+
+                                        if (may_skip(scope, body, depth + 1, &inner))
+                                                return true;
+                                }
+                } else if (strcmp(type, "function_definition") != 0 && strcmp(type, "class_definition") != 0 &&
+                           strstr(node_text(m, s), "raise") != NULL)
+                        return true; /* in a loop, a try, a with */
+        }
+        *ret_ends = ends;
+        return false;
+}
+
+/* Whether the call NODE in SCOPE of the function E can. */
+static bool call_may_skip(const struct scope *scope, TSNode node, const struct entity *e)
+{
+        const struct scope *inside = inline_scope(scope, node, e);
+        bool ends;
+
+        return inside == NULL || may_skip(inside, node_field(e->binding->node, "body"), 0, &ends);
 }
 
 static void of_call(struct effects *f, const struct module *m, const struct event *event)
@@ -60,14 +125,17 @@ static void of_call(struct effects *f, const struct module *m, const struct even
                 set_attribute(f, m, event->node);
                 return;
         }
-        if (is_namespace(text)) {
+        if (is_namespace(text) && !event->assigned) {
                 grows(f, m, event->node, "may add tests");
                 return;
         }
+        if (event->assigned && !library_is_project(m->library, m, module_find(&m->scope, first_word(m, function))))
+                return;
         e = resolve_node(&m->scope, function);
         if (e.kind != ENTITY_BINDING || e.binding->kind != BINDING_FUNCTION)
                 return;
-        if (f->maybe == NULL && mentions_any(&e, skips, sizeof skips / sizeof skips[0]))
+        if (f->maybe == NULL && mentions_any(&e, skips, sizeof skips / sizeof skips[0]) &&
+            call_may_skip(&m->scope, event->node, &e))
                 f->maybe = arena_printf(m->arena, "%s may leave the module out", node_quote(m, event->node));
         if (e.scope->module == m && mentions_any(&e, adds, sizeof adds / sizeof adds[0]))
                 grows(f, m, event->node, "may add tests");

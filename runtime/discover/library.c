@@ -441,6 +441,16 @@ bool library_may_be_test(struct library *library, const struct module *from, con
         return may_be_test(library, from, import, 0);
 }
 
+bool library_is_project(struct library *library, const struct module *from, const struct binding *b)
+{
+        const char *path = NULL;
+
+        if (b == NULL || library == NULL || b->kind != BINDING_IMPORT)
+                return b != NULL;
+        return library_find(library, from, b->import.level, b->import.module, &path) == FOUND_SOURCE && path != NULL &&
+               is_project_s(library->search, path);
+}
+
 struct module *library_load(struct library *library, const char *path)
 {
         size_t n = strlen(path);

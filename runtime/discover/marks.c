@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/discover/classes.h"
+#include "runtime/discover/inline.h"
 #include "runtime/discover/names.h"
 #include "runtime/discover/resolve.h"
 #include "runtime/discover/value.h"
@@ -44,6 +45,13 @@ static const char *mark_name(const char *dotted, bool *ret_foreign)
         return NULL;
 }
 
+static const char *mark_of(const struct scope *scope, TSNode node)
+{
+        bool foreign;
+
+        return mark_name(module_dotted(scope->module, scope, node), &foreign);
+}
+
 static void push(struct marks *marks, const struct scope *scope, const char *name, TSNode call, bool foreign)
 {
         struct arena *arena = scope->module->arena;
@@ -64,6 +72,48 @@ static void push(struct marks *marks, const struct scope *scope, const char *nam
 
 static void add(struct marks *marks, const struct scope *scope, TSNode node, int depth);
 
+/* MARK(f) where f is the parameter of a decorator: MARK; else what it is. */
+static TSNode unwrap(const struct module *m, TSNode call, TSNode function)
+{
+        struct nodes arguments = node_children(m, node_field(call, "arguments"));
+        struct nodes parameters = node_children(m, node_field(function, "parameters"));
+
+        return node_is(call, "call") && arguments.n == 1 && parameters.n == 1 && node_is(arguments.v[0], "identifier") &&
+                       strcmp(node_text(m, arguments.v[0]), node_text(m, parameters.v[0])) == 0
+                   ? node_field(call, "function")
+                   : call;
+}
+
+/* A decorator of the project that does nothing but return a mark, or put one on. */
+static bool add_inlined(struct marks *marks, const struct scope *scope, TSNode node, const struct entity *e, int depth)
+{
+        const struct module *m = e->scope->module;
+        TSNode result = inline_result(e), inner = {0};
+        struct scope *inside;
+        bool is_call = node_is(node, "call");
+
+        if (node_is(result, "identifier"))
+                inner = inline_nested(e, node_text(m, result));
+        if (!ts_node_is_null(inner)) { /* def decorator(f): return MARK(f) */
+                struct nodes body = node_children(m, node_field(inner, "body"));
+
+                if (!is_call || body.n != 1 || !node_is(body.v[0], "return_statement"))
+                        return false;
+                result = unwrap(m, ts_node_named_child(body.v[0], 0), inner);
+        } else if (!is_call) {
+                result = unwrap(m, result, e->binding->node);
+        }
+        if (!node_is(result, "call") && !node_is(result, "attribute"))
+                return false;
+        if (node_is(result, "call") && mark_of(e->scope, node_field(result, "function")) == NULL)
+                return false;
+        inside = inline_scope(scope, is_call ? node : (TSNode){0}, e);
+        if (inside == NULL)
+                return false;
+        add(marks, inside, result, depth + 1);
+        return true;
+}
+
 /* A decorator that is not written as pytest.mark...: a variable that holds one, a function of the project. */
 static void add_other(struct marks *marks, const struct scope *scope, TSNode node, TSNode function, int depth)
 {
@@ -79,6 +129,8 @@ static void add_other(struct marks *marks, const struct scope *scope, TSNode nod
                         vague(marks, scope, node);
                 return;
         }
+        if (e.binding->kind == BINDING_FUNCTION && add_inlined(marks, scope, node, &e, depth))
+                return;
         if (e.binding->kind != BINDING_VALUE) {
                 if (entity_mentions(&e, "parametri"))
                         vague(marks, scope, node);
@@ -219,56 +271,77 @@ static bool read_names(const struct module *m, const struct value *v, struct ids
         return ret->v != NULL;
 }
 
-enum id_function { ID_NONE, ID_STR, ID_REPR };
+/* How values become ids: by their own rule, str, repr, or a function of the project's. */
+struct namer {
+        enum { ID_NONE, ID_STR, ID_REPR, ID_CALL } kind;
+        bool raw;
+        const struct scope *scope; /* ID_CALL: what the function sees, */
+        const char *parameter;     /* its one parameter, */
+        TSNode result;             /* and what it returns */
+};
 
-/* str(v) or repr(v) as an id, NULL where it is not known here. */
-static const char *apply(struct arena *arena, enum id_function f, const struct value *v, bool raw)
+/* repr(v) of a text, NULL where it is not known here. */
+static const char *quoted(struct arena *arena, const struct namer *namer, const struct value *v)
 {
-        const char *id;
+        struct value text = {.kind = VALUE_STR};
 
-        if (f == ID_NONE)
-                return NULL;
-        if (v->kind == VALUE_STR && f == ID_REPR) {
-                struct value quoted = {.kind = VALUE_STR};
+        for (size_t i = 0; i < v->n; i++)
+                if ((unsigned char)v->s[i] < 32 || (unsigned char)v->s[i] > 126 || v->s[i] == '\\' || v->s[i] == '\'')
+                        return NULL;
+        text.s = arena_printf(arena, "'%s'", v->s);
+        text.n = v->n + 2;
+        return text.s != NULL ? value_id(arena, &text, namer->raw) : NULL;
+}
 
-                for (size_t i = 0; i < v->n; i++)
-                        if ((unsigned char)v->s[i] < 32 || (unsigned char)v->s[i] > 126 || v->s[i] == '\\' ||
-                            v->s[i] == '\'')
-                                return NULL;
-                quoted.s = arena_printf(arena, "'%s'", v->s);
-                quoted.n = v->n + 2;
-                return quoted.s != NULL ? value_id(arena, &quoted, raw) : NULL;
-        }
-        if (v->kind == VALUE_BYTES || v->kind == VALUE_NAMED)
-                return NULL;
-        id = value_id(arena, v, raw);
-        return id;
+static const char *standard(const struct module *m, const struct value *v, const char *name, size_t index,
+                            const struct namer *namer)
+{
+        if (v->kind == VALUE_OBJECT || v->kind == VALUE_SEQUENCE)
+                return arena_printf(m->arena, "%s%zu", name, index);
+        return value_id(m->arena, v, namer->raw);
 }
 
 static const char *one_value(const struct module *m, const struct value *v, const char *name, size_t index,
-                             enum id_function f, bool raw)
+                             const struct namer *namer)
 {
-        if (f != ID_NONE)
-                return apply(m->arena, f, v, raw);
-        if (v->kind == VALUE_OBJECT || v->kind == VALUE_SEQUENCE)
-                return arena_printf(m->arena, "%s%zu", name, index);
-        return value_id(m->arena, v, raw);
+        struct scope *local;
+        struct value named;
+
+        switch (namer->kind) {
+        case ID_CALL:
+                local = inline_below(namer->scope);
+                if (local == NULL || !inline_bind(local, namer->parameter, v))
+                        return NULL;
+                named = value_read(local, namer->result, NULL);
+                if (named.kind == VALUE_UNKNOWN)
+                        return NULL;
+                return named.kind == VALUE_NONE || named.kind == VALUE_OBJECT || named.kind == VALUE_SEQUENCE
+                           ? standard(m, v, name, index, namer)
+                           : value_id(m->arena, &named, namer->raw);
+        case ID_STR:
+        case ID_REPR:
+                if (v->kind == VALUE_STR && namer->kind == ID_REPR)
+                        return quoted(m->arena, namer, v);
+                return v->kind == VALUE_BYTES || v->kind == VALUE_NAMED ? NULL : value_id(m->arena, v, namer->raw);
+        default:
+                return standard(m, v, name, index, namer);
+        }
 }
 
 /* The ids of all names' values, joined by dashes. */
 static const char *one_set(const struct module *m, const struct value *set, const struct ids *names,
-                           bool single, size_t index, enum id_function f, bool raw)
+                           bool single, size_t index, const struct namer *namer)
 {
         const char *id = NULL;
 
         if (set->is_param && set->kind == VALUE_SEQUENCE && set->param_id != NULL)
                 return set->param_id;
         if (single && !set->is_param)
-                return one_value(m, set, names->v[0], index, f, raw);
+                return one_value(m, set, names->v[0], index, namer);
         if (set->kind != VALUE_SEQUENCE || set->n != names->n)
                 return NULL;
         for (size_t i = 0; i < set->n; i++) {
-                const char *part = one_value(m, &set->items[i], names->v[i], index, f, raw);
+                const char *part = one_value(m, &set->items[i], names->v[i], index, namer);
 
                 if (part == NULL)
                         return NULL;
@@ -316,21 +389,52 @@ static bool number(const struct module *m, struct ids *ids)
         return true;
 }
 
+/* What ids= is: a list of ids, which becomes RET_GIVEN, or a function. */
+static bool read_namer(const struct scope *scope, TSNode ids, struct namer *ret, struct value *ret_given, const char **why)
+{
+        struct entity e = {.kind = ENTITY_BINDING, .scope = scope};
+        struct binding lambda = {.kind = BINDING_VALUE, .node = ids};
+        struct nodes parameters;
+
+        e.binding = &lambda;
+        if (!node_is(ids, "lambda")) {
+                *ret_given = value_read(scope, ids, why);
+                if (ret_given->kind == VALUE_NONE || ret_given->kind == VALUE_SEQUENCE)
+                        return true;
+                if (ret_given->kind == VALUE_OBJECT && !ret_given->is_dict)
+                        return false;
+                *ret_given = (struct value){.kind = VALUE_NONE};
+                e = resolve_node(scope, ids);
+                if (e.kind == ENTITY_FOREIGN && e.dotted != NULL && (strcmp(e.dotted, "str") == 0 || strcmp(e.dotted, "repr") == 0)) {
+                        ret->kind = strcmp(e.dotted, "str") == 0 ? ID_STR : ID_REPR;
+                        return true;
+                }
+                if (e.kind != ENTITY_BINDING || (e.binding->kind != BINDING_FUNCTION && !node_is(e.binding->node, "lambda")))
+                        return false;
+        }
+        parameters = node_children(e.scope->module, node_field(e.binding->node, "parameters"));
+        ret->result = inline_result(&e);
+        if (parameters.n != 1 || ts_node_is_null(ret->result))
+                return false;
+        if (node_is(parameters.v[0], "typed_parameter"))
+                parameters.v[0] = ts_node_named_child(parameters.v[0], 0);
+        ret->kind = ID_CALL;
+        ret->scope = e.scope;
+        ret->parameter = node_text(e.scope->module, parameters.v[0]);
+        return node_is(parameters.v[0], "identifier");
+}
+
 bool marks_values_ids(const struct scope *scope, const struct ids *names, bool single, TSNode values,
                       TSNode ids, bool raw, struct ids *ret, const char **why)
 {
         const struct module *m = scope->module;
         struct value argvalues = value_read(scope, values, why), given = {.kind = VALUE_NONE};
-        enum id_function f = ID_NONE;
+        struct namer namer = {.raw = raw};
 
-        if (!ts_node_is_null(ids))
-                given = value_read(scope, ids, why);
-        if (given.kind == VALUE_NAMED && strcmp(given.s, "str") == 0)
-                f = ID_STR;
-        else if (given.kind == VALUE_NAMED && strcmp(given.s, "repr") == 0)
-                f = ID_REPR;
-        else if (given.kind != VALUE_NONE && given.kind != VALUE_SEQUENCE)
+        if (!ts_node_is_null(ids) && !read_namer(scope, ids, &namer, &given, why))
                 return false;
+        if (argvalues.kind != VALUE_SEQUENCE)
+                argvalues = value_iterate(m, &argvalues);
         if (argvalues.kind != VALUE_SEQUENCE)
                 return false;
         if (argvalues.n == 0) { /* one skipped test, with the names instead of values */
@@ -365,7 +469,7 @@ bool marks_values_ids(const struct scope *scope, const struct ids *names, bool s
                                  ? NULL
                                  : value_id(m->arena, &given.items[i], raw);
                 else
-                        id = one_set(m, set, names, single, i, f, raw);
+                        id = one_set(m, set, names, single, i, &namer);
                 if (id == NULL)
                         return false;
                 ret->v[ret->n++] = id;

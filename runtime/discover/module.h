@@ -26,6 +26,7 @@ struct nodes {
 };
 
 struct class_def;
+struct value;
 struct library;
 struct module;
 
@@ -44,6 +45,7 @@ struct binding {
         struct class_def *class_def;
         const char *from; /* "package.module" or "package.module.name", relative ones with their dots */
         struct import import;
+        const struct value *known; /* inline.h: its value; node is then null */
         const char *maybe; /* the text of the condition that it depends on, where that cannot be told */
         bool is_module;    /* an import of a module, not of a name in one */
         bool vague;        /* bound more than once, or changed in place: its value is not that of node */
@@ -88,6 +90,7 @@ struct event {
         TSNode node;
         const char *maybe; /* as in a binding */
         const char *why;   /* EVENT_STOP */
+        bool assigned;     /* EVENT_CALL: its result is used */
 };
 
 struct module {

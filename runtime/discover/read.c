@@ -227,6 +227,23 @@ static bool is_missing(const struct module *m, int level, const char *name)
         return m->library != NULL && library_find(m->library, m, level, name, NULL) == FOUND_NOT;
 }
 
+/* The same for what is asked for by name: also where that module imports what is not there. */
+static bool is_unavailable(const struct module *m, const char *name)
+{
+        const struct module *found;
+        const char *path = NULL;
+
+        if (m->library == NULL)
+                return false;
+        if (library_find(m->library, m, 0, name, &path) != FOUND_SOURCE || path == NULL)
+                return is_missing(m, 0, name);
+        found = library_load(m->library, path);
+        for (size_t i = 0; found != NULL && i < found->n_events; i++)
+                if (found->events[i].kind == EVENT_STOP && found->events[i].maybe == NULL)
+                        return true;
+        return false;
+}
+
 /* A call whose result may be thrown away: what it does may be to end the module, or to add tests. */
 static void read_call(struct reader *r, struct scope *scope, TSNode call)
 {
@@ -237,7 +254,7 @@ static void read_call(struct reader *r, struct scope *scope, TSNode call)
         if (word != NULL && (strcmp(word, "importorskip") == 0 || strcmp(word, "import_module") == 0 ||
                              strcmp(word, "import_fresh_module") == 0)) {
                 name = first_string(m, call);
-                if (name != NULL && strcmp(word, "import_fresh_module") != 0 && is_missing(m, 0, name))
+                if (name != NULL && strcmp(word, "import_fresh_module") != 0 && is_unavailable(m, name))
                         stop(r, call, true, missing(m, name));
                 else if (name == NULL)
                         add_event(r, (struct event){.kind = EVENT_CALL, .node = call});
@@ -279,9 +296,12 @@ static void read_assignment(struct reader *r, struct scope *scope, TSNode node)
                 const char *name = first_string(m, end);
 
                 if (word != NULL && name != NULL &&
-                    (strcmp(word, "importorskip") == 0 || strcmp(word, "import_module") == 0) &&
-                    is_missing(m, 0, name))
-                        stop(r, end, true, missing(m, name));
+                    (strcmp(word, "importorskip") == 0 || strcmp(word, "import_module") == 0)) {
+                        if (is_unavailable(m, name))
+                                stop(r, end, true, missing(m, name));
+                } else if (r->class_def == NULL) {
+                        add_event(r, (struct event){.kind = EVENT_CALL, .node = end, .assigned = true});
+                }
         }
 }
 

@@ -190,7 +190,7 @@ static void skim_body(struct skimmer *s, const struct line *def)
         uint32_t number = s->lex.line;
         struct line line, first = {0};
         struct suspect suspect;
-        bool keep = false;
+        bool keep = false, only_text = true;
 
         while (s->lex.p < s->lex.end) {
                 uint32_t column = indentation(s->lex.p, &p);
@@ -204,7 +204,8 @@ static void skim_body(struct skimmer *s, const struct line *def)
                         break;
                 if (line.blank)
                         continue;
-                keep |= line.telling || (first.start == NULL && line.returns);
+                keep |= line.telling || (only_text && line.returns);
+                only_text &= line.is_string;
                 if (first.start == NULL)
                         first = line;
                 to = s->lex.p;

@@ -1,6 +1,6 @@
 /* How it works: a small evaluator over the syntax tree. It knows literals, the names that the file itself
  * binds once, and arithmetic on what it knows; everything else is VALUE_UNKNOWN, never a guess. */
-#include "runtime/discover/value.h"
+#include "runtime/discover/eval.h"
 
 #include <errno.h>
 #include <math.h>
@@ -9,19 +9,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "runtime/discover/inline.h"
 #include "runtime/discover/names.h"
 #include "runtime/discover/resolve.h"
 
 #define MAX_DEPTH 60
-#define MAX_STEPS ((size_t)1 << 18) /* names that stand for lists of names can double at each step */
-
-struct eval {
-        const struct module *m;
-        size_t steps;
-        int depth;
-        TSNode why; /* the innermost expression that is not known */
-        const struct module *why_m;
-};
 
 static struct value eval(struct eval *e, const struct scope *scope, TSNode node);
 
@@ -114,6 +106,8 @@ static struct value of_entity(struct eval *e, struct entity entity)
                 return b->decorators.n == 0 || b->kind == BINDING_CLASS ? value_of_name(b->name)
                                                                         : value_of_kind(VALUE_UNKNOWN);
         case BINDING_VALUE:
+                if (b->known != NULL)
+                        return *b->known;
                 return b->vague || b->maybe != NULL || ts_node_is_null(b->node)
                            ? value_of_kind(VALUE_UNKNOWN)
                            : eval(e, entity.scope, b->node);
@@ -317,7 +311,27 @@ static struct value method(struct eval *e, const struct scope *scope, TSNode fun
                         return value_of_kind(VALUE_UNKNOWN);
                 return value_of_text(VALUE_BYTES, self.s, self.n);
         }
+        if (self.kind != VALUE_UNKNOWN && arguments.n <= 1) {
+                struct value given = arguments.n == 1 ? eval(e, scope, arguments.v[0]) : value_of_kind(VALUE_UNKNOWN), v;
+
+                if (eval_method(e, &self, name, &given, arguments.n, &v))
+                        return v;
+        }
         return value_of_kind(VALUE_UNKNOWN);
+}
+
+/* A function of the project that is nothing but a return. */
+static struct value call_of_function(struct eval *e, const struct scope *scope, TSNode node, TSNode function)
+{
+        struct entity entity = resolve_node(scope, function);
+        struct scope *inside;
+        TSNode result;
+
+        if (entity.kind != ENTITY_BINDING || entity.binding->kind != BINDING_FUNCTION || entity.binding->decorators.n > 0)
+                return value_of_kind(VALUE_UNKNOWN);
+        result = inline_result(&entity);
+        inside = ts_node_is_null(result) ? NULL : inline_scope(scope, node, &entity);
+        return inside != NULL ? eval(e, inside, result) : value_of_kind(VALUE_UNKNOWN);
 }
 
 static struct value call(struct eval *e, const struct scope *scope, TSNode node)
@@ -342,7 +356,13 @@ static struct value call(struct eval *e, const struct scope *scope, TSNode node)
                                              module_find(&b->class_def->scope, "__name__") == NULL
                                          ? VALUE_OBJECT
                                          : VALUE_UNKNOWN);
-        if (b != NULL && b->kind != BINDING_IMPORT)
+        if ((b != NULL && b->kind != BINDING_IMPORT) || (b == NULL && !node_is(function, "identifier")))
+                v = call_of_function(e, scope, node, function);
+        else if (b != NULL)
+                v = call_of_function(e, scope, node, function);
+        if (v.kind != VALUE_UNKNOWN || (b != NULL && b->kind != BINDING_IMPORT))
+                return v;
+        if (eval_builtin(e, scope, name, arguments, &v))
                 return v;
         if (b == NULL && node_is(function, "attribute") && strchr(name, '.') != NULL &&
             module_resolve(e->m, scope, arena_strn(e->m->arena, name, strcspn(name, "."))) != NULL)
@@ -366,8 +386,10 @@ static struct value call(struct eval *e, const struct scope *scope, TSNode node)
                 v = zip(e, scope, arguments);
         if (strcmp(name, "range") == 0)
                 v = range(e, scope, arguments);
-        if ((strcmp(name, "list") == 0 || strcmp(name, "tuple") == 0) && arguments.n == 1)
+        if ((strcmp(name, "list") == 0 || strcmp(name, "tuple") == 0) && arguments.n == 1) {
                 v = eval(e, scope, arguments.v[0]);
+                v = value_iterate(e->m, &v);
+        }
         if (v.kind == VALUE_SEQUENCE)
                 return v;
         return value_of_kind(names_in_table(objects, name) || names_in_table(classes, name) ? VALUE_OBJECT
@@ -390,8 +412,15 @@ static struct value eval_node(struct eval *e, const struct scope *scope, TSNode 
                                        "dictionary_comprehension set_comprehension ";
         const char *type = ts_node_type(node);
 
-        if (strcmp(type, "string") == 0)
-                return value_string(e->m, node);
+        struct value v;
+
+        if (strcmp(type, "string") == 0) {
+                v = value_string(e->m, node);
+                if (v.kind != VALUE_UNKNOWN || memchr("fF", node_text(e->m, node)[0], 2) == NULL)
+                        return v;
+        }
+        if (eval_computed(e, scope, node, type, &v))
+                return v;
         if (strcmp(type, "integer") == 0 || strcmp(type, "float") == 0)
                 return value_number(e->m, node, type[0] == 'f');
         if (strcmp(type, "tuple") == 0 || strcmp(type, "list") == 0 || strcmp(type, "expression_list") == 0)
@@ -422,12 +451,17 @@ static struct value eval_node(struct eval *e, const struct scope *scope, TSNode 
         return value_of_kind(names_in_table(displays, type) ? VALUE_OBJECT : VALUE_UNKNOWN);
 }
 
+struct value eval_any(struct eval *e, const struct scope *scope, TSNode node)
+{
+        return eval(e, scope, node);
+}
+
 static struct value eval(struct eval *e, const struct scope *scope, TSNode node)
 {
         const struct module *m = e->m;
         struct value v;
 
-        if (ts_node_is_null(node) || e->depth >= MAX_DEPTH || e->steps++ >= MAX_STEPS ||
+        if (ts_node_is_null(node) || e->depth >= MAX_DEPTH || e->steps++ >= VALUE_MAX_STEPS ||
             ts_node_has_error(node))
                 return value_of_kind(VALUE_UNKNOWN);
         e->depth++;

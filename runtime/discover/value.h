@@ -32,10 +32,13 @@ struct value {
         const char *s;
         size_t n; /* bytes of s, or number of items */
         struct value *items;
+        bool is_dict;  /* VALUE_OBJECT: items are keys and values in turn */
         bool is_param; /* a pytest.param(...): its positional arguments */
         const char *param_id;
 };
 
+/* Names that stand for lists of names can double at each step. */
+#define VALUE_MAX_STEPS ((size_t)1 << 18)
 #define VALUE_MAX_ITEMS ((size_t)1 << 16) /* longest sequence that is multiplied out */
 
 static inline struct value value_of_kind(enum value_kind kind)
@@ -77,6 +80,14 @@ struct value value_number(const struct module *module, TSNode node, bool is_floa
 /* arithmetic.c: A OP B and OP V. */
 struct value value_binary(const struct module *module, const char *op, struct value a, struct value b);
 struct value value_unary(const struct module *module, char op, struct value v);
+
+/* compute.c: 1, 0, or -1 where it is not known. */
+int value_truth(const struct value *v);
+int value_equal(const struct value *a, const struct value *b);
+/* What iterating over V gives, as a sequence, or VALUE_UNKNOWN. */
+struct value value_iterate(const struct module *module, const struct value *v);
+/* str(V), or NULL. */
+const char *value_str(struct arena *arena, const struct value *v);
 
 /* The id of VALUE; NULL for what has none of its own or is not known. RAW: strings are not escaped. */
 const char *value_id(struct arena *arena, const struct value *value, bool raw);
