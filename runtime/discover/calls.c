@@ -42,7 +42,8 @@ static int by_value(const void *x, const void *y)
 static bool comparable(const struct value *v)
 {
         for (size_t i = 0; i < v->n; i++)
-                if (v->items[i].kind != v->items[0].kind || (v->items[i].kind != VALUE_INT && v->items[i].kind != VALUE_STR) ||
+                if (v->items[i].kind != v->items[0].kind ||
+                    (v->items[i].kind != VALUE_INT && v->items[i].kind != VALUE_STR) ||
                     (v->items[i].kind == VALUE_STR && strlen(v->items[i].s) != v->items[i].n))
                         return false;
         return true;
@@ -99,7 +100,8 @@ static struct value text_of(const struct module *m, const struct value *v, size_
 {
         const char *text = n == 1 ? value_str(m->arena, v) : NULL;
 
-        return text != NULL ? value_of_text(VALUE_STR, text, v->kind == VALUE_STR ? v->n : strlen(text)) : unknown();
+        return text != NULL ? value_of_text(VALUE_STR, text, v->kind == VALUE_STR ? v->n : strlen(text))
+                            : unknown();
 }
 
 static struct value chained(const struct module *m, const struct value *v, size_t n)
@@ -142,20 +144,23 @@ static struct value product(const struct module *m, const struct value *v, size_
         return out;
 }
 
-bool eval_builtin(struct eval *e, const struct scope *scope, const char *name, struct nodes arguments, struct value *ret)
+bool eval_builtin(struct eval *e, const struct scope *scope, const char *name, struct nodes arguments,
+                  struct value *ret)
 {
         static const struct {
                 const char *name;
                 struct value (*f)(const struct module *m, const struct value *v, size_t n);
-        } table[] = {{"enumerate", enumerated},       {"itertools.chain", chained}, {"itertools.product", product}, {"len", length},
-                     {"reversed", reversed}, {"sorted", sorted},           {"str", text_of}};
+        } table[] = {{"enumerate", enumerated}, {"itertools.chain", chained}, {"itertools.product", product},
+                     {"len", length},           {"reversed", reversed},       {"sorted", sorted},
+                     {"str", text_of}};
         struct value *v = arena_get(e->m->arena, (arguments.n + 1) * sizeof *v);
 
         for (size_t i = 0; v != NULL && i < sizeof table / sizeof table[0]; i++) {
                 if (strcmp(name, table[i].name) != 0)
                         continue;
                 for (size_t k = 0; k < arguments.n; k++) {
-                        if (node_is(arguments.v[k], "keyword_argument") || node_is(arguments.v[k], "list_splat") ||
+                        if (node_is(arguments.v[k], "keyword_argument") ||
+                            node_is(arguments.v[k], "list_splat") ||
                             node_is(arguments.v[k], "dictionary_splat"))
                                 return false;
                         v[k] = eval_any(e, scope, arguments.v[k]);
@@ -210,7 +215,8 @@ static struct value split(const struct module *m, const struct value *self, cons
         struct value out = make(m, self->n + 1);
         const char *p = self->s, *end = self->s + self->n;
 
-        if (strlen(self->s) != self->n || (sep != NULL && (sep->kind != VALUE_STR || sep->n == 0)) || out.kind != VALUE_SEQUENCE)
+        if (strlen(self->s) != self->n || (sep != NULL && (sep->kind != VALUE_STR || sep->n == 0)) ||
+            out.kind != VALUE_SEQUENCE)
                 return unknown();
         while (p <= end) {
                 const char *stop;
@@ -225,13 +231,15 @@ static struct value split(const struct module *m, const struct value *self, cons
                         if (stop == NULL)
                                 stop = end;
                 }
-                out.items[out.n++] = value_of_text(VALUE_STR, arena_strn(m->arena, p, (size_t)(stop - p)), (size_t)(stop - p));
+                out.items[out.n++] =
+                    value_of_text(VALUE_STR, arena_strn(m->arena, p, (size_t)(stop - p)), (size_t)(stop - p));
                 p = sep == NULL ? stop : stop == end ? end + 1 : stop + sep->n;
         }
         return out;
 }
 
-bool eval_method(struct eval *e, const struct value *self, const char *name, const struct value *v, size_t n, struct value *ret)
+bool eval_method(struct eval *e, const struct value *self, const char *name, const struct value *v, size_t n,
+                 struct value *ret)
 {
         const struct module *m = e->m;
 
@@ -239,7 +247,8 @@ bool eval_method(struct eval *e, const struct value *self, const char *name, con
                 *ret = of_dict(m, self, name);
         else if (self->kind == VALUE_STR && n == 1 && strcmp(name, "join") == 0)
                 *ret = joined(m, self, v);
-        else if (self->kind == VALUE_STR && n == 0 && (strcmp(name, "upper") == 0 || strcmp(name, "lower") == 0))
+        else if (self->kind == VALUE_STR && n == 0 &&
+                 (strcmp(name, "upper") == 0 || strcmp(name, "lower") == 0))
                 *ret = changed_case(m, self, name[0] == 'u');
         else if (self->kind == VALUE_STR && n <= 1 && strcmp(name, "split") == 0)
                 *ret = split(m, self, n == 1 ? v : NULL);

@@ -89,7 +89,44 @@ bool entity_mentions(const struct entity *e, const char *word)
         return memmem(m->text + start, ts_node_end_byte(node) - start, word, strlen(word)) != NULL;
 }
 
-/* A decorator that changes the class: a function of the project that sets attributes. */
+/* Whether the function E assigns to attributes of its first parameter. */
+static bool assigns_attributes(const struct entity *e)
+{
+        const struct module *m = e->scope->module;
+        struct nodes parameters = node_children(m, node_field(e->binding->node, "parameters"));
+        const char *text = node_text(m, e->binding->node), *name, *p;
+
+        if (e->binding->kind != BINDING_FUNCTION || parameters.n == 0)
+                return false;
+        name = arena_printf(m->arena, " %s.", node_text(m, parameters.v[0]));
+        for (p = text; name != NULL && (p = strstr(p, name)) != NULL;) {
+                p += strlen(name);
+                p += strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+                p += strspn(p, " ");
+                if (p[0] == '=' && p[1] != '=')
+                        return true;
+        }
+        return false;
+}
+
+const char *class_changed(struct class_def *c)
+{
+        const struct module *m = c->scope.module;
+
+        for (size_t i = 0; i < c->decorators.n; i++) {
+                TSNode node = c->decorators.v[i];
+                struct entity e;
+
+                if (node_is(node, "call"))
+                        node = node_field(node, "function");
+                e = resolve_node(c->scope.outer, node);
+                if (e.kind == ENTITY_BINDING && (entity_mentions(&e, "wraps(") || assigns_attributes(&e)))
+                        return arena_printf(m->arena, "its decorator %s may change it", node_quote(m, node));
+        }
+        return NULL;
+}
+
+/* A decorator that adds to the class: a function of the project that sets attributes by name. */
 static const char *decorated(struct class_def *c)
 {
         const struct module *m = c->scope.module;
@@ -101,8 +138,8 @@ static const char *decorated(struct class_def *c)
                 if (node_is(node, "call"))
                         node = node_field(node, "function");
                 e = resolve_node(c->scope.outer, node);
-                if (e.kind == ENTITY_BINDING &&
-                    (entity_mentions(&e, "setattr") || entity_mentions(&e, "__dict__")))
+                if (e.kind == ENTITY_BINDING && (entity_mentions(&e, "setattr") ||
+                                                 entity_mentions(&e, "__dict__") || assigns_attributes(&e)))
                         return arena_printf(m->arena, "its decorator %s sets attributes",
                                             node_quote(m, node));
                 if (e.dotted != NULL && strncmp(e.dotted, "parameterized.", 14) == 0)
@@ -123,7 +160,7 @@ const char *class_grows(struct class_def *c)
 
                 if (base->grows != NULL)
                         return base->grows;
-                if (i == 0 && decorated(base) != NULL)
+                if (base->decorators.n > 0 && decorated(base) != NULL)
                         return decorated(base);
                 if (!ts_node_is_null(base->metaclass)) {
                         meta = names_last_word(module_dotted(m, base->scope.outer, base->metaclass));

@@ -20,6 +20,10 @@ int class_test_flag(struct class_def *class_def);
  * NULL. */
 const char *class_grows(struct class_def *class_def);
 
+/* Why its tests may not be what its text shows (a decorator that wraps it, or assigns to its attributes), or
+ * NULL. */
+const char *class_changed(struct class_def *class_def);
+
 /* Whether a name that begins with "test" is bound in it or a base. */
 bool class_has_tests(struct class_def *class_def);
 

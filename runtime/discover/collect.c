@@ -80,7 +80,7 @@ static enum class_kind class_kind(const struct collector *c, const char *name, c
                 return CLASS_TESTCASE;
         }
         if (flag == 0 && !name_matches(&c->ini->python_classes, name)) {
-                if (why == NULL || !class_has_tests(class_def))
+                if (why == NULL || (!class_has_tests(class_def) && strstr(name, "Test") == NULL))
                         return CLASS_NONE;
                 *maybe = first_of(*maybe, why); /* may be a TestCase */
                 return CLASS_TESTCASE;
@@ -222,7 +222,7 @@ static bool may_be_tests(const struct collector *c, const char *name, const stru
                         ? module_find(&e->scope->module->scope, node_text(e->scope->module, arguments.v[i]))
                         : NULL;
 
-                if (b != NULL && b->kind == BINDING_CLASS && class_has_tests(b->class_def))
+                if (b != NULL && b->kind == BINDING_CLASS && (b->vague || class_has_tests(b->class_def)))
                         return true;
         }
         return false;
@@ -262,6 +262,9 @@ static void collect_binding(struct collector *c, const struct scope *scope, stru
         if (e.binding->kind == BINDING_CLASS) {
                 enum class_kind kind = class_kind(c, b->name, e.binding, &maybe);
                 const char *id = arena_printf(c->m->arena, "%s::%s", prefix, b->name);
+
+                if (kind != CLASS_NONE && e.binding->class_def->decorators.n > 0)
+                        maybe = first_of(maybe, class_changed(e.binding->class_def));
 
                 if (kind != CLASS_NONE && id != NULL && selected(select, b->name, NULL, &rest) &&
                     (chain == NULL || chain->depth < MAX_DEPTH))

@@ -30,8 +30,8 @@ int value_truth(const struct value *v)
 
 int value_equal(const struct value *a, const struct value *b)
 {
-        if (a->kind == VALUE_UNKNOWN || b->kind == VALUE_UNKNOWN || a->kind == VALUE_OBJECT || b->kind == VALUE_OBJECT ||
-            a->kind == VALUE_NAMED || b->kind == VALUE_NAMED)
+        if (a->kind == VALUE_UNKNOWN || b->kind == VALUE_UNKNOWN || a->kind == VALUE_OBJECT ||
+            b->kind == VALUE_OBJECT || a->kind == VALUE_NAMED || b->kind == VALUE_NAMED)
                 return -1;
         if (value_is_integer(a) && value_is_integer(b))
                 return a->i == b->i;
@@ -123,7 +123,8 @@ static bool comprehend(struct eval *e, const struct scope *scope, struct compreh
         if (at == c->clauses.n) {
                 if (c->out.n == c->cap) {
                         c->cap = c->cap * 2 + 16;
-                        c->out.items = arena_grow(e->m->arena, c->out.items, c->out.n * sizeof *c->out.items, c->cap * sizeof *c->out.items);
+                        c->out.items = arena_grow(e->m->arena, c->out.items, c->out.n * sizeof *c->out.items,
+                                                  c->cap * sizeof *c->out.items);
                         if (c->out.items == NULL || c->cap > VALUE_MAX_ITEMS)
                                 return false;
                 }
@@ -168,9 +169,10 @@ static struct value comprehension(struct eval *e, const struct scope *scope, TSN
 
 const char *value_str(struct arena *arena, const struct value *v)
 {
-        return v->kind == VALUE_STR                                                                      ? v->s
-               : v->kind == VALUE_NONE || value_is_integer(v) || v->kind == VALUE_FLOAT ? value_id(arena, v, true)
-                                                                                                          : NULL;
+        return v->kind == VALUE_STR ? v->s
+               : v->kind == VALUE_NONE || value_is_integer(v) || v->kind == VALUE_FLOAT
+                   ? value_id(arena, v, true)
+                   : NULL;
 }
 
 /* f"a{b}c" without conversions and format specifiers. */
@@ -184,7 +186,8 @@ static struct value formatted(struct eval *e, const struct scope *scope, TSNode 
 
                 if (node_is(parts.v[i], "interpolation")) {
                         struct nodes inner = node_children(e->m, parts.v[i]);
-                        struct value v = inner.n == 1 ? eval_any(e, scope, inner.v[0]) : value_of_kind(VALUE_UNKNOWN);
+                        struct value v =
+                            inner.n == 1 ? eval_any(e, scope, inner.v[0]) : value_of_kind(VALUE_UNKNOWN);
 
                         text = strchr(text, '=') == NULL ? value_str(e->m->arena, &v) : NULL;
                 } else if (!node_is(parts.v[i], "string_content")) {
@@ -213,9 +216,12 @@ static struct value compare(struct eval *e, const struct scope *scope, TSNode no
                         return (struct value){.kind = VALUE_BOOL,
                                               .i = op[1] == '=' ? (op[0] == '<' ? a.i <= b.i : a.i >= b.i)
                                                                 : (op[0] == '<' ? a.i < b.i : a.i > b.i)};
-                r = strcmp(op, "==") == 0 || strcmp(op, "!=") == 0 || strncmp(op, "is", 2) == 0 ? value_equal(&a, &b) : -1;
+                r = strcmp(op, "==") == 0 || strcmp(op, "!=") == 0 || strncmp(op, "is", 2) == 0
+                        ? value_equal(&a, &b)
+                        : -1;
                 if (r >= 0)
-                        return (struct value){.kind = VALUE_BOOL, .i = r == (op[0] == '=' || strcmp(op, "is") == 0)};
+                        return (struct value){.kind = VALUE_BOOL,
+                                              .i = r == (op[0] == '=' || strcmp(op, "is") == 0)};
         }
         r = condition_holds(scope, node);
         return r < 0 ? value_of_kind(VALUE_UNKNOWN) : (struct value){.kind = VALUE_BOOL, .i = r};
@@ -228,7 +234,9 @@ static struct value either(struct eval *e, const struct scope *scope, TSNode nod
 
         if (truth < 0)
                 return value_of_kind(VALUE_UNKNOWN);
-        return truth == node_is(node_field(node, "operator"), "or") ? a : eval_any(e, scope, node_field(node, "right"));
+        return truth == node_is(node_field(node, "operator"), "or")
+                   ? a
+                   : eval_any(e, scope, node_field(node, "right"));
 }
 
 static struct value conditional(struct eval *e, const struct scope *scope, TSNode node)
@@ -273,7 +281,8 @@ static struct value negated(struct eval *e, const struct scope *scope, TSNode no
         return truth < 0 ? value_of_kind(VALUE_UNKNOWN) : (struct value){.kind = VALUE_BOOL, .i = !truth};
 }
 
-bool eval_computed(struct eval *e, const struct scope *scope, TSNode node, const char *type, struct value *ret)
+bool eval_computed(struct eval *e, const struct scope *scope, TSNode node, const char *type,
+                   struct value *ret)
 {
         static const struct {
                 const char *type;

@@ -77,8 +77,11 @@ static int compare_none(const struct scope *scope, TSNode left, bool negated)
                  (e.binding->kind == BINDING_CLASS || e.binding->kind == BINDING_FUNCTION))
                 none = 0;
         else if (e.kind == ENTITY_BINDING && e.binding->known != NULL)
-                none = e.binding->known->kind == VALUE_NONE ? 1 : e.binding->known->kind == VALUE_UNKNOWN ? -1 : 0;
-        else if (e.kind == ENTITY_BINDING && e.binding->kind == BINDING_VALUE && e.binding->maybe == NULL && !e.binding->vague)
+                none = e.binding->known->kind == VALUE_NONE      ? 1
+                       : e.binding->known->kind == VALUE_UNKNOWN ? -1
+                                                                 : 0;
+        else if (e.kind == ENTITY_BINDING && e.binding->kind == BINDING_VALUE && e.binding->maybe == NULL &&
+                 !e.binding->vague)
                 none = node_is(e.binding->node, "none") ? 1 : -1;
         return none < 0 ? -1 : none != negated;
 }
@@ -108,7 +111,9 @@ static int comparison(const struct scope *scope, TSNode node)
                 return compare_none(scope, parts.v[0], strcmp(op, "is not") == 0);
         known = fact(left);
         if (known == NULL)
-                return strcmp(op, "==") == 0 || strcmp(op, "!=") == 0 ? compare_values(scope, &parts, op[0] == '!') : -1;
+                return strcmp(op, "==") == 0 || strcmp(op, "!=") == 0
+                           ? compare_values(scope, &parts, op[0] == '!')
+                           : -1;
         if ((strcmp(op, "==") == 0 || strcmp(op, "!=") == 0) && node_is(parts.v[1], "string")) {
                 r = is_quoted(node_text(m, parts.v[1]), known);
                 return op[0] == '=' ? r : !r;
@@ -122,18 +127,23 @@ static int comparison(const struct scope *scope, TSNode node)
 
 /* What this platform surely has, and what it surely has not. */
 static const char present[] =
-    " os.fork os.forkpty os.getuid os.geteuid os.getgid os.kill os.killpg os.link os.mkfifo os.openpty os.pipe os.pipe2 "
-    "os.popen os.pread os.readlink os.sched_getaffinity os.sched_setaffinity os.sendfile os.setsid os.symlink "
+    " os.fork os.forkpty os.getuid os.geteuid os.getgid os.kill os.killpg os.link os.mkfifo os.openpty "
+    "os.pipe os.pipe2 "
+    "os.popen os.pread os.readlink os.sched_getaffinity os.sched_setaffinity os.sendfile os.setsid "
+    "os.symlink "
     "os.umask os.wait3 os.wait4 select.epoll select.poll select.select signal.SIGALRM signal.SIGKILL "
-    "signal.SIGUSR1 signal.pthread_kill signal.setitimer socket.AF_INET socket.AF_INET6 socket.AF_UNIX sys.addaudithook "
+    "signal.SIGUSR1 signal.pthread_kill signal.setitimer socket.AF_INET socket.AF_INET6 socket.AF_UNIX "
+    "sys.addaudithook "
     "sys.audit sys.flags sys.gettrace sys.settrace time.tzset ";
-static const char absent[] = " os.startfile os.O_BINARY select.devpoll select.kevent select.kqueue socket.AF_LINK "
-                             "sys.getwindowsversion sys.gettotalrefcount sys.winver ";
+static const char absent[] =
+    " os.startfile os.O_BINARY select.devpoll select.kevent select.kqueue socket.AF_LINK "
+    "sys.getwindowsversion sys.gettotalrefcount sys.winver ";
 
 /* hasattr(X, "name") */
 static int has_attribute(const struct scope *scope, const struct nodes *arguments)
 {
-        struct value name = arguments->n == 2 ? value_read(scope, arguments->v[1], NULL) : value_of_kind(VALUE_UNKNOWN);
+        struct value name =
+            arguments->n == 2 ? value_read(scope, arguments->v[1], NULL) : value_of_kind(VALUE_UNKNOWN);
         struct entity e = arguments->n == 2 ? resolve_node(scope, arguments->v[0]) : (struct entity){0};
         const char *dotted = arguments->n == 2 ? module_dotted(scope->module, scope, arguments->v[0]) : NULL;
         struct binding *b;
@@ -146,7 +156,9 @@ static int has_attribute(const struct scope *scope, const struct nodes *argument
         if (dotted != NULL && names_in_table(absent, dotted))
                 return 0;
         b = e.kind == ENTITY_MODULE ? module_find(&e.module->scope, name.s) : NULL;
-        return b != NULL && b->maybe == NULL ? 1 : -1;
+        if (e.kind != ENTITY_MODULE || module_find(&e.module->scope, "__getattr__") != NULL)
+                return -1;
+        return b == NULL ? 0 : b->maybe == NULL ? 1 : -1;
 }
 
 /* A function that is nothing but a return. */

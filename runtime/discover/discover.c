@@ -4,6 +4,7 @@
 #include "runtime/discover/discover.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,10 +17,12 @@
 #include "runtime/discover/library.h"
 #include "runtime/discover/source.h"
 #include "runtime/discover/walk.h"
+#include "spec/base/cleanup.h"
 #include "spec/base/utf8.h"
 
 #define MAX_THREADS 8
 #define HEAP_STEP   (4 << 20)
+#define MAX_TEXT    ((size_t)64 << 20)
 #define MANY_FILES  8 /* fewer are not worth a thread */
 
 struct result {
@@ -99,6 +102,34 @@ static int collect_broken(struct sink *sink, struct arena *arena, const struct w
         return test.dynamic != NULL ? keep(sink, &test) : -ENOMEM;
 }
 
+/* A text with doctests is one test, which has the file's name. */
+static int collect_text(struct sink *sink, struct arena *arena, const struct walk_file *file)
+{
+        static const struct marks none = {0};
+        const char *name = strrchr(file->path, '/') + 1;
+        CLEANUP_BUF struct buf text = {0};
+        CLEANUP_CLOSE int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        struct test test = {.nodeid = arena_printf(arena, "%s::%s", file->nodeid, name),
+                            .path = file->path,
+                            .line = 1,
+                            .marks = &none};
+        int r = fd < 0 ? -errno : buf_read_fd(&text, fd, MAX_TEXT);
+
+        if (r < 0 || test.nodeid == NULL)
+                return r < 0 ? r : -ENOMEM;
+        for (const char *p = text.data, *end = p + text.len, *eol; p != NULL && p < end; p = eol + 1) {
+                eol = memchr(p, '\n', (size_t)(end - p));
+                if (eol == NULL)
+                        eol = end;
+                while (p < eol && *p == ' ')
+                        p++;
+                if (eol - p > 3 && strncmp(p, ">>> ", 4) == 0)
+                        return file->select == NULL || strcmp(file->select, name) == 0 ? keep(sink, &test)
+                                                                                       : 0;
+        }
+        return 0;
+}
+
 static int read_file(struct job *job, struct library *library, TSParser *parser, const struct walk_file *file,
                      struct result *result)
 {
@@ -106,8 +137,15 @@ static int read_file(struct job *job, struct library *library, TSParser *parser,
         struct arena *arena = library_scratch(library);
         struct source source;
         struct module module;
-        int r = source_read(&source, parser, file->path);
+        size_t n = strlen(file->path);
+        int r;
 
+        if (n > 4 && (strcmp(file->path + n - 4, ".txt") == 0 || strcmp(file->path + n - 4, ".rst") == 0)) {
+                r = collect_text(&sink, arena, file);
+                library_reset(library);
+                return r;
+        }
+        r = source_read(&source, parser, file->path);
         if (r < 0)
                 return r;
         result->problem = source.problem;

@@ -60,8 +60,8 @@ static bool mentions_any(const struct entity *e, const char *const *words, size_
         return false;
 }
 
-/* Whether STATEMENT, in a function whose parameters are in SCOPE, can leave the module out. *RET_ENDS: what follows is
- * not reached. */
+/* Whether STATEMENT, in a function whose parameters are in SCOPE, can leave the module out. *RET_ENDS: what
+ * follows is not reached. */
 static bool may_skip(const struct scope *scope, TSNode block, int depth, bool *ret_ends)
 {
         const struct module *m = scope->module;
@@ -78,7 +78,8 @@ static bool may_skip(const struct scope *scope, TSNode block, int depth, bool *r
                         return true;
                 if (strcmp(type, "return_statement") == 0)
                         ends = true;
-                else if (strcmp(type, "expression_statement") == 0 && strstr(node_text(m, s), "skip(") != NULL)
+                else if (strcmp(type, "expression_statement") == 0 &&
+                         strstr(node_text(m, s), "skip(") != NULL)
                         return true;
                 else if (strcmp(type, "if_statement") == 0) {
                         int holds = condition_holds(scope, node_field(s, "condition"));
@@ -89,14 +90,17 @@ static bool may_skip(const struct scope *scope, TSNode block, int depth, bool *r
                                 return true;
                         ends = holds == 1 && inner;
                         for (size_t k = 0; holds != 1 && k < parts.n; k++)
-                                if (node_is(parts.v[k], "elif_clause") || node_is(parts.v[k], "else_clause")) {
-                                        TSNode body = node_field(parts.v[k], node_is(parts.v[k], "elif_clause") ? "consequence" : "body");
+                                if (node_is(parts.v[k], "elif_clause") ||
+                                    node_is(parts.v[k], "else_clause")) {
+                                        TSNode body = node_field(
+                                            parts.v[k],
+                                            node_is(parts.v[k], "elif_clause") ? "consequence" : "body");
 
                                         if (may_skip(scope, body, depth + 1, &inner))
                                                 return true;
                                 }
-                } else if (strcmp(type, "function_definition") != 0 && strcmp(type, "class_definition") != 0 &&
-                           strstr(node_text(m, s), "raise") != NULL)
+                } else if (strcmp(type, "function_definition") != 0 &&
+                           strcmp(type, "class_definition") != 0 && strstr(node_text(m, s), "raise") != NULL)
                         return true; /* in a loop, a try, a with */
         }
         *ret_ends = ends;
@@ -129,7 +133,8 @@ static void of_call(struct effects *f, const struct module *m, const struct even
                 grows(f, m, event->node, "may add tests");
                 return;
         }
-        if (event->assigned && !library_is_project(m->library, m, module_find(&m->scope, first_word(m, function))))
+        if (event->assigned &&
+            !library_is_project(m->library, m, module_find(&m->scope, first_word(m, function))))
                 return;
         e = resolve_node(&m->scope, function);
         if (e.kind != ENTITY_BINDING || e.binding->kind != BINDING_FUNCTION)

@@ -15,11 +15,13 @@ struct eval {
 struct value eval_any(struct eval *e, const struct scope *scope, TSNode node);
 
 /* compute.c: operators, comprehensions and displays of the type TYPE; false where it is none of them. */
-bool eval_computed(struct eval *e, const struct scope *scope, TSNode node, const char *type, struct value *ret);
+bool eval_computed(struct eval *e, const struct scope *scope, TSNode node, const char *type,
+                   struct value *ret);
 
 /* calls.c: builtin functions and methods by name; false where NAME is none of them. */
-bool eval_builtin(struct eval *e, const struct scope *scope, const char *name, struct nodes arguments, struct value *ret);
-bool eval_method(struct eval *e, const struct value *self, const char *name, const struct value *arguments, size_t n,
-                 struct value *ret);
+bool eval_builtin(struct eval *e, const struct scope *scope, const char *name, struct nodes arguments,
+                  struct value *ret);
+bool eval_method(struct eval *e, const struct value *self, const char *name, const struct value *arguments,
+                 size_t n, struct value *ret);
 
 #endif

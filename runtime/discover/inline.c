@@ -1,5 +1,5 @@
-/* How it works: arguments are evaluated where the call stands, and kept as values: their text may be in another file
- * than the function's. */
+/* How it works: arguments are evaluated where the call stands, and kept as values: their text may be in
+ * another file than the function's. */
 #include "runtime/discover/inline.h"
 
 #include <string.h>
@@ -16,7 +16,8 @@ struct scope *inline_below(const struct scope *scope)
         if (local == NULL)
                 return NULL;
         local->module = scope->module;
-        for (size_t i = 0; scope != &scope->module->scope && i < scope->n; i++) /* of a comprehension in another one */
+        for (size_t i = 0; scope != &scope->module->scope && i < scope->n;
+             i++) /* of a comprehension in another one */
                 if (scope->v[i].known != NULL)
                         (void)scope_bind(scope->module->arena, local, scope->v[i].name, scope->v[i]);
         return local;
@@ -105,11 +106,13 @@ TSNode inline_result(const struct entity *function)
         if (node_is(function->binding->node, "lambda"))
                 return node_field(function->binding->node, "body");
         body = node_children(m, node_field(function->binding->node, "body"));
-        if (body.n > 1 && node_is(body.v[0], "expression_statement") && node_is(ts_node_named_child(body.v[0], 0), "string"))
+        if (body.n > 1 && node_is(body.v[0], "expression_statement") &&
+            node_is(ts_node_named_child(body.v[0], 0), "string"))
                 i++;
         if (body.n > i + 1 && node_is(body.v[i], "function_definition"))
                 i++;
-        return body.n == i + 1 && node_is(body.v[i], "return_statement") ? ts_node_named_child(body.v[i], 0) : (TSNode){0};
+        return body.n == i + 1 && node_is(body.v[i], "return_statement") ? ts_node_named_child(body.v[i], 0)
+                                                                         : (TSNode){0};
 }
 
 TSNode inline_nested(const struct entity *function, const char *name)
@@ -118,7 +121,8 @@ TSNode inline_nested(const struct entity *function, const char *name)
         struct nodes body = node_children(m, node_field(function->binding->node, "body"));
 
         for (size_t i = 0; i < body.n; i++)
-                if (node_is(body.v[i], "function_definition") && strcmp(node_text(m, node_field(body.v[i], "name")), name) == 0)
+                if (node_is(body.v[i], "function_definition") &&
+                    strcmp(node_text(m, node_field(body.v[i], "name")), name) == 0)
                         return body.v[i];
         return (TSNode){0};
 }

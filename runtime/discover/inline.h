@@ -1,17 +1,18 @@
 /*
- * inline: what a call of a small function stands for: its one return expression, seen from a scope in which its
- * parameters are bound to the call's arguments.
+ * inline: what a call of a small function stands for: its one return expression, seen from a scope in which
+ * its parameters are bound to the call's arguments.
  */
 #ifndef TACH_DISCOVER_INLINE_H
 #define TACH_DISCOVER_INLINE_H
 
 #include "runtime/discover/resolve.h"
 
-/* A scope with FUNCTION's parameters bound to the values of the arguments of CALL (null: none are given) in CALLER, or
- * to their defaults; NULL where that cannot be told. */
+/* A scope with FUNCTION's parameters bound to the values of the arguments of CALL (null: none are given) in
+ * CALLER, or to their defaults; NULL where that cannot be told. */
 struct scope *inline_scope(const struct scope *caller, TSNode call, const struct entity *function);
 
-/* What FUNCTION returns, where its body is nothing but a docstring, a nested function and a return; else null. */
+/* What FUNCTION returns, where its body is nothing but a docstring, a nested function and a return; else
+ * null. */
 TSNode inline_result(const struct entity *function);
 
 /* The function NAME that is defined in the body of FUNCTION, or null. */

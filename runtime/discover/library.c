@@ -259,7 +259,7 @@ static struct shelf *top_level(struct library *library, const char *base, const 
         char key[PATH_MAX + 256], path[PATH_MAX];
         static const char known[] = " pytest unittest "; /* nobody runs tests without them */
         const struct search *search = library->search;
-        const char *space = NULL;
+        const char *space = NULL, *needs;
         struct shelf *s;
 
         if (snprintf(key, sizeof key, "%s:%s", base != NULL ? base : "", name) >= (int)sizeof key)
@@ -268,6 +268,14 @@ static struct shelf *top_level(struct library *library, const char *base, const 
         if (s == NULL || s->tried)
                 return s;
         s->tried = true;
+        needs = search_needs(name);
+        if (needs != NULL) {
+                const struct shelf *needed = top_level(library, base, needs);
+
+                s->found = needed != NULL ? needed->found : FOUND_MAYBE;
+                if (s->found == FOUND_NOT)
+                        return s;
+        }
         s->found = search_is_builtin(name) || names_in_table(known, name) ? FOUND_BINARY
                    : base != NULL                                         ? look(library, base, name, path)
                                                                           : FOUND_NOT;
@@ -447,8 +455,8 @@ bool library_is_project(struct library *library, const struct module *from, cons
 
         if (b == NULL || library == NULL || b->kind != BINDING_IMPORT)
                 return b != NULL;
-        return library_find(library, from, b->import.level, b->import.module, &path) == FOUND_SOURCE && path != NULL &&
-               is_project_s(library->search, path);
+        return library_find(library, from, b->import.level, b->import.module, &path) == FOUND_SOURCE &&
+               path != NULL && is_project_s(library->search, path);
 }
 
 struct module *library_load(struct library *library, const char *path)

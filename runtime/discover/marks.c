@@ -78,14 +78,16 @@ static TSNode unwrap(const struct module *m, TSNode call, TSNode function)
         struct nodes arguments = node_children(m, node_field(call, "arguments"));
         struct nodes parameters = node_children(m, node_field(function, "parameters"));
 
-        return node_is(call, "call") && arguments.n == 1 && parameters.n == 1 && node_is(arguments.v[0], "identifier") &&
+        return node_is(call, "call") && arguments.n == 1 && parameters.n == 1 &&
+                       node_is(arguments.v[0], "identifier") &&
                        strcmp(node_text(m, arguments.v[0]), node_text(m, parameters.v[0])) == 0
                    ? node_field(call, "function")
                    : call;
 }
 
 /* A decorator of the project that does nothing but return a mark, or put one on. */
-static bool add_inlined(struct marks *marks, const struct scope *scope, TSNode node, const struct entity *e, int depth)
+static bool add_inlined(struct marks *marks, const struct scope *scope, TSNode node, const struct entity *e,
+                        int depth)
 {
         const struct module *m = e->scope->module;
         TSNode result = inline_result(e), inner = {0};
@@ -286,7 +288,8 @@ static const char *quoted(struct arena *arena, const struct namer *namer, const 
         struct value text = {.kind = VALUE_STR};
 
         for (size_t i = 0; i < v->n; i++)
-                if ((unsigned char)v->s[i] < 32 || (unsigned char)v->s[i] > 126 || v->s[i] == '\\' || v->s[i] == '\'')
+                if ((unsigned char)v->s[i] < 32 || (unsigned char)v->s[i] > 126 || v->s[i] == '\\' ||
+                    v->s[i] == '\'')
                         return NULL;
         text.s = arena_printf(arena, "'%s'", v->s);
         text.n = v->n + 2;
@@ -322,7 +325,8 @@ static const char *one_value(const struct module *m, const struct value *v, cons
         case ID_REPR:
                 if (v->kind == VALUE_STR && namer->kind == ID_REPR)
                         return quoted(m->arena, namer, v);
-                return v->kind == VALUE_BYTES || v->kind == VALUE_NAMED ? NULL : value_id(m->arena, v, namer->raw);
+                return v->kind == VALUE_BYTES || v->kind == VALUE_NAMED ? NULL
+                                                                        : value_id(m->arena, v, namer->raw);
         default:
                 return standard(m, v, name, index, namer);
         }
@@ -390,7 +394,8 @@ static bool number(const struct module *m, struct ids *ids)
 }
 
 /* What ids= is: a list of ids, which becomes RET_GIVEN, or a function. */
-static bool read_namer(const struct scope *scope, TSNode ids, struct namer *ret, struct value *ret_given, const char **why)
+static bool read_namer(const struct scope *scope, TSNode ids, struct namer *ret, struct value *ret_given,
+                       const char **why)
 {
         struct entity e = {.kind = ENTITY_BINDING, .scope = scope};
         struct binding lambda = {.kind = BINDING_VALUE, .node = ids};
@@ -405,11 +410,13 @@ static bool read_namer(const struct scope *scope, TSNode ids, struct namer *ret,
                         return false;
                 *ret_given = (struct value){.kind = VALUE_NONE};
                 e = resolve_node(scope, ids);
-                if (e.kind == ENTITY_FOREIGN && e.dotted != NULL && (strcmp(e.dotted, "str") == 0 || strcmp(e.dotted, "repr") == 0)) {
+                if (e.kind == ENTITY_FOREIGN && e.dotted != NULL &&
+                    (strcmp(e.dotted, "str") == 0 || strcmp(e.dotted, "repr") == 0)) {
                         ret->kind = strcmp(e.dotted, "str") == 0 ? ID_STR : ID_REPR;
                         return true;
                 }
-                if (e.kind != ENTITY_BINDING || (e.binding->kind != BINDING_FUNCTION && !node_is(e.binding->node, "lambda")))
+                if (e.kind != ENTITY_BINDING ||
+                    (e.binding->kind != BINDING_FUNCTION && !node_is(e.binding->node, "lambda")))
                         return false;
         }
         parameters = node_children(e.scope->module, node_field(e.binding->node, "parameters"));

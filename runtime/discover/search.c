@@ -35,6 +35,19 @@ bool search_is_builtin(const char *name)
         return false;
 }
 
+const char *search_needs(const char *name)
+{
+        static const char *const needs[][2] = {
+            {"bz2", "_bz2"},        {"ctypes", "_ctypes"},     {"curses", "_curses"}, {"idlelib", "_tkinter"},
+            {"lzma", "_lzma"},      {"sqlite3", "_sqlite3"},   {"ssl", "_ssl"},       {"tkinter", "_tkinter"},
+            {"turtle", "_tkinter"}, {"turtledemo", "_tkinter"}};
+
+        for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
+                if (strcmp(name, needs[i][0]) == 0)
+                        return needs[i][1];
+        return NULL;
+}
+
 static int add(struct search *s, const char *dir)
 {
         for (size_t i = 0; i < s->dirs.n; i++)

@@ -25,4 +25,8 @@ void search_finish(struct search *search);
 /* Whether NAME is a module that is compiled into every CPython. */
 bool search_is_builtin(const char *name);
 
+/* The binary module without which the module NAME of the standard library cannot be imported, which an
+ * installation may lack; NULL: none. */
+const char *search_needs(const char *name);
+
 #endif

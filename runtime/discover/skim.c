@@ -114,7 +114,7 @@ struct line {
         const char *text; /* behind the indentation */
         uint32_t number, column;
         bool blank, is_string, is_def, opens; /* is_def and opens: a block follows */
-        bool telling, returns;
+        bool telling, returns, on_class;      /* on_class: the statement begins with cls */
 };
 
 /* Reads a logical line; SUSPECT, which may be NULL, gets its tokens. False at the end of the text, or where
@@ -145,6 +145,8 @@ static bool read_line(struct skimmer *s, struct line *ret, struct suspect *suspe
                 if (token == TOKEN_NAME) {
                         if (tokens == 0 && is_word(l, "return", 6))
                                 ret->returns = true;
+                        if (tokens == 0 && (is_word(l, "cls", 3) || is_word(l, "klass", 5)))
+                                ret->on_class = true;
                         ret->is_def |= (tokens == 0 || (tokens == 1 && ret->is_def)) && is_word(l, "def", 3);
                         if (tokens == 0 && is_word(l, "async", 5))
                                 ret->is_def = true; /* if def follows */
@@ -204,7 +206,7 @@ static void skim_body(struct skimmer *s, const struct line *def)
                         break;
                 if (line.blank)
                         continue;
-                keep |= line.telling || (only_text && line.returns);
+                keep |= line.telling || (only_text && line.returns) || (def->column == 0 && line.on_class);
                 only_text &= line.is_string;
                 if (first.start == NULL)
                         first = line;

@@ -312,7 +312,9 @@ static struct value method(struct eval *e, const struct scope *scope, TSNode fun
                 return value_of_text(VALUE_BYTES, self.s, self.n);
         }
         if (self.kind != VALUE_UNKNOWN && arguments.n <= 1) {
-                struct value given = arguments.n == 1 ? eval(e, scope, arguments.v[0]) : value_of_kind(VALUE_UNKNOWN), v;
+                struct value given = arguments.n == 1 ? eval(e, scope, arguments.v[0])
+                                                      : value_of_kind(VALUE_UNKNOWN),
+                             v;
 
                 if (eval_method(e, &self, name, &given, arguments.n, &v))
                         return v;
@@ -327,7 +329,8 @@ static struct value call_of_function(struct eval *e, const struct scope *scope, 
         struct scope *inside;
         TSNode result;
 
-        if (entity.kind != ENTITY_BINDING || entity.binding->kind != BINDING_FUNCTION || entity.binding->decorators.n > 0)
+        if (entity.kind != ENTITY_BINDING || entity.binding->kind != BINDING_FUNCTION ||
+            entity.binding->decorators.n > 0)
                 return value_of_kind(VALUE_UNKNOWN);
         result = inline_result(&entity);
         inside = ts_node_is_null(result) ? NULL : inline_scope(scope, node, &entity);

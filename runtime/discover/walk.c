@@ -150,6 +150,14 @@ static int add_file(struct walker *w, const char *path, const char *select)
                                                                                                    : 0;
 }
 
+/* pytest's default of --doctest-glob: test*.txt */
+static bool is_doctest(const char *name)
+{
+        size_t n = strlen(name);
+
+        return n >= 8 && strncmp(name, "test", 4) == 0 && strcmp(name + n - 4, ".txt") == 0;
+}
+
 struct entry {
         char *name;
         unsigned char type;
@@ -210,8 +218,8 @@ static int read_entries(const char *dir, struct above *here, struct entry **ret,
                 unsigned char type = type_of(dirfd(stream), d);
 
                 if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
-                    (type != DT_DIR &&
-                     (type != DT_REG || len < 4 || strcmp(d->d_name + len - 3, ".py") != 0)))
+                    (type != DT_DIR && (type != DT_REG || len < 4 ||
+                                        (strcmp(d->d_name + len - 3, ".py") != 0 && !is_doctest(d->d_name)))))
                         continue;
                 if (n == cap) {
                         cap = cap * 2 + 32;
@@ -265,7 +273,7 @@ static int walk_dir(struct walker *w, const char *dir, const struct above *above
                         if (v[i].type == DT_REG && (strcmp(v[i].name, "__init__.py") == 0) == init &&
                             snprintf(path, sizeof path, "%s/%s", strcmp(dir, "/") == 0 ? "" : dir,
                                      v[i].name) < (int)sizeof path &&
-                            matches(&w->ini->python_files, path)) {
+                            (is_doctest(v[i].name) || matches(&w->ini->python_files, path))) {
                                 r = seen_add(&w->seen, path);
                                 r = r > 0 ? add_file(w, path, NULL) : r;
                         }

@@ -243,12 +243,13 @@ MODULES = {
         def test_objects(a): pass
     """,
     "parametrize": """
-        import pytest
+        import itertools, os, pytest
         import pytest as pt
         from pytest import mark, param
         parametrize = pytest.mark.parametrize
         stored = pytest.mark.parametrize("s", [1, 2])
         VALUES = [1, "two", param(3, id="three")]
+        dict_of = {"k": "v", 5: 6}
         @pytest.mark.parametrize("a, b", [(1, 2), [3, 4], pytest.param(5, 6), pytest.param(7, 8, id="seven")])
         def test_two(a, b): pass
         @pytest.mark.parametrize(("a", "b"), [(1, "x"), (2, None)])
@@ -262,6 +263,45 @@ MODULES = {
         @pytest.mark.parametrize("a", [0, 1])
         @pt.mark.parametrize("b", "xy" and ["x", "y"])
         def test_boolean(a, b): pass
+        @pytest.mark.parametrize("a", [0, len(os.environ) > 1])
+        def test_environment(a): pass
+        @pytest.mark.parametrize("a", [f"{x}-{y}" for x in "ab" for y in range(3) if y != 1])
+        def test_comprehension(a): pass
+        @pytest.mark.parametrize("a, b", {"one": 1, "two": [2]}.items())
+        def test_items(a, b): pass
+        @pytest.mark.parametrize("a", dict_of)
+        def test_keys(a): pass
+        @pytest.mark.parametrize("a, b", itertools.product("xy", [1, 2]))
+        def test_product(a, b): pass
+        @pytest.mark.parametrize("a", sorted(dict_of, reverse=False) if False else sorted(["b", "a"]) + list(reversed([1, 2])))
+        def test_sorted(a): pass
+        @pytest.mark.parametrize("i, a", enumerate("one two".split(), 1))
+        def test_enumerate(i, a): pass
+        @pytest.mark.parametrize("a", [dict_of["k"], VALUES[0], VALUES[-1], "-".join(["p", "q"]).upper(), str(12), len("abc"), not 1, 3 > 2])
+        def test_computed(a): pass
+        @pytest.mark.parametrize("a", [1, None, "x", [2]], ids=lambda v: None if v is None else f"v{v}" if v == 1 else v)
+        def test_ids_lambda(a): pass
+        def name_of(value): return "is-" + str(value)
+        @pytest.mark.parametrize("a, b", [(1, "x"), (2, "y")], ids=name_of)
+        def test_ids_function(a, b): pass
+        @pytest.mark.parametrize("a", [[1], [2]], ids=[f"n{n}" for n in range(2)])
+        def test_ids_comprehension(a): pass
+        def numbers(n, start=0):
+            'A docstring.'
+            return range(start, start + n)
+        @pytest.mark.parametrize("a", numbers(2, start=5))
+        def test_function(a): pass
+        def with_numbers(*, n=2): return pytest.mark.parametrize("a", range(n))
+        @with_numbers(n=3)
+        def test_marker_function(a): pass
+        def twice(name):
+            def decorator(f): return pytest.mark.parametrize(name, [1, 2])(f)
+            return decorator
+        @twice("a")
+        def test_decorator(a): pass
+        def plain(f): return pytest.mark.parametrize("a", "p")(f)
+        @plain
+        def test_plain_decorator(a): pass
         @pytest.mark.parametrize("a", [0, 1])
         @pt.mark.parametrize("b", ["x", "y"])
         @mark.parametrize("c", (None,))
@@ -330,7 +370,7 @@ MODULES = {
     """,
 }
 #: written with what no reader of the text can tell: compared without brackets
-NOT_ALL_KNOWN = {"test_not_all_known", "test_conditional", "test_boolean"}
+NOT_ALL_KNOWN = {"test_environment"}
 
 
 @pytest.mark.parametrize("name", MODULES)

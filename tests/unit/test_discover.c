@@ -204,7 +204,7 @@ static void unknown_parameters_are_left_out(void **state)
         static const char *const values[] = {"[f()]",   "[imported]", "[x for x in y]", "{1, 2}",
                                              "[*f()]",  "changed",    "rebound",        "[1, f'{x}']",
                                              "VALUES",  "[a.b]",      "[1][0:]",        "[1 if f else 2]",
-                                             "[not f]", "[1 < 2]"};
+                                             "[not f]", "[1 < f]"};
         char text[512];
 
         (void)state;
