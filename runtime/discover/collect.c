@@ -189,11 +189,12 @@ static void collect_function(struct collector *c, const char *name, const struct
         test.fixtures = function_fixtures(e, chain, &marks, testcase);
         test.dynamic = first_of(c->maybe, maybe);
         if (!testcase) {
-                if (generated(c, chain, &test.fixtures, &marks))
-                        why = "pytest_generate_tests may parametrize it";
-                else if (params_ids(c->m, &c->conftests, chain, &test.fixtures, &marks, c->ini->raw_ids, &ids,
-                                    &why))
+                struct ids asked = test.fixtures;
+
+                if (params_ids(c->m, &c->conftests, chain, &asked, &marks, c->ini->raw_ids, &ids, &test.fixtures, &why))
                         (void)marks_ids(&marks, c->m->arena, c->ini->raw_ids, &ids, &why);
+                if (generated(c, chain, &asked, &marks))
+                        why = "pytest_generate_tests may parametrize it";
                 if (why != NULL) {
                         ids.n = 0;
                         test.dynamic = why;

@@ -244,7 +244,7 @@ static bool parametrized(const struct places *places, const char *name, struct f
 
 bool params_ids(const struct module *m, const struct conftests *conftests, const struct chain *chain,
                 const struct ids *asked, const struct marks *marks, bool raw, struct ids *ret,
-                const char **ret_why)
+                struct ids *ret_names, const char **ret_why)
 {
         struct places places = {.n = 0};
         struct closure_names closure = {.n = 0};
@@ -252,6 +252,8 @@ bool params_ids(const struct module *m, const struct conftests *conftests, const
 
         collect_places(&places, m, conftests, chain);
         close_over(&closure, &places, asked, &given);
+        ret_names->v = arena_grow(m->arena, closure.v, closure.n * sizeof *closure.v, closure.n * sizeof *closure.v);
+        ret_names->n = ret_names->v != NULL ? closure.n : 0;
         for (int rank = 4; rank >= 0; rank--)
                 for (size_t i = 0; i < closure.n; i++) {
                         struct fixture nearest, f;
