@@ -70,14 +70,9 @@ struct worker *again_idle(struct run *run, int origin, const struct part *part)
 /* The worker ends. */
 static void leave(struct run *run, struct worker *w)
 {
-        if (w->stage == WORKER_IDLE)
-                run->idle--;
-        else if (w->stage == WORKER_RUNNING)
-                run->busy--;
-        else
+        if (w->stage != WORKER_IDLE && w->stage != WORKER_RUNNING)
                 return;
-        w->stage = WORKER_LEAVING;
-        run->leaving++;
+        run_move(run, w, WORKER_LEAVING);
         w->deadline = run_now() + PROOF_SECONDS;
 }
 
@@ -98,9 +93,7 @@ int again_resume(struct run *run, struct worker *w, struct part part)
                 return -EPIPE;
         }
         run->again.rolled_back++;
-        w->stage = WORKER_RUNNING;
-        run->idle--;
-        run->busy++;
+        run_move(run, w, WORKER_RUNNING);
         run_begin_test(run, w); /* it does not say so itself */
         return 0;
 }
@@ -146,10 +139,8 @@ static void settle(struct run *run, struct worker *w)
         if (!w->is_back || !w->is_proved)
                 return;
         run->again.wins += w->turns++ == 0;
-        w->stage = WORKER_IDLE;
+        run_move(run, w, WORKER_IDLE);
         w->deadline = 0;
-        run->busy--;
-        run->idle++;
         again_tell(run, w, NULL);
         run_dispatch(run);
 }
