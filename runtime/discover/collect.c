@@ -191,7 +191,8 @@ static void collect_function(struct collector *c, const char *name, const struct
         if (!testcase) {
                 struct ids asked = test.fixtures;
 
-                if (params_ids(c->m, &c->conftests, chain, &asked, &marks, c->ini->raw_ids, &ids, &test.fixtures, &why))
+                if (params_ids(c->m, &c->conftests, chain, &asked, &marks, c->ini->raw_ids, &ids,
+                               &test.fixtures, &why))
                         (void)marks_ids(&marks, c->m->arena, c->ini->raw_ids, &ids, &why);
                 if (generated(c, chain, &asked, &marks))
                         why = "pytest_generate_tests may parametrize it";

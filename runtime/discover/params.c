@@ -252,7 +252,8 @@ bool params_ids(const struct module *m, const struct conftests *conftests, const
 
         collect_places(&places, m, conftests, chain);
         close_over(&closure, &places, asked, &given);
-        ret_names->v = arena_grow(m->arena, closure.v, closure.n * sizeof *closure.v, closure.n * sizeof *closure.v);
+        ret_names->v =
+            arena_grow(m->arena, closure.v, closure.n * sizeof *closure.v, closure.n * sizeof *closure.v);
         ret_names->n = ret_names->v != NULL ? closure.n : 0;
         for (int rank = 4; rank >= 0; rank--)
                 for (size_t i = 0; i < closure.n; i++) {

@@ -18,8 +18,8 @@ struct conftests {
 struct conftests params_conftests(const struct module *module, const char *root);
 
 /* The ids for a test of MODULE in the classes CHAIN that asks for ASKED; MARKS' parametrize take the place of
- * fixtures. False where they cannot be told, *RET_WHY says why. RET_NAMES gets what the test asks for with what its
- * fixtures ask for, autouse fixtures first. */
+ * fixtures. False where they cannot be told, *RET_WHY says why. RET_NAMES gets what the test asks for with
+ * what its fixtures ask for, autouse fixtures first. */
 bool params_ids(const struct module *module, const struct conftests *conftests, const struct chain *chain,
                 const struct ids *asked, const struct marks *marks, bool raw, struct ids *ret,
                 struct ids *ret_names, const char **ret_why);
