@@ -72,48 +72,60 @@ static void push(struct marks *marks, const struct scope *scope, const char *nam
 
 static void add(struct marks *marks, const struct scope *scope, TSNode node, int depth);
 
-/* MARK(f) where f is the parameter of a decorator: MARK; else what it is. */
-static TSNode unwrap(const struct module *m, TSNode call, TSNode function)
+/* The marks of MARK(OTHER(f)), the innermost first, where f is PARAMETER; false where CALL is something else.
+ */
+static bool add_applied(struct marks *marks, const struct scope *scope, TSNode call, const char *parameter,
+                        int depth)
 {
+        const struct module *m = scope->module;
         struct nodes arguments = node_children(m, node_field(call, "arguments"));
-        struct nodes parameters = node_children(m, node_field(function, "parameters"));
+        TSNode function = node_field(call, "function"), mark;
 
-        return node_is(call, "call") && arguments.n == 1 && parameters.n == 1 &&
-                       node_is(arguments.v[0], "identifier") &&
-                       strcmp(node_text(m, arguments.v[0]), node_text(m, parameters.v[0])) == 0
-                   ? node_field(call, "function")
-                   : call;
+        if (!node_is(call, "call") || arguments.n != 1 || depth > MAX_DEPTH)
+                return false;
+        mark = node_is(function, "call") ? node_field(function, "function") : function;
+        if (mark_of(scope, mark) == NULL)
+                return false;
+        if (!(node_is(arguments.v[0], "identifier") &&
+              strcmp(node_text(m, arguments.v[0]), parameter) == 0) &&
+            !add_applied(marks, scope, arguments.v[0], parameter, depth + 1))
+                return false;
+        add(marks, scope, function, depth + 1);
+        return true;
 }
 
-/* A decorator of the project that does nothing but return a mark, or put one on. */
+/* A decorator of the project that does nothing but return a mark, or put some on. */
 static bool add_inlined(struct marks *marks, const struct scope *scope, TSNode node, const struct entity *e,
                         int depth)
 {
         const struct module *m = e->scope->module;
-        TSNode result = inline_result(e), inner = {0};
+        TSNode result = inline_result(e), function = e->binding->node, mark;
+        struct nodes parameters;
         struct scope *inside;
         bool is_call = node_is(node, "call");
 
-        if (node_is(result, "identifier"))
-                inner = inline_nested(e, node_text(m, result));
-        if (!ts_node_is_null(inner)) { /* def decorator(f): return MARK(f) */
-                struct nodes body = node_children(m, node_field(inner, "body"));
-
-                if (!is_call || body.n != 1 || !node_is(body.v[0], "return_statement"))
-                        return false;
-                result = unwrap(m, ts_node_named_child(body.v[0], 0), inner);
-        } else if (!is_call) {
-                result = unwrap(m, result, e->binding->node);
-        }
-        if (!node_is(result, "call") && !node_is(result, "attribute"))
-                return false;
-        if (node_is(result, "call") && mark_of(e->scope, node_field(result, "function")) == NULL)
-                return false;
-        inside = inline_scope(scope, is_call ? node : (TSNode){0}, e);
+        inside = ts_node_is_null(result) ? NULL : inline_scope(scope, is_call ? node : (TSNode){0}, e);
         if (inside == NULL)
                 return false;
-        add(marks, inside, result, depth + 1);
-        return true;
+        if (is_call && !node_is(result, "identifier")) { /* def decorator(x): return MARK(x) */
+                mark = node_is(result, "call") ? node_field(result, "function") : result;
+                if (mark_of(inside, mark) == NULL)
+                        return false;
+                add(marks, inside, result, depth + 1);
+                return true;
+        }
+        if (is_call) { /* def decorator(x): def inner(f): return MARK(x)(f) */
+                struct nodes body;
+
+                function = inline_nested(e, node_text(m, result));
+                body = node_children(m, node_field(function, "body"));
+                if (body.n != 1 || !node_is(body.v[0], "return_statement"))
+                        return false;
+                result = ts_node_named_child(body.v[0], 0);
+        }
+        parameters = node_children(m, node_field(function, "parameters"));
+        return parameters.n == 1 &&
+               add_applied(marks, inside, result, node_text(m, parameters.v[0]), depth + 1);
 }
 
 /* A decorator that is not written as pytest.mark...: a variable that holds one, a function of the project. */
