@@ -8,6 +8,7 @@
 #include "runtime/discover/fixtures.h"
 
 #define MAX_MARKS 4000
+#define MAX_DEPTH 400 /* of fixtures that ask for each other */
 
 int fixtures_init(struct fixtures *f, struct sources *sources, const struct ini *ini,
                   const struct spec_strv *options, struct error *err)
@@ -359,26 +360,110 @@ static void sort_by_scope(const struct view *view, struct names *names)
         names->v = sorted;
 }
 
-/* After parametrize: only what can still be reached from INITIAL, each once. */
-static void prune(const struct view *view, const struct names *initial, struct names *names)
+/* Names in the order of pytest 9's traverse_fixture_closure: depth first, down the chains of overriding. */
+struct trail {
+        struct names names;
+        int *at; /* which definition of each name comes next: 1 is the nearest; then the name is done */
+        size_t cap;
+        int depth;
+};
+
+static const struct fixture_def *definition(const struct view *view, const char *name, int number)
 {
-        struct names reached = {0}, left = {0};
+        const struct fixture_def *def = fixtures_find(view, name, NULL);
 
-        for (size_t i = 0; i < initial->n; i++)
-                if (!names_has(&reached, initial->v[i]))
-                        (void)names_add(&view->f->scratch, &reached, initial->v[i]);
-        for (size_t i = 0; i < reached.n; i++) {
-                const struct fixture_def *def = fixtures_find(view, reached.v[i], NULL);
+        for (; number > 1 && def != NULL; number--)
+                def = fixtures_find(view, name, def);
+        return def;
+}
 
-                if (is_parametrized(view, reached.v[i], true)) {
-                        if (names_has(names, "request") && !names_has(&reached, "request"))
-                                (void)names_add(&view->f->scratch, &reached, "request");
+/* The place of NAME in TRAIL, where it is new at the end; the number of names without memory. */
+static size_t trail_find(struct view *view, struct trail *trail, const char *name, bool *ret_new)
+{
+        size_t i = 0;
+
+        while (i < trail->names.n && strcmp(trail->names.v[i], name) != 0)
+                i++;
+        *ret_new = i == trail->names.n;
+        if (!*ret_new)
+                return i;
+        if (i == trail->cap) {
+                size_t cap = trail->cap * 2 + 16;
+                int *at = arena_grow(&view->f->scratch, trail->at, i * sizeof *at, cap * sizeof *at);
+
+                if (at == NULL)
+                        return i;
+                trail->at = at;
+                trail->cap = cap;
+        }
+        trail->at[i] = 1;
+        (void)names_add(&view->f->scratch, &trail->names, name);
+        return i;
+}
+
+static void traverse(struct view *view, struct trail *trail, const char *name, bool collected)
+{
+        const struct fixture_def *def;
+        bool fresh;
+        size_t i = trail_find(view, trail, name, &fresh);
+
+        if (i == trail->names.n || (!fresh && trail->at[i] == 1) || trail->depth >= MAX_DEPTH)
+                return;
+        trail->depth++;
+        if (is_parametrized(view, name, collected)) {
+                if (collected)
+                        traverse(view, trail, "request", collected);
+        } else if ((def = definition(view, name, trail->at[i])) != NULL) {
+                trail->at[i]++;
+                for (size_t k = 0; k < def->args.n; k++)
+                        traverse(view, trail, def->args.v[k], collected);
+                trail->at[i]--;
+        }
+        trail->depth--;
+}
+
+/* What is reached breadth first, by the nearest definitions only: before pytest 9. */
+static void spread(struct view *view, struct names *names, bool collected)
+{
+        struct arena *arena = &view->f->scratch;
+
+        for (size_t i = 0; i < names->n; i++) {
+                const struct fixture_def *def = fixtures_find(view, names->v[i], NULL);
+
+                if (is_parametrized(view, names->v[i], collected)) {
+                        if (collected && !names_has(names, "request"))
+                                (void)names_add(arena, names, "request");
                         continue;
                 }
                 for (size_t k = 0; def != NULL && k < def->args.n; k++)
-                        if (!names_has(&reached, def->args.v[k]))
-                                (void)names_add(&view->f->scratch, &reached, def->args.v[k]);
+                        if (!names_has(names, def->args.v[k]))
+                                (void)names_add(arena, names, def->args.v[k]);
         }
+}
+
+/* All names that the test's own lead to. COLLECTED: parametrize has been applied. */
+static struct names reach(struct view *view, bool collected)
+{
+        struct trail trail = {0};
+        struct names names = {0};
+
+        if (view->f->depth_first) {
+                for (size_t i = 0; i < view->initial.n; i++)
+                        traverse(view, &trail, view->initial.v[i], collected);
+                return trail.names;
+        }
+        for (size_t i = 0; i < view->initial.n; i++)
+                if (!collected || !names_has(&names, view->initial.v[i]))
+                        (void)names_add(&view->f->scratch, &names, view->initial.v[i]);
+        spread(view, &names, collected);
+        return names;
+}
+
+/* After parametrize: only what can still be reached, each once. */
+static void prune(struct view *view, struct names *names)
+{
+        struct names reached = reach(view, true), left = {0};
+
         for (size_t i = 0; i < names->n; i++)
                 if (names_has(&reached, names->v[i]) && !names_has(&left, names->v[i]))
                         (void)names_add(&view->f->scratch, &left, names->v[i]);
@@ -438,21 +523,11 @@ static void fill_closure(struct view *view, bool nofuncargs, struct closure *c)
 {
         struct arena *arena = &view->f->scratch;
 
-        add_initial(view, &c->names);
-        for (size_t i = 0; i < c->names.n; i++)
-                (void)names_add(arena, &view->initial, c->names.v[i]);
-        for (size_t i = 0; i < c->names.n; i++) {
-                const struct fixture_def *def = is_parametrized(view, c->names.v[i], false)
-                                                    ? NULL
-                                                    : fixtures_find(view, c->names.v[i], NULL);
-
-                for (size_t k = 0; def != NULL && k < def->args.n; k++)
-                        if (!names_has(&c->names, def->args.v[k]))
-                                (void)names_add(arena, &c->names, def->args.v[k]);
-        }
+        add_initial(view, &view->initial);
+        c->names = reach(view, false);
         sort_by_scope(view, &c->names);
         if (!nofuncargs && has_calls(view, &c->names))
-                prune(view, &view->initial, &c->names);
+                prune(view, &c->names);
         c->defs = arena_get(arena, (c->names.n + 1) * sizeof *c->defs);
         for (size_t i = 0; c->defs != NULL && i < c->names.n; i++) {
                 if (is_parametrized(view, c->names.v[i], true))

@@ -258,7 +258,8 @@ static void see_function(struct builder *b, TSNode node, struct place *place, in
         uint32_t start = ts_node_start_byte(node);
         bool fixture = looks_like_fixture(b->m, node);
 
-        if (fixture && bsearch(&start, b->bound, b->n_bound, sizeof start, by_offset) == NULL) {
+        if (fixture &&
+            (b->n_bound == 0 || bsearch(&start, b->bound, b->n_bound, sizeof start, by_offset) == NULL)) {
                 if (place->function > 0)
                         b->facts->dynamic |= DYNAMIC_FACTORY;
                 (void)names_add(b->arena, &b->facts->loose, name);

@@ -56,6 +56,7 @@ struct fixtures {
         const char *plugins_why; /* where not: what it is that cannot be known */
         unsigned dynamic;        /* of plugins that are not pytest's own: enum facts_dynamic */
         int pytest_major;        /* 0: not known */
+        bool depth_first;        /* it goes through fixtures depth first: since 9 */
         struct arena *arena;     /* of what stays, which is its sources' */
         struct arena scratch;    /* of the test at hand */
         struct names conftests;  /* folders whose conftest.py has been looked at */

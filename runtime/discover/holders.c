@@ -165,7 +165,7 @@ static void generate(struct builder *b, const char *attribute, const char *what,
 
         if (def == NULL)
                 return;
-        def->attribute = b->f->pytest_major >= 8 ? "" : attribute;
+        def->attribute = b->f->pytest_major >= 8 ? arena_printf(b->arena, " %03zu", b->holder->n) : attribute;
         def->name = arena_printf(b->arena, "%s_%s", what, of);
         def->scope = scope;
         def->autouse = KNOWN_YES;
@@ -174,7 +174,7 @@ static void generate(struct builder *b, const char *attribute, const char *what,
         def->function = def->name;
         if (request || b->f->pytest_major >= 8)
                 (void)names_add(b->arena, &def->args, "request");
-        if (def->name == NULL)
+        if (def->name == NULL || def->attribute == NULL)
                 b->holder->n--;
 }
 
@@ -230,28 +230,37 @@ static enum known is_skipped(const struct fact_class *c)
         return skipped;
 }
 
+static void generate_for_testcase(struct builder *b, struct fact_class *c)
+{
+        enum known skipped = is_skipped(c);
+
+        b->holder->unsure |= skipped == KNOWN_UNSURE;
+        if (skipped == KNOWN_YES) {
+                if (b->f->depth_first) /* what came with pytest 9 as well */
+                        generate(b, "", "_unittest_skip_fixture", c->qualname, SCOPE_CLASS, true);
+                return;
+        }
+        if (class_has(b, c, "setup_method", true) || class_has(b, c, "teardown_method", true))
+                generate(b, "_UnitTestCase__pytest_method_setup", "_unittest_setup_method_fixture",
+                         c->qualname, SCOPE_FUNCTION, true);
+        generate(b, "_UnitTestCase__pytest_class_setup", "_unittest_setUpClass_fixture", c->qualname,
+                 SCOPE_CLASS, true);
+        if (class_has(b, c, "setup_class", false) || class_has(b, c, "teardown_class", true))
+                generate(b, "_Class__pytest_setup_class", "_xunit_setup_class_fixture", c->qualname,
+                         SCOPE_CLASS, true);
+}
+
 static void generate_for_class(struct builder *b, struct fact_class *c)
 {
         bool nose = b->f->pytest_major < 8;
-        enum known skipped = c->is_testcase ? is_skipped(c) : KNOWN_NO;
 
-        b->holder->unsure |= skipped == KNOWN_UNSURE;
-        if (skipped == KNOWN_YES)
-                return;
-        if (c->is_testcase) {
-                generate(b, "_UnitTestCase__pytest_class_setup", "_unittest_setUpClass_fixture", c->qualname,
-                         SCOPE_CLASS, true);
-                if (class_has(b, c, "setup_method", true) || class_has(b, c, "teardown_method", true))
-                        generate(b, "_UnitTestCase__pytest_method_setup", "_unittest_setup_method_fixture",
-                                 c->qualname, SCOPE_FUNCTION, true);
-        } else if (class_has(b, c, "setup_method", false) || class_has(b, c, "teardown_method", true) ||
-                   (nose && (class_has(b, c, "setup", false) || class_has(b, c, "teardown", true)))) {
-                generate(b, "_Class__pytest_setup_method", "_xunit_setup_method_fixture", c->qualname,
-                         SCOPE_FUNCTION, true);
-        }
         if (class_has(b, c, "setup_class", false) || class_has(b, c, "teardown_class", true))
                 generate(b, "_Class__pytest_setup_class", "_xunit_setup_class_fixture", c->qualname,
-                         SCOPE_CLASS, c->is_testcase);
+                         SCOPE_CLASS, false);
+        if (class_has(b, c, "setup_method", false) || class_has(b, c, "teardown_method", true) ||
+            (nose && (class_has(b, c, "setup", false) || class_has(b, c, "teardown", true))))
+                generate(b, "_Class__pytest_setup_method", "_xunit_setup_method_fixture", c->qualname,
+                         SCOPE_FUNCTION, true);
 }
 
 static void sort(struct holder *h)
@@ -316,7 +325,10 @@ struct holder *fixtures_class(struct fixtures *f, struct fact_class *c, const ch
                                 add_fact(&b, owner->scope.v[k].name, &owner->scope.v[k], owner->file,
                                          &owner->scope, true);
         }
-        generate_for_class(&b, c);
+        if (c->is_testcase)
+                generate_for_testcase(&b, c);
+        else
+                generate_for_class(&b, c);
         sort(h);
         c->holder = h;
         return h;

@@ -112,6 +112,8 @@ static void load_own(struct fixtures *f)
         }
         if (version != NULL)
                 f->pytest_major = read_major(version);
+        version = pytest_file(f, "_pytest.fixtures");
+        f->depth_first = version != NULL && sources_mentions(version, "def traverse_fixture_closure");
         for (size_t i = 0; i < config->strings.n; i++) {
                 const char *name = config->strings.v[i], *path;
                 struct facts *facts;

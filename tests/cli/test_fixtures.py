@@ -24,7 +24,10 @@ DUMP = """
 
 
 def environment(**more):
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("TACH", "PYTEST_", "PYTHONPATH", "VIRTUAL_ENV"))}
+    """PYTHONPATH may name another pytest than the machine's."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("TACH", "PYTEST_", "VIRTUAL_ENV"))}
+    if "PYTHONPATH" in more and "PYTHONPATH" in env:
+        more["PYTHONPATH"] += ":" + env["PYTHONPATH"]
     return {**env, "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
