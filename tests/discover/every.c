@@ -60,7 +60,11 @@ static int check(const char *path)
                 r = collect(path, &skimmed, &a);
         if (r == 0)
                 r = collect(path, &whole, &b);
-        if (r == 0 && (skimmed.line != whole.line || (skimmed.problem == NULL) != (whole.problem == NULL))) {
+        if (r == 0 && skimmed.problem == NULL && whole.problem != NULL) {
+                /* the parser's own error, or one that only it sees */
+                (void)printf("%s: only the whole text has an error (line %u)\n", path, whole.line);
+        } else if (r == 0 &&
+                   (skimmed.line != whole.line || (skimmed.problem == NULL) != (whole.problem == NULL))) {
                 (void)printf("%s: error in line %u, whole in line %u\n", path, skimmed.line, whole.line);
                 r = 1;
         } else if (r == 0 && !same_text(&a, &b)) {
