@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tach_harness import pytest_versions
+from tach_harness import pytest_versions, together
 from tach_harness.hints import Hints
 
 #: Widest last.
@@ -191,7 +191,7 @@ class _Tree:
     more than one run uses, and that outlive these runs, make a unit; each run is then split in its turn."""
 
     def __init__(self, items, shared):
-        self.shared_nodes = shared
+        self.together = together.Together(items, shared)
         self.chains = [item.listchain() for item in items]
         alive = {}
         self.uses = [uses(item, alive) for item in items]
@@ -250,16 +250,10 @@ class _Tree:
                         shared.setdefault(use.fixture, use)
         return shared
 
-    def _lane(self, node):
-        if node.nodeid and node.nodeid in self.shared_nodes:
-            return f'shared = ["{node.nodeid}"]'
-        marked = isinstance(node, (pytest.Module, pytest.Class)) and any(m.name == "tach_shared" for m in node.own_markers)
-        return "marked tach_shared" if marked else None
-
     def _add_lane(self, indices, node, why, holders):
         """The tests of NODE run as under pytest, whatever they share."""
         unit = Unit(node)
-        unit.isolation = "class" if isinstance(node, pytest.Class) else "module"
+        unit.isolation = together.scope(node)
         unit.why = unit.lane = why
         unit.last = indices[-1]
         owners = {self._owner(index, holders) for index in indices}
@@ -270,7 +264,7 @@ class _Tree:
 
     def split(self, indices, depth=1, holders=()):
         node = self.chains[indices[0]][depth - 1]
-        lane = self._lane(node)
+        lane = self.together.why(node)
         if lane:
             self._add_lane(indices, node, lane, holders)
             return
