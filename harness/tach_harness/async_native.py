@@ -26,8 +26,7 @@ _OTHERS = {
 
 
 def _package(plugin):
-    name = getattr(plugin, "__name__", None) or type(plugin).__module__
-    return name.partition(".")[0]
+    return pytest_versions.module_of(plugin).partition(".")[0]
 
 
 def _is_async(function):

@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from tach_harness import pytest_versions
+
 VARIABLE = "DJANGO_SETTINGS_MODULE"
 
 
@@ -42,7 +44,7 @@ class DjangoNative:
         self.settings = os.environ.get(VARIABLE) if settings is None else settings
 
     def _is_wanted(self, manager):
-        if not self.settings or any(getattr(one, "__name__", "").startswith("pytest_django") for one in manager.get_plugins()):
+        if not self.settings or any(pytest_versions.module_of(one).startswith("pytest_django") for one in manager.get_plugins()):
             return False
         # a variable that is left over from something else is not an error
         return self.named or (_is_there("django") and _is_there(self.settings))

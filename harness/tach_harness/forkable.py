@@ -10,6 +10,9 @@ import socket
 import stat
 import threading
 
+#: Whatever a fixture of a wider scope has made of it.
+_open_file = open
+
 
 def _link(fd):
     try:
@@ -25,7 +28,7 @@ def _open():
 
 def _shared_memory():
     """The writable shared mappings."""
-    with open("/proc/self/maps") as maps:
+    with _open_file("/proc/self/maps") as maps:
         return {line for line in maps if line.split(maxsplit=2)[1][1::2] == "ws"}
 
 
@@ -42,7 +45,7 @@ def _thread():
     for tid in map(int, os.listdir("/proc/self/task")):
         if tid != os.getpid():
             try:
-                with open(f"/proc/self/task/{tid}/comm") as comm:
+                with _open_file(f"/proc/self/task/{tid}/comm") as comm:
                     return f"thread '{native.get(tid) or comm.read().strip()}'"
             except OSError:  # it ended meanwhile
                 continue

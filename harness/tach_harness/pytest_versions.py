@@ -6,6 +6,7 @@ Everything that asks for a version, or whether pytest has something, is here.
 import inspect
 import sys
 from contextlib import suppress
+from types import ModuleType
 
 import pytest
 from _pytest.fixtures import FixtureRequest
@@ -98,10 +99,16 @@ def sets_itself_up(package):
     return next((name for name in names if hasattr(module, name)), None)
 
 
+def module_of(plugin):
+    """The name of the module that PLUGIN is, or that its class is from."""
+    if isinstance(plugin, ModuleType):
+        return plugin.__name__
+    return (plugin if isinstance(plugin, type) else type(plugin)).__module__
+
+
 def is_builtin(plugin):
     """Whether PLUGIN is pytest's own."""
-    name = getattr(plugin, "__name__", None) or type(plugin).__module__
-    return name.startswith("_pytest.")
+    return module_of(plugin).startswith("_pytest.")
 
 
 def count_keywords(item):

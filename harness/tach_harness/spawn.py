@@ -102,6 +102,7 @@ class Spawned:
         measured = coverage_data.Measured(task["settings"]["isolated"])
         origin = clone.Origin(session, reporter, [], self.randomness, measured)
         origin.items = {task["index"]: found[0]}
+        clone.hide()
         origin.prepare(*task["fds"])
         _forget_output(*task["fds"][1:])
         worker.live(origin, task["slot"], *task["fds"], worker.run, lambda: (origin, [task["index"]], None))

@@ -184,6 +184,7 @@ class Collector:
         origin.spawner, origin.verifies = self.spawner, self.settings["verifyRollback"]
         origin.rolls_back = self.settings["rollsBack"]
         warmup.run(session)
+        clone.hide()
         origin.prepare(self.control.fd, tests=len(session.items))
         self.answer(0, number=len(session.items))
         self.silent = True

@@ -33,6 +33,8 @@ _RUNNER = re.compile(
     r'.*\n(?:(?!(?:> )?  File "|\S).*\n)*',
     re.MULTILINE,
 )
+#: How often pytest runs once more to see what differs between two runs of its own.
+_AGAIN = 3
 #: Tests at most that are run alone to see whether what they print depends on those before.
 _ALONE = 50
 _OUTCOMES = {"passed", "failed", "error", "skipped", "xfailed", "xpassed"}
@@ -205,18 +207,21 @@ def compare(folder, args=(), user=None, isolated=True, env=(), tach=TACH, python
     actual = run_tach(tach, python, folder, args, user, dict(env), isolated)
     found = list(differences(expected, actual))
     if found and expected.tests:
-        again = run_pytest(python, folder, args, user, dict(env))
-        both = expected.tests.keys() & again.tests.keys()
-        unstable = {nodeid for nodeid in both if any(_compare_tests(expected.tests[nodeid], again.tests[nodeid]))}
-        found = list(differences(expected, actual, unstable))
-        printed = {
-            nodeid for nodeid in both & actual.tests.keys() - unstable
-            if expected.tests[nodeid].said() == actual.tests[nodeid].said()
-            and any(_compare_tests(expected.tests[nodeid], actual.tests[nodeid]))
-        }  # fmt: skip
-        actual.apart = _says_alone(python, folder, args, user, dict(env), printed, actual)
-        if actual.apart:
+        unstable, both = set(), expected.tests.keys()
+        for number in range(_AGAIN):
+            again = run_pytest(python, folder, args, user, dict(env))
+            both = both & again.tests.keys()
+            unstable |= {nodeid for nodeid in both if any(_compare_tests(expected.tests[nodeid], again.tests[nodeid]))}
+            if number == 0:
+                printed = {
+                    nodeid for nodeid in both & actual.tests.keys() - unstable
+                    if expected.tests[nodeid].said() == actual.tests[nodeid].said()
+                    and any(_compare_tests(expected.tests[nodeid], actual.tests[nodeid]))
+                }  # fmt: skip
+                actual.apart = _says_alone(python, folder, args, user, dict(env), printed, actual)
             found = list(differences(expected, actual, unstable | actual.apart))
+            if not found:
+                break
     return found, expected, actual
 
 
