@@ -140,7 +140,8 @@ static int cell_proof(const struct cell_plan *plan, struct proof *proof, struct 
 static void __attribute__((noreturn))
 cell_main(const struct cell_plan *plan, int go_fd, int done_fd, int socket)
 {
-        static struct proof proof = {.upper_fd = -1};
+        static struct proof
+            proof; /* a cell within a cell is made by the outer one's process, which has its own in it */
         struct nest nest = {.plan = *plan, .socket = socket, .layers_fd = -1, .limit_fd = -1};
         struct proof *wanted = plan->reuse ? &proof : NULL;
         struct error err = {0};
@@ -148,6 +149,8 @@ cell_main(const struct cell_plan *plan, int go_fd, int done_fd, int socket)
         char c;
 
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        memset(&proof, 0, sizeof proof);
+        proof.upper_fd = -1;
         if (read(go_fd, &c, 1) != 1)
                 _exit(1);
         r = cell_setup(plan, &nest, wanted, &err);

@@ -512,3 +512,21 @@ def test_a_test_that_depends_on_an_earlier_one_is_told_so(suite):
 def test_nothing_runs_twice_where_the_first_failure_ends_the_run(suite):
     suite.write("tests/test_it.py", "seen = []\ndef test_a(): seen.append(1)\ndef test_b(): assert seen\n")
     assert suite.json("-x").tests()["tests/test_it.py::test_b"]["depends_on"] is None
+
+
+@pytest.mark.parametrize("reuse", ["rollback", "cell", "never"])
+def test_what_a_wide_fixture_has_in_tmp_stays_for_its_end(suite, reuse):
+    """That a cell inside the snapshot's is emptied for the next test takes nothing from the snapshot."""
+    suite.write(
+        "conftest.py",
+        "import os, pytest, shutil, tempfile\n@pytest.fixture(scope='session')\ndef folder():\n    path = tempfile.mkdtemp()\n"
+        "    open(path + '/x', 'w').write('1')\n    yield path\n    assert os.listdir(path) == ['x']\n    shutil.rmtree(path)\n",
+    )
+    text = (
+        "import os, pytest\n@pytest.mark.parametrize('i', range(4))\n"
+        "def test_it(folder, i):\n    assert os.listdir(folder) == ['x']\n    open(f'{folder}/{i}', 'w')\n"
+    )
+    suite.write("test_a.py", text)
+    suite.write("test_b.py", text)
+    result = suite.json("--workers=1", f"--reuse={reuse}")
+    assert result.event("finish")["counts"] == {"passed": 8}, result.tests()
