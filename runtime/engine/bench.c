@@ -118,6 +118,30 @@ static int ascending(const void *a, const void *b)
         return x < y ? -1 : x > y;
 }
 
+/* Until the keeper says that the zygote runs. Nobody answers the calls that its filter refuses: with the
+ * listener closed they fail at once. */
+static int await_keeper(struct zygote *z, struct error *err)
+{
+        for (;;) {
+                struct pollfd p = {.fd = z->keeper.socket, .events = POLLIN};
+                struct keeper_message m;
+                int fds[KEEPER_FDS], r;
+
+                if (poll(&p, 1, 60000) == 0)
+                        return error_set(err, "bench", ETIMEDOUT, "wait for the keeper");
+                r = keeper_receive(z->keeper.socket, &m, fds);
+                if (r < 0)
+                        return error_set(err, "bench", -r, "the keeper ended");
+                keeper_close(fds);
+                if (r == 1 && m.err.phase[0] != '\0') {
+                        *err = m.err;
+                        return -EINVAL;
+                }
+                if (r == 1 && m.op == KEEPER_READY)
+                        return 0;
+        }
+}
+
 int bench_clone(const struct plan *plan, unsigned rounds, struct error *err)
 {
         CLEANUP_FREE double *plain = calloc(rounds, sizeof *plain), *cell = calloc(rounds, sizeof *cell);
@@ -127,6 +151,8 @@ int bench_clone(const struct plan *plan, unsigned rounds, struct error *err)
         if (plain == NULL || cell == NULL || !plan->isolated)
                 return error_set(err, "bench", EINVAL, "the spec must isolate");
         r = zygote_start(&z, plan, err);
+        if (r == 0)
+                r = await_keeper(&z, err);
         if (r == 0)
                 r = await(&z, "collected", err);
         for (unsigned i = 0; r == 0 && i < rounds; i++) {

@@ -35,7 +35,7 @@ static const char *const default_masked[] = {
     "/sys/devices/virtual/powercap",
 };
 static const char *const default_readonly[] = {
-    "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+    "/proc/bus", "/proc/dynamic_debug", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 };
 
 #define TMPFS_OPTIONS "size=2g,nr_inodes=400k,inode32"
