@@ -56,7 +56,16 @@ static int number_files(struct project *p)
         return 0;
 }
 
-static int project_read(struct project *p, const struct select_request *request, struct error *err)
+static bool selects(const struct project *p)
+{
+        const struct args *args = p->request->args;
+
+        return p->matcher.keyword != NULL || p->matcher.mark != NULL || args->changed != NULL ||
+               args->shards > 0;
+}
+
+/* ALL: also where nothing is to be selected. */
+static int project_read(struct project *p, const struct select_request *request, bool all, struct error *err)
 {
         const struct args *args = request->args;
         int r = ini_read(&p->ini, request->root, err);
@@ -68,8 +77,9 @@ static int project_read(struct project *p, const struct select_request *request,
         if (pytest_words_read(&p->words, &p->ini, request->settings) < 0)
                 return no_memory(p, err);
         r = matcher_init(&p->matcher, p->words.keyword, p->words.mark, err);
-        if (r == 0)
-                r = walk_paths(&p->walk, &p->ini, p->root, args->paths.v, args->paths.n, err);
+        if (r < 0 || !(all || selects(p)))
+                return r;
+        r = walk_paths(&p->walk, &p->ini, p->root, args->paths.v, args->paths.n, err);
         return r == 0 && number_files(p) < 0 ? no_memory(p, err) : r;
 }
 
@@ -340,10 +350,10 @@ int select_files(const struct select_request *request, struct spec_select *ret, 
 {
         const struct args *args = request->args;
         struct project p = {0};
-        int r = project_read(&p, request, err);
+        int r = project_read(&p, request, false, err);
         bool matched = p.matcher.keyword != NULL || p.matcher.mark != NULL;
 
-        if (r == 0 && (matched || args->changed != NULL || args->shards > 0)) {
+        if (r == 0 && selects(&p)) {
                 r = narrow(&p, matched, err);
                 if (r == 0 && list_files(&p, ret) < 0)
                         r = no_memory(&p, err);
@@ -359,7 +369,7 @@ int select_list(const struct select_request *request, enum discover_format forma
                 struct error *err)
 {
         struct project p = {0};
-        int r = project_read(&p, request, err);
+        int r = project_read(&p, request, true, err);
 
         if (r == 0)
                 r = narrow(&p, false, err);
@@ -376,7 +386,7 @@ int select_print_imports(const struct select_request *request, FILE *out, struct
 {
         struct project p = {0};
         struct import_graph *graph = NULL;
-        int r = project_read(&p, request, err);
+        int r = project_read(&p, request, true, err);
 
         if (r == 0)
                 r = narrow(&p, false, err);
