@@ -134,7 +134,7 @@ static void of_call(struct effects *f, const struct module *m, const struct even
                 return;
         }
         if (event->assigned &&
-            !library_is_project(m->library, m, module_find(&m->scope, first_word(m, function))))
+            !library_has_word(m->library, m, module_find(&m->scope, first_word(m, function)), "SkipTest"))
                 return;
         e = resolve_node(&m->scope, function);
         if (e.kind != ENTITY_BINDING || e.binding->kind != BINDING_FUNCTION)

@@ -434,7 +434,8 @@ static bool may_be_test(struct library *library, const struct module *from, cons
             library_find(library, from, import->level, import->module, &path) != FOUND_SOURCE ||
             path == NULL || !is_project_s(library->search, path) || (text = text_of(library, path)) == NULL)
                 return false;
-        if (has(text, "", "TestCase") || (has(text, "class ", import->name) && has(text, "", "def test")))
+        if (has(text, "", "TestCase") ||
+            (has(text, "class ", import->name) && has(text, "", "    def test_")))
                 return true;
         if (has(text, "class ", import->name) || has(text, "def ", import->name) ||
             has(text, "\n", import->name))
@@ -449,14 +450,17 @@ bool library_may_be_test(struct library *library, const struct module *from, con
         return may_be_test(library, from, import, 0);
 }
 
-bool library_is_project(struct library *library, const struct module *from, const struct binding *b)
+bool library_has_word(struct library *library, const struct module *from, const struct binding *b,
+                      const char *word)
 {
+        const struct buf *text;
         const char *path = NULL;
 
         if (b == NULL || library == NULL || b->kind != BINDING_IMPORT)
                 return b != NULL;
         return library_find(library, from, b->import.level, b->import.module, &path) == FOUND_SOURCE &&
-               path != NULL && is_project_s(library->search, path);
+               path != NULL && is_project_s(library->search, path) &&
+               (text = text_of(library, path)) != NULL && has(text, "", word);
 }
 
 struct module *library_load(struct library *library, const char *path)

@@ -37,8 +37,10 @@ enum found library_find(struct library *library, const struct module *from, int 
  * from, so that what tests import is not all parsed. */
 bool library_may_be_test(struct library *library, const struct module *from, const struct import *import);
 
-/* Whether B (NULL: false) is defined in FROM or imported from a file of the project's. */
-bool library_is_project(struct library *library, const struct module *from, const struct binding *b);
+/* Whether B (NULL: false) is defined in FROM, or imported from a file of the project's whose text has WORD.
+ */
+bool library_has_word(struct library *library, const struct module *from, const struct binding *b,
+                      const char *word);
 
 /* The module in the file PATH; NULL if it cannot be read, or is being read further up. */
 struct module *library_load(struct library *library, const char *path);

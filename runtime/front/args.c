@@ -13,7 +13,9 @@
 
 const char args_help[] =
     "usage: tach [OPTIONS] [PATH[::NODE]...] [-- PYTEST_OPTIONS]\n"
-    "       tach list [PATH[::NODE]...]     node ids, one a line, found without starting Python\n"
+    "       tach list [PATH[::NODE]...]     node ids, one a line, found without starting Python (-v: with "
+    "what is\n"
+    "                                       not sure and why; --format json: with lines, marks, fixtures)\n"
     "       tach list --fixtures [PATH...]  the fixtures that these tests can use, and what is wrong with "
     "them\n"
     "       tach list --graph=fixtures      the same as a graph for Graphviz\n"
