@@ -450,17 +450,28 @@ bool library_may_be_test(struct library *library, const struct module *from, con
         return may_be_test(library, from, import, 0);
 }
 
-bool library_has_word(struct library *library, const struct module *from, const struct binding *b,
-                      const char *word)
+static bool file_has_word(struct library *library, const struct module *from, int level, const char *dotted,
+                          const char *word)
 {
         const struct buf *text;
         const char *path = NULL;
 
-        if (b == NULL || library == NULL || b->kind != BINDING_IMPORT)
-                return b != NULL;
-        return library_find(library, from, b->import.level, b->import.module, &path) == FOUND_SOURCE &&
+        return dotted != NULL && library_find(library, from, level, dotted, &path) == FOUND_SOURCE &&
                path != NULL && is_project_s(library->search, path) &&
                (text = text_of(library, path)) != NULL && has(text, "", word);
+}
+
+bool library_has_word(struct library *library, const struct module *from, const struct binding *b,
+                      const char *word)
+{
+        if (b == NULL || library == NULL || b->kind != BINDING_IMPORT)
+                return b != NULL;
+        return file_has_word(library, from, b->import.level, b->import.module, word) ||
+               (b->import.name != NULL && /* a package's module */
+                file_has_word(library, from, b->import.level,
+                              arena_printf(from->arena, "%s%s%s", b->import.module,
+                                           b->import.module[0] != '\0' ? "." : "", b->import.name),
+                              word));
 }
 
 struct module *library_load(struct library *library, const char *path)
