@@ -157,6 +157,7 @@ static int look_state(void)
 static void leave_state(void)
 {
         sigset_t set;
+        siginfo_t info;
 
         (void)signal(SIGUSR1, SIG_IGN);
         (void)umask(077);
@@ -167,8 +168,8 @@ static void leave_state(void)
         sigaddset(&set, SIGUSR2);
         (void)sigprocmask(SIG_BLOCK, &set, NULL);
         if (fork() == 0)
-                _exit(0); /* a zombie, soon */
-        (void)usleep(5000);
+                _exit(0);
+        (void)waitid(P_ALL, 0, &info, WEXITED | WNOWAIT); /* it is a zombie, and stays one */
 }
 
 static void *nothing(void *arg)
