@@ -41,11 +41,11 @@ int cgroup_start(struct cgroup *ret, const struct spec_resources *resources, int
  * into the child "keeper" and gives the leaves to come their controllers. */
 int cgroup_settle(const struct cgroup *cg, struct error *err);
 
-/* After cgroup_settle: makes the zygote's group, where the run's groups have a controller that limits it: if a
- * limit was asked for, or they have them anyway. At most COLLECT_MEMORY
- * bytes (0: no limit), by default half of what the machine and the groups above leave; at most half of the
- * machine's process ids. Running out of memory ends all of the group. Returns its directory's fd (caller's),
- * -ENOENT where there is no such group, or another -errno with ERR. */
+/* After cgroup_settle: makes the zygote's group, where the run's groups have a controller that limits it: if
+ * a limit was asked for, or they have them anyway. At most COLLECT_MEMORY bytes (0: no limit), by default
+ * half of what the machine and the groups above leave; at most half of the machine's process ids. Running out
+ * of memory ends all of the group. Returns its directory's fd (caller's), -ENOENT where there is no such
+ * group, or another -errno with ERR. */
 int cgroup_zygote(const struct cgroup *cg, int64_t collect_memory, struct error *err);
 
 /* The same group, seen from the engine: an fd (caller's), or -1. */

@@ -93,7 +93,7 @@ static bool is_plain(const struct scope *scope, TSNode node)
                 return false;
         if (marks.n > 0 || (dotted != NULL && strstr(dotted, "mark.") != NULL))
                 return true;
-        return word != NULL && names_in_table(plain, word) &&
+        return word != NULL && dotted != NULL && names_in_table(plain, word) &&
                (strchr(dotted, '.') != NULL || module_resolve(scope->module, scope, word) == NULL);
 }
 

@@ -77,7 +77,7 @@ static bool has_any(const char *text, const char *const *words, size_t n)
                         return true;
         return false;
 }
-#define HAS_ANY(text, words) has_any(text, words, sizeof words / sizeof *(words))
+#define HAS_ANY(text, words) has_any(text, words, sizeof(words) / sizeof *(words))
 
 /* Whether the hook NAME is only ever defined here, not imported. */
 static bool is_only_defined(const char *text, const char *name)

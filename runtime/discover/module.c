@@ -48,7 +48,7 @@ const char *node_quote(const struct module *module, TSNode node)
                         p--;
                 if (p > s && (unsigned char)p[-1] >= 0xc0)
                         p--;
-                p = stpcpy(p, "...");
+                memcpy(p, "...", sizeof "...");
         }
         return s;
 }

@@ -125,7 +125,7 @@ static const struct fixtures_of *table(const struct scope *scope)
         all->v = arena_get(m->own, (n + 1) * sizeof *all->v);
         for (size_t i = 0; n > 0 && all->v != NULL && i < scope->n; i++)
                 all->n += scope->v[i].decorators.n > 0 && read_fixture(scope, &scope->v[i], &all->v[all->n]);
-        if (all->n > 1)
+        if (all->v != NULL && all->n > 1)
                 qsort(all->v, all->n, sizeof *all->v, by_attribute);
         changed->fixtures = all;
         return all;

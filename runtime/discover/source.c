@@ -195,7 +195,7 @@ static int decode(struct source *source)
                 source->n -= 3;
                 memmove(source->text, source->text + 3, source->n + 1);
         }
-        nul = memchr(source->text, '\0', source->n);
+        nul = source->n > 0 ? memchr(source->text, '\0', source->n) : NULL;
         if (nul != NULL) {
                 fail(source, "contains a NUL byte", (size_t)(nul - source->text));
                 return 0;

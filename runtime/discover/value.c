@@ -419,7 +419,7 @@ static struct value eval_node(struct eval *e, const struct scope *scope, TSNode 
 
         if (strcmp(type, "string") == 0) {
                 v = value_string(e->m, node);
-                if (v.kind != VALUE_UNKNOWN || memchr("fF", node_text(e->m, node)[0], 2) == NULL)
+                if (v.kind != VALUE_UNKNOWN || (node_text(e->m, node)[0] | 0x20) != 'f')
                         return v;
         }
         if (eval_computed(e, scope, node, type, &v))
