@@ -20,7 +20,7 @@ static const char *value_of(const struct spec_strv *words, size_t *i, char lette
 {
         const char *word = words->v[*i];
 
-        if (word[0] != '-' || word[1] != letter)
+        if (word == NULL || word[0] != '-' || word[1] != letter)
                 return NULL;
         if (word[2] != '\0')
                 return word + 2;

@@ -161,7 +161,7 @@ static int select_changed(struct project *p, struct error *err)
                 r = read_graph(p, &changed, &graph, err);
         if (r == 0 && import_graph_affected(graph, &changed.paths, affected, &why) < 0)
                 r = no_memory(p, err);
-        for (size_t i = 0; r == 0 && i < p->walk.n; i++) {
+        for (size_t i = 0; r == 0 && affected != NULL && i < p->walk.n; i++) {
                 p->left_out[i] = !affected[i];
                 if (p->file[i] == i) {
                         n += affected[i];
