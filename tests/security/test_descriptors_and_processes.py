@@ -1,5 +1,6 @@
 """What a process inherits: descriptors, folders, terminals, capabilities, users, libraries."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -25,7 +26,10 @@ def test_cve_2024_21626_leaked_folder_as_working_directory(attack, cwd):
     done = attack.run(attack.spec("pwd", process={"cwd": cwd, "args": ["pwd"]}), prefix=leak)
     inside = attack.inside("print(*sorted(map(int, os.listdir('/proc/self/fd'))))", prefix=leak)
     # it is refused, or means the folder of the cell's own root that has the same path
-    meant = os.path.realpath(cwd) if cwd.startswith("/proc/1/") else "/"
+    meant = "/"
+    if cwd.startswith("/proc/1/"):
+        with contextlib.suppress(PermissionError):  # it may not be looked at: / then, where init is
+            meant = os.readlink(cwd)
     assert done.returncode != 0 or done.stdout.split("\n")[0] == meant, done.stdout + done.stderr
     assert inside.split() == ["0", "1", "2", "3"]  # 3: the listing itself
 
