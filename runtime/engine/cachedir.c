@@ -2,6 +2,7 @@
  * no links; a file is written beside its place and renamed. */
 #include "runtime/engine/cachedir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -71,6 +72,23 @@ static int has_tag(int folder)
                memcmp(text, tag, sizeof tag - 1) == 0;
 }
 
+/* Without a tag too, where a plugin made it before pytest did: pytest then leaves it at that. */
+static int has_only_its_parts(int folder)
+{
+        DIR *dir = fdopendir(open_below(folder, ".", O_DIRECTORY | O_RDONLY));
+        const struct dirent *e;
+        int parts = 0, others = 0;
+
+        while (dir != NULL && (e = readdir(dir)) != NULL)
+                if (strcmp(e->d_name, "d") == 0 || strcmp(e->d_name, "v") == 0)
+                        parts++;
+                else if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+                        others++;
+        if (dir != NULL)
+                (void)closedir(dir);
+        return parts > 0 && others == 0;
+}
+
 /* A descriptor or -errno; -EEXIST: there is such a folder, and it is no cache. */
 static int open_folder(int project, const char *path, int *ret_fresh)
 {
@@ -86,7 +104,7 @@ static int open_folder(int project, const char *path, int *ret_fresh)
         folder = open_below(parent, name, O_DIRECTORY | O_RDONLY);
         if (folder < 0)
                 return -errno;
-        return !*ret_fresh && !has_tag(folder) ? -EEXIST : TAKE_FD(folder);
+        return !*ret_fresh && !has_tag(folder) && !has_only_its_parts(folder) ? -EEXIST : TAKE_FD(folder);
 }
 
 static int is_about(const char *path)
