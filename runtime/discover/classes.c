@@ -109,17 +109,23 @@ static bool assigns_attributes(const struct entity *e)
         return false;
 }
 
+/* What the class's decorator number I is; *RET_NODE: its name, without the arguments. */
+static struct entity decorator_of(const struct class_def *c, size_t i, TSNode *ret_node)
+{
+        const TSNode node = c->decorators.v[i];
+
+        *ret_node = node_is(node, "call") ? node_field(node, "function") : node;
+        return resolve_node(c->scope.outer, *ret_node);
+}
+
 const char *class_changed(struct class_def *c)
 {
         const struct module *m = c->scope.module;
 
         for (size_t i = 0; i < c->decorators.n; i++) {
-                TSNode node = c->decorators.v[i];
-                struct entity e;
+                TSNode node;
+                const struct entity e = decorator_of(c, i, &node);
 
-                if (node_is(node, "call"))
-                        node = node_field(node, "function");
-                e = resolve_node(c->scope.outer, node);
                 if (e.kind == ENTITY_BINDING && (entity_mentions(&e, "wraps(") || assigns_attributes(&e)))
                         return arena_printf(m->arena, "its decorator %s may change it", node_quote(m, node));
         }
@@ -132,12 +138,9 @@ static const char *decorated(struct class_def *c)
         const struct module *m = c->scope.module;
 
         for (size_t i = 0; i < c->decorators.n; i++) {
-                TSNode node = c->decorators.v[i];
-                struct entity e;
+                TSNode node;
+                const struct entity e = decorator_of(c, i, &node);
 
-                if (node_is(node, "call"))
-                        node = node_field(node, "function");
-                e = resolve_node(c->scope.outer, node);
                 if (e.kind == ENTITY_BINDING && (entity_mentions(&e, "setattr") ||
                                                  entity_mentions(&e, "__dict__") || assigns_attributes(&e)))
                         return arena_printf(m->arena, "its decorator %s sets attributes",
