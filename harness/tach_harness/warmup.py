@@ -24,8 +24,8 @@ _PLUGINS = {
 }  # fmt: skip
 
 
-def _report(config, item, report):
-    passed.Passed(config, {0: item}).line(0, report)
+def _report(config, brief, report):
+    brief.line(0, report)
     encode({"t": "report", "i": 0, **reports.fields(config, report)})
 
 
@@ -66,7 +66,8 @@ def run(session):
         for _ in range(_TIMES):
             nothing = FuncFixtureInfo((), (), [], {})
             item = _Test.from_parent(session, name="tach", callobj=lambda: None, fixtureinfo=nothing)
-            item.hooks, hooks.report = hooks, functools.partial(_report, session.config, item)
+            brief = passed.Passed(session.config, {0: item})
+            item.hooks, hooks.report = hooks, functools.partial(_report, session.config, brief)
             hooks.pytest_runtest_protocol(item=item, nextitem=None)
     except Exception:
         stack.clear()
