@@ -66,7 +66,7 @@ class Origin:
 
     def _become(self, op, slot, numbers, result_fd, out_fd, err_fd, control):
         self.reporter.asking.become(numbers[0] if op == RUN_SNAPSHOT else None)
-        if op == RUN_ITEMS and self.spawner is not None and numbers[0] in self.spawner.indices:
+        if op == RUN_ITEMS and self.spawner is not None and not self.spawner.indices.isdisjoint(numbers[:1]):
             self.spawner.become(self.session, numbers[0], slot, result_fd, out_fd, err_fd)
         if op == RUN_ITEMS:
             floor = next(reversed(self.session._setupstate.stack), None)

@@ -34,6 +34,7 @@ static int await(struct zygote *z, const char *t, struct error *err)
                 struct pollfd p = {.fd = z->control, .events = POLLIN};
                 CLEANUP_CLOSE int fd = -1;
                 yajl_val v = NULL;
+                long long status;
                 int r, found, failed;
 
                 if (poll(&p, 1, 60000) == 0)
@@ -45,9 +46,12 @@ static int await(struct zygote *z, const char *t, struct error *err)
                         return error_set(err, "bench", -r, "the zygote ended");
                 found = strcmp(json_text(v, "t"), t) == 0;
                 failed = strcmp(json_text(v, "t"), "clone_failed") == 0;
+                status = json_int(v, "status", 0);
                 yajl_tree_free(v);
                 if (failed)
                         return error_set(err, "bench", ECHILD, "the zygote cannot clone a worker");
+                if (found && status != 0) /* what is measured would be a failure's cost */
+                        return error_set(err, "bench", ECHILD, "a worker ended with status %lld", status);
                 if (found)
                         return 0;
         }

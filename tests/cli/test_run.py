@@ -337,6 +337,16 @@ def test_spec_goes_through_a_file(suite, tmp_path):
     assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == ["start", "collected", "test", "finish"]
 
 
+def test_workers_that_are_timed_do_not_fail(suite):
+    """What the benchmark of clones measures is not the cost of an exception."""
+    suite.write(text=PASS)
+    done = subprocess.run(
+        [TACH_RUN, "--spec", "-", "--bench-clone", "3"], input=suite.tach("spec").out, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rounds"] == 3
+
+
 @pytest.mark.parametrize(
     "spec, message",
     [
