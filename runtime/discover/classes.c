@@ -80,13 +80,13 @@ int class_test_flag(struct class_def *c)
 bool entity_mentions(const struct entity *e, const char *word)
 {
         const struct module *m = e->scope->module;
-        TSNode node = e->binding->node;
+        struct node node = e->binding->node;
         uint32_t start;
 
-        if (ts_node_is_null(node))
+        if (node_is_null(node))
                 return false;
-        start = ts_node_start_byte(node);
-        return memmem(m->text + start, ts_node_end_byte(node) - start, word, strlen(word)) != NULL;
+        start = node_start(node);
+        return memmem(m->text + start, node_end(node) - start, word, strlen(word)) != NULL;
 }
 
 /* Whether the function E assigns to attributes of its first parameter. */
@@ -110,9 +110,9 @@ static bool assigns_attributes(const struct entity *e)
 }
 
 /* What the class's decorator number I is; *RET_NODE: its name, without the arguments. */
-static struct entity decorator_of(const struct class_def *c, size_t i, TSNode *ret_node)
+static struct entity decorator_of(const struct class_def *c, size_t i, struct node *ret_node)
 {
-        const TSNode node = c->decorators.v[i];
+        const struct node node = c->decorators.v[i];
 
         *ret_node = node_is(node, "call") ? node_field(node, "function") : node;
         return resolve_node(c->scope.outer, *ret_node);
@@ -123,7 +123,7 @@ const char *class_changed(struct class_def *c)
         const struct module *m = c->scope.module;
 
         for (size_t i = 0; i < c->decorators.n; i++) {
-                TSNode node;
+                struct node node;
                 const struct entity e = decorator_of(c, i, &node);
 
                 if (e.kind == ENTITY_BINDING && (entity_mentions(&e, "wraps(") || assigns_attributes(&e)))
@@ -138,7 +138,7 @@ static const char *decorated(struct class_def *c)
         const struct module *m = c->scope.module;
 
         for (size_t i = 0; i < c->decorators.n; i++) {
-                TSNode node;
+                struct node node;
                 const struct entity e = decorator_of(c, i, &node);
 
                 if (e.kind == ENTITY_BINDING && (entity_mentions(&e, "setattr") ||
@@ -165,7 +165,7 @@ const char *class_grows(struct class_def *c)
                         return base->grows;
                 if (base->decorators.n > 0 && decorated(base) != NULL)
                         return decorated(base);
-                if (!ts_node_is_null(base->metaclass)) {
+                if (!node_is_null(base->metaclass)) {
                         meta = names_last_word(module_dotted(m, base->scope.outer, base->metaclass));
                         if (meta == NULL || !names_in_table(" ABCMeta type EnumMeta EnumType ", meta))
                                 return arena_printf(m->arena, "its metaclass %s may make tests",

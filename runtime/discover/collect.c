@@ -106,11 +106,11 @@ static void emit(struct collector *c, struct test *test, const char *prefix, con
 
 /* A node of which nothing but its name is sure. */
 static void emit_partial(struct collector *c, const char *prefix, const char *name, const struct module *m,
-                         TSNode node, const char *why)
+                         struct node node, const char *why)
 {
         static const struct marks none = {0};
         struct test test = {.path = m->path,
-                            .line = ts_node_is_null(node) ? 0 : module_line(m, node),
+                            .line = node_is_null(node) ? 0 : module_line(m, node),
                             .marks = &none,
                             .dynamic = why,
                             .partial = true};
@@ -317,7 +317,7 @@ static bool may_be_called(const struct scope *scope, struct binding *b)
 
         if (e.kind != ENTITY_BINDING || e.binding->kind != BINDING_VALUE)
                 return e.kind == ENTITY_BINDING;
-        return !ts_node_is_null(e.binding->node) && !names_in_table(values, ts_node_type(e.binding->node));
+        return !node_is_null(e.binding->node) && !names_in_table(values, node_type(e.binding->node));
 }
 
 /* unittest.TestLoader.getTestCaseNames: what dir() lists that begins with "test", by name. */
@@ -369,7 +369,8 @@ static void collect_class(struct collector *c, struct class_def *class_def, cons
                 }
         }
         if (grows != NULL && select == NULL)
-                emit_partial(c, prefix, NULL, class_def->scope.module, (TSNode){0}, first_of(maybe, grows));
+                emit_partial(c, prefix, NULL, class_def->scope.module, (struct node){0},
+                             first_of(maybe, grows));
 }
 
 int collect_module(struct module *module, const struct ini *ini, const char *prefix, const char *select,
@@ -391,6 +392,6 @@ int collect_module(struct module *module, const struct ini *ini, const char *pre
                 if (module->scope.v[i].kind != BINDING_DELETED)
                         collect_binding(&c, &module->scope, &module->scope.v[i], prefix, select, NULL, NULL);
         if (select == NULL && effects.grows != NULL)
-                emit_partial(&c, prefix, NULL, module, (TSNode){0}, effects.grows);
+                emit_partial(&c, prefix, NULL, module, (struct node){0}, effects.grows);
         return module->arena->failed ? -ENOMEM : c.r;
 }

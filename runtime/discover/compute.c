@@ -68,7 +68,7 @@ struct value value_iterate(const struct module *m, const struct value *v)
         return keys.items != NULL ? keys : value_of_kind(VALUE_UNKNOWN);
 }
 
-static struct value dictionary(struct eval *e, const struct scope *scope, TSNode node)
+static struct value dictionary(struct eval *e, const struct scope *scope, struct node node)
 {
         struct nodes pairs = node_children(e->m, node);
         struct value v = {.kind = VALUE_OBJECT, .is_dict = true};
@@ -90,7 +90,7 @@ static struct value dictionary(struct eval *e, const struct scope *scope, TSNode
 }
 
 /* Binds the names of a loop's target to V. */
-static bool bind_target(struct eval *e, struct scope *local, TSNode target, const struct value *v)
+static bool bind_target(struct eval *e, struct scope *local, struct node target, const struct value *v)
 {
         struct nodes parts;
 
@@ -107,7 +107,7 @@ static bool bind_target(struct eval *e, struct scope *local, TSNode target, cons
 
 struct comprehension {
         struct nodes clauses;
-        TSNode body;
+        struct node body;
         struct value out;
         size_t cap;
 };
@@ -115,7 +115,7 @@ struct comprehension {
 /* The clauses from AT on, in SCOPE. False where it cannot be told. */
 static bool comprehend(struct eval *e, const struct scope *scope, struct comprehension *c, size_t at)
 {
-        TSNode clause = at < c->clauses.n ? c->clauses.v[at] : (TSNode){0};
+        struct node clause = at < c->clauses.n ? c->clauses.v[at] : (struct node){0};
         struct value list;
 
         if (e->steps++ > VALUE_MAX_STEPS || e->m->arena->failed)
@@ -132,7 +132,7 @@ static bool comprehend(struct eval *e, const struct scope *scope, struct compreh
                 return true;
         }
         if (node_is(clause, "if_clause")) {
-                struct value v = eval_any(e, scope, ts_node_named_child(clause, 0));
+                struct value v = eval_any(e, scope, node_named_child(clause, 0));
                 int truth = value_truth(&v);
 
                 return truth < 0 ? false : truth == 0 ? true : comprehend(e, scope, c, at + 1);
@@ -153,7 +153,7 @@ static bool comprehend(struct eval *e, const struct scope *scope, struct compreh
         return true;
 }
 
-static struct value comprehension(struct eval *e, const struct scope *scope, TSNode node)
+static struct value comprehension(struct eval *e, const struct scope *scope, struct node node)
 {
         struct nodes parts = node_children(e->m, node);
         struct comprehension c = {.clauses = parts, .out = {.kind = VALUE_SEQUENCE}};
@@ -176,7 +176,7 @@ const char *value_str(struct arena *arena, const struct value *v)
 }
 
 /* f"a{b}c" without conversions and format specifiers. */
-static struct value formatted(struct eval *e, const struct scope *scope, TSNode node)
+static struct value formatted(struct eval *e, const struct scope *scope, struct node node)
 {
         struct nodes parts = node_children(e->m, node);
         const char *all = "";
@@ -202,14 +202,14 @@ static struct value formatted(struct eval *e, const struct scope *scope, TSNode 
         return value_of_text(VALUE_STR, all, strlen(all));
 }
 
-static struct value compare(struct eval *e, const struct scope *scope, TSNode node)
+static struct value compare(struct eval *e, const struct scope *scope, struct node node)
 {
         struct nodes parts = node_children(e->m, node);
-        const char *op = node_text(e->m, ts_node_child(node, 1));
+        const char *op = node_text(e->m, node_child(node, 1));
         struct value a, b;
         int r;
 
-        if (ts_node_child_count(node) == 3 && parts.n == 2) {
+        if (node_child_count(node) == 3 && parts.n == 2) {
                 a = eval_any(e, scope, parts.v[0]);
                 b = eval_any(e, scope, parts.v[1]);
                 if (value_is_integer(&a) && value_is_integer(&b) && strchr("<>", op[0]) != NULL)
@@ -227,7 +227,7 @@ static struct value compare(struct eval *e, const struct scope *scope, TSNode no
         return r < 0 ? value_of_kind(VALUE_UNKNOWN) : (struct value){.kind = VALUE_BOOL, .i = r};
 }
 
-static struct value either(struct eval *e, const struct scope *scope, TSNode node)
+static struct value either(struct eval *e, const struct scope *scope, struct node node)
 {
         struct value a = eval_any(e, scope, node_field(node, "left"));
         int truth = value_truth(&a);
@@ -239,7 +239,7 @@ static struct value either(struct eval *e, const struct scope *scope, TSNode nod
                    : eval_any(e, scope, node_field(node, "right"));
 }
 
-static struct value conditional(struct eval *e, const struct scope *scope, TSNode node)
+static struct value conditional(struct eval *e, const struct scope *scope, struct node node)
 {
         struct nodes parts = node_children(e->m, node);
         struct value v;
@@ -254,10 +254,10 @@ static struct value conditional(struct eval *e, const struct scope *scope, TSNod
         return truth < 0 ? value_of_kind(VALUE_UNKNOWN) : eval_any(e, scope, parts.v[truth ? 0 : 2]);
 }
 
-static struct value subscript(struct eval *e, const struct scope *scope, TSNode node)
+static struct value subscript(struct eval *e, const struct scope *scope, struct node node)
 {
         struct value v = eval_any(e, scope, node_field(node, "value")), at;
-        TSNode index = node_field(node, "subscript");
+        struct node index = node_field(node, "subscript");
 
         if (v.is_param || node_is(index, "slice"))
                 return value_of_kind(VALUE_UNKNOWN);
@@ -273,7 +273,7 @@ static struct value subscript(struct eval *e, const struct scope *scope, TSNode 
         return value_of_kind(VALUE_UNKNOWN);
 }
 
-static struct value negated(struct eval *e, const struct scope *scope, TSNode node)
+static struct value negated(struct eval *e, const struct scope *scope, struct node node)
 {
         struct value v = eval_any(e, scope, node_field(node, "argument"));
         int truth = value_truth(&v);
@@ -281,12 +281,12 @@ static struct value negated(struct eval *e, const struct scope *scope, TSNode no
         return truth < 0 ? value_of_kind(VALUE_UNKNOWN) : (struct value){.kind = VALUE_BOOL, .i = !truth};
 }
 
-bool eval_computed(struct eval *e, const struct scope *scope, TSNode node, const char *type,
+bool eval_computed(struct eval *e, const struct scope *scope, struct node node, const char *type,
                    struct value *ret)
 {
         static const struct {
                 const char *type;
-                struct value (*f)(struct eval *e, const struct scope *scope, TSNode node);
+                struct value (*f)(struct eval *e, const struct scope *scope, struct node node);
         } table[] = {{"boolean_operator", either},
                      {"comparison_operator", compare},
                      {"conditional_expression", conditional},

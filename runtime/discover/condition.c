@@ -11,9 +11,9 @@
 
 #define MAX_DEPTH 20
 
-static int holds(const struct scope *scope, TSNode node, int depth);
+static int holds(const struct scope *scope, struct node node, int depth);
 
-static int compare_version(const char *op, TSNode tuple, const struct module *m)
+static int compare_version(const char *op, struct node tuple, const struct module *m)
 {
         struct nodes parts = node_children(m, tuple);
         int major = 0, minor = 0;
@@ -50,7 +50,7 @@ static bool is_quoted(const char *literal, const char *text)
 }
 
 /* FACT in ("a", "b"): 1 or 0; -1 where it is no such list. */
-static int is_member(const struct module *m, const char *known, TSNode list)
+static int is_member(const struct module *m, const char *known, struct node list)
 {
         struct nodes items = node_children(m, list);
 
@@ -66,7 +66,7 @@ static int is_member(const struct module *m, const char *known, TSNode list)
 }
 
 /* X is None, X is not None */
-static int compare_none(const struct scope *scope, TSNode left, bool negated)
+static int compare_none(const struct scope *scope, struct node left, bool negated)
 {
         struct entity e = resolve_node(scope, left);
         int none = -1;
@@ -94,16 +94,16 @@ static int compare_values(const struct scope *scope, const struct nodes *parts, 
         return r < 0 ? r : r != negated;
 }
 
-static int comparison(const struct scope *scope, TSNode node)
+static int comparison(const struct scope *scope, struct node node)
 {
         const struct module *m = scope->module;
         struct nodes parts = node_children(m, node);
         const char *op, *left, *known;
         int r = -1;
 
-        if (ts_node_child_count(node) != 3 || parts.n != 2)
+        if (node_child_count(node) != 3 || parts.n != 2)
                 return -1;
-        op = node_text(m, ts_node_child(node, 1));
+        op = node_text(m, node_child(node, 1));
         left = node_text(m, parts.v[0]);
         if (strcmp(left, "sys.version_info") == 0 && node_is(parts.v[1], "tuple"))
                 return compare_version(op, parts.v[1], m);
@@ -162,24 +162,24 @@ static int has_attribute(const struct scope *scope, const struct nodes *argument
 }
 
 /* A function that is nothing but a return. */
-static int of_function(const struct scope *scope, TSNode node, int depth)
+static int of_function(const struct scope *scope, struct node node, int depth)
 {
         struct entity e = resolve_node(scope, node_field(node, "function"));
         struct scope *inside;
-        TSNode result;
+        struct node result;
 
         if (e.kind != ENTITY_BINDING || e.binding->kind != BINDING_FUNCTION || e.binding->decorators.n > 0)
                 return -1;
         result = inline_result(&e);
-        inside = ts_node_is_null(result) ? NULL : inline_scope(scope, node, &e);
+        inside = node_is_null(result) ? NULL : inline_scope(scope, node, &e);
         return inside != NULL ? holds(inside, result, depth + 1) : -1;
 }
 
 /* sys.platform.startswith("win") */
-static int call(const struct scope *scope, TSNode node, int depth)
+static int call(const struct scope *scope, struct node node, int depth)
 {
         const struct module *m = scope->module;
-        TSNode function = node_field(node, "function");
+        struct node function = node_field(node, "function");
         struct nodes arguments = node_children(m, node_field(node, "arguments"));
         const char *known =
             node_is(function, "attribute") ? fact(node_text(m, node_field(function, "object"))) : NULL;
@@ -198,7 +198,7 @@ static int call(const struct scope *scope, TSNode node, int depth)
         return n >= 2 && strncmp(known, text + 1, n - 2) == 0;
 }
 
-static int of_entity(const struct scope *scope, TSNode node, int depth)
+static int of_entity(const struct scope *scope, struct node node, int depth)
 {
         struct entity e = resolve_node(scope, node);
 
@@ -210,21 +210,21 @@ static int of_entity(const struct scope *scope, TSNode node, int depth)
                 return value_truth(e.binding->known);
         if (e.binding->kind == BINDING_CLASS || e.binding->kind == BINDING_FUNCTION)
                 return 1;
-        return e.binding->kind == BINDING_VALUE && !ts_node_is_null(e.binding->node)
+        return e.binding->kind == BINDING_VALUE && !node_is_null(e.binding->node)
                    ? holds(e.scope, e.binding->node, depth + 1)
                    : -1;
 }
 
-static int holds(const struct scope *scope, TSNode node, int depth)
+static int holds(const struct scope *scope, struct node node, int depth)
 {
         const struct module *m = scope->module;
         const char *text;
         int a, b;
 
-        if (depth > MAX_DEPTH || ts_node_is_null(node))
+        if (depth > MAX_DEPTH || node_is_null(node))
                 return -1;
         if (node_is(node, "parenthesized_expression"))
-                return holds(scope, ts_node_named_child(node, 0), depth + 1);
+                return holds(scope, node_named_child(node, 0), depth + 1);
         if (node_is(node, "boolean_operator")) {
                 bool is_and = node_is(node_field(node, "operator"), "and");
 
@@ -253,7 +253,7 @@ static int holds(const struct scope *scope, TSNode node, int depth)
         return -1;
 }
 
-int condition_holds(const struct scope *scope, TSNode node)
+int condition_holds(const struct scope *scope, struct node node)
 {
         return scope->module == NULL ? -1 : holds(scope, node, 0);
 }

@@ -150,7 +150,7 @@ static int read_file(struct job *job, struct library *library, TSParser *parser,
                 return r;
         result->problem = source.problem;
         result->line = source.line;
-        if (source.tree != NULL) {
+        if (source.tree.n > 0) {
                 module = (struct module){.path = file->path,
                                          .text = source.text,
                                          .arena = arena,
@@ -159,7 +159,7 @@ static int read_file(struct job *job, struct library *library, TSParser *parser,
                                          .lines = source.lines,
                                          .n_lines = source.n_lines,
                                          .error_line = source.line};
-                module_read(&module, ts_tree_root_node(source.tree));
+                module_read(&module, tree_root(&source.tree));
                 r = read_names(&sink, &module, file);
                 if (r == 0)
                         r = collect_module(&module, job->ini, file->nodeid, file->select, keep, &sink);

@@ -19,7 +19,7 @@ static bool is_namespace(const char *text)
                strstr(text, "locals()") != NULL || strstr(text, "sys.modules") != NULL;
 }
 
-static void grows(struct effects *f, const struct module *m, TSNode node, const char *what)
+static void grows(struct effects *f, const struct module *m, struct node node, const char *what)
 {
         if (f->grows != NULL)
                 return;
@@ -28,7 +28,7 @@ static void grows(struct effects *f, const struct module *m, TSNode node, const 
 }
 
 /* setattr(X, ...) */
-static void set_attribute(struct effects *f, const struct module *m, TSNode call)
+static void set_attribute(struct effects *f, const struct module *m, struct node call)
 {
         struct nodes arguments = node_children(m, node_field(call, "arguments"));
         struct entity e = {.kind = ENTITY_UNKNOWN};
@@ -45,7 +45,7 @@ static void set_attribute(struct effects *f, const struct module *m, TSNode call
 }
 
 /* "a" of a.b.c */
-static const char *first_word(const struct module *m, TSNode node)
+static const char *first_word(const struct module *m, struct node node)
 {
         const char *text = node_text(m, node);
 
@@ -62,7 +62,7 @@ static bool mentions_any(const struct entity *e, const char *const *words, size_
 
 /* Whether STATEMENT, in a function whose parameters are in SCOPE, can leave the module out. *RET_ENDS: what
  * follows is not reached. */
-static bool may_skip(const struct scope *scope, TSNode block, int depth, bool *ret_ends)
+static bool may_skip(const struct scope *scope, struct node block, int depth, bool *ret_ends)
 {
         const struct module *m = scope->module;
         struct nodes statements = node_children(m, block);
@@ -71,8 +71,8 @@ static bool may_skip(const struct scope *scope, TSNode block, int depth, bool *r
         if (depth > MAX_BLOCKS)
                 return true;
         for (size_t i = 0; i < statements.n && !ends; i++) {
-                TSNode s = statements.v[i];
-                const char *type = ts_node_type(s);
+                struct node s = statements.v[i];
+                const char *type = node_type(s);
 
                 if (strcmp(type, "raise_statement") == 0)
                         return true;
@@ -92,7 +92,7 @@ static bool may_skip(const struct scope *scope, TSNode block, int depth, bool *r
                         for (size_t k = 0; holds != 1 && k < parts.n; k++)
                                 if (node_is(parts.v[k], "elif_clause") ||
                                     node_is(parts.v[k], "else_clause")) {
-                                        TSNode body = node_field(
+                                        struct node body = node_field(
                                             parts.v[k],
                                             node_is(parts.v[k], "elif_clause") ? "consequence" : "body");
 
@@ -108,7 +108,7 @@ static bool may_skip(const struct scope *scope, TSNode block, int depth, bool *r
 }
 
 /* Whether the call NODE in SCOPE of the function E can. */
-static bool call_may_skip(const struct scope *scope, TSNode node, const struct entity *e)
+static bool call_may_skip(const struct scope *scope, struct node node, const struct entity *e)
 {
         const struct scope *inside = inline_scope(scope, node, e);
         bool ends;
@@ -120,7 +120,7 @@ static void of_call(struct effects *f, const struct module *m, const struct even
 {
         static const char *const skips[] = {"SkipTest", "pytest.skip", "importorskip", "ResourceDenied"};
         static const char *const adds[] = {"globals()", "setattr(", "sys.modules["};
-        TSNode function = node_field(event->node, "function");
+        struct node function = node_field(event->node, "function");
         const char *text = node_text(m, event->node);
         const char *name = node_text(m, function);
         struct entity e;
@@ -152,7 +152,7 @@ struct effects effects_of(struct module *m)
 
         for (size_t i = 0; i < m->n_events; i++) {
                 const struct event *event = &m->events[i];
-                TSNode left = event->node;
+                struct node left = event->node;
 
                 switch (event->kind) {
                 case EVENT_STOP:

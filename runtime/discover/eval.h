@@ -8,14 +8,14 @@ struct eval {
         const struct module *m;
         size_t steps;
         int depth;
-        TSNode why; /* the innermost expression that is not known */
+        struct node why; /* the innermost expression that is not known */
         const struct module *why_m;
 };
 
-struct value eval_any(struct eval *e, const struct scope *scope, TSNode node);
+struct value eval_any(struct eval *e, const struct scope *scope, struct node node);
 
 /* compute.c: operators, comprehensions and displays of the type TYPE; false where it is none of them. */
-bool eval_computed(struct eval *e, const struct scope *scope, TSNode node, const char *type,
+bool eval_computed(struct eval *e, const struct scope *scope, struct node node, const char *type,
                    struct value *ret);
 
 /* calls.c: builtin functions and methods by name; false where NAME is none of them. */

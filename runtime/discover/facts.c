@@ -9,8 +9,7 @@
 
 #include "runtime/discover/value.h"
 
-#define MAX_DEPTH 60   /* of classes in classes */
-#define MAX_TREE  1000 /* levels of the tree that are looked at */
+#define MAX_DEPTH 60 /* of classes in classes */
 
 struct builder {
         struct arena *arena;
@@ -34,7 +33,7 @@ struct fact *facts_find(const struct fact_scope *scope, const char *name)
         return NULL;
 }
 
-static void remember(struct builder *b, TSNode function)
+static void remember(struct builder *b, struct node function)
 {
         if (b->n_bound == b->cap_bound) {
                 size_t cap = b->cap_bound * 2 + 64;
@@ -45,11 +44,11 @@ static void remember(struct builder *b, TSNode function)
                 b->bound = v;
                 b->cap_bound = cap;
         }
-        b->bound[b->n_bound++] = ts_node_start_byte(function);
+        b->bound[b->n_bound++] = node_start(function);
 }
 
 /* What an expression is worth as a fixture: nothing, if its value is one of Python's own kinds. */
-static bool is_plain(const struct scope *scope, TSNode node)
+static bool is_plain(const struct scope *scope, struct node node)
 {
         static const char *const kinds[] = {"list",         "dictionary",
                                             "set",          "tuple",
@@ -63,7 +62,7 @@ static bool is_plain(const struct scope *scope, TSNode node)
                                             "await",        "generator_expression",
                                             "ellipsis",     "binary_operator"};
 
-        if (ts_node_is_null(node))
+        if (node_is_null(node))
                 return false;
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
                 if (node_is(node, kinds[i]))
@@ -82,7 +81,7 @@ static bool only_marks(const struct fact_marks *marks)
 static void read_value(struct builder *b, const struct scope *scope, const struct binding *binding,
                        struct fact *fact)
 {
-        TSNode node = binding->node;
+        struct node node = binding->node;
 
         fact->kind = FACT_VALUE;
         fact->unsure |= binding->vague;
@@ -112,7 +111,7 @@ static void read_scope(struct builder *b, const struct scope *scope, const char 
 static void read_bases(struct builder *b, const struct class_def *class_def, struct fact_class *c)
 {
         for (size_t i = 0; i < class_def->bases.n; i++) {
-                TSNode base = class_def->bases.v[i], head;
+                struct node base = class_def->bases.v[i], head;
                 const char *dotted;
                 struct binding *found;
 
@@ -149,7 +148,7 @@ static struct fact_class *read_class(struct builder *b, const struct binding *bi
         c->unsure = class_def->has_keywords || b->depth >= MAX_DEPTH;
         read_bases(b, class_def, c);
         for (size_t i = class_def->decorators.n; i > 0; i--) {
-                TSNode node = class_def->decorators.v[i - 1];
+                struct node node = class_def->decorators.v[i - 1];
                 int patches = facts_patch(b->m, class_def->scope.outer, node);
 
                 if (patches >= 0)
@@ -218,7 +217,7 @@ static void read_scope(struct builder *b, const struct scope *scope, const char 
         if (marks->kind == BINDING_VALUE)
                 facts_marks(b->arena, b->m, scope, marks->node, &ret->marks);
         if (marks->kind != BINDING_VALUE || marks->vague)
-                facts_marks(b->arena, b->m, scope, (TSNode){0}, &ret->marks); /* and what else */
+                facts_marks(b->arena, b->m, scope, (struct node){0}, &ret->marks); /* and what else */
 }
 
 static int by_offset(const void *a, const void *b)
@@ -230,14 +229,13 @@ static int by_offset(const void *a, const void *b)
 
 /* Where the pass over the tree is. */
 struct place {
-        int function;   /* depth of the outermost function around, 0: none */
-        bool running;   /* it is a test or a fixture: what it does comes after collection */
-        int definition; /* depth of the outermost definition around, 0: none */
+        uint32_t function; /* where the outermost function around ends: a node's number; 0: there is none */
+        bool running;      /* it is a test or a fixture: what it does comes after collection */
 };
 
-static bool looks_like_fixture(const struct module *m, TSNode definition)
+static bool looks_like_fixture(const struct module *m, struct node definition)
 {
-        TSNode parent = ts_node_parent(definition);
+        struct node parent = node_parent(definition);
         struct nodes parts;
 
         if (!node_is(parent, "decorated_definition"))
@@ -252,10 +250,10 @@ static bool looks_like_fixture(const struct module *m, TSNode definition)
         return false;
 }
 
-static void see_function(struct builder *b, TSNode node, struct place *place, int depth)
+static void see_function(struct builder *b, struct node node, struct place *place)
 {
         const char *name = node_text(b->m, node_field(node, "name"));
-        uint32_t start = ts_node_start_byte(node);
+        uint32_t start = node_start(node);
         bool fixture = looks_like_fixture(b->m, node);
 
         if (fixture &&
@@ -265,7 +263,7 @@ static void see_function(struct builder *b, TSNode node, struct place *place, in
                 (void)names_add(b->arena, &b->facts->loose, name);
         }
         if (place->function == 0) {
-                place->function = depth;
+                place->function = node_behind(node);
                 place->running = fixture || strncmp(name, "test", 4) == 0;
         }
 }
@@ -278,7 +276,7 @@ static bool in_table(const char *word, const char *const *table)
         return false;
 }
 
-static void see_call(struct builder *b, TSNode node, const struct place *place)
+static void see_call(struct builder *b, struct node node, const struct place *place)
 {
         static const char *const writes[] = {"setattr", "globals",  "exec", "locals",     "vars", "eval",
                                              "delattr", "execfile", "type", "__import__", NULL};
@@ -286,14 +284,14 @@ static void see_call(struct builder *b, TSNode node, const struct place *place)
                                             "pytest.exit",  "pytest.fail",
                                             "pytest.xfail", "sys.exit",
                                             "os._exit",     NULL};
-        TSNode function = node_field(node, "function");
+        struct node function = node_field(node, "function");
         const char *name;
 
         if (place->running)
                 return;
         if (node_is(function, "identifier") && in_table(node_text(b->m, function), writes) &&
             (strcmp(node_text(b->m, function), "type") != 0 ||
-             ts_node_named_child_count(node_field(node, "arguments")) == 3))
+             node_named_child_count(node_field(node, "arguments")) == 3))
                 b->facts->dynamic |= DYNAMIC_NAMESPACE;
         if (place->function > 0)
                 return;
@@ -302,7 +300,7 @@ static void see_call(struct builder *b, TSNode node, const struct place *place)
                 b->facts->dynamic |= DYNAMIC_SKIP;
 }
 
-static void see_attribute(struct builder *b, TSNode node, const struct place *place)
+static void see_attribute(struct builder *b, struct node node, const struct place *place)
 {
         static const char *const plugins[] = {"pluginmanager",  "import_plugin",    "_fixturemanager",
                                               "parsefactories", "_arg2fixturedefs", NULL};
@@ -318,10 +316,10 @@ static void see_attribute(struct builder *b, TSNode node, const struct place *pl
 }
 
 /* A string that is one word may be the name of a fixture that code makes. */
-static void see_string(struct builder *b, TSNode node, const struct place *place)
+static void see_string(struct builder *b, struct node node, const struct place *place)
 {
-        const char *text = b->m->text + ts_node_start_byte(node);
-        size_t n = ts_node_end_byte(node) - ts_node_start_byte(node);
+        const char *text = b->m->text + node_start(node);
+        size_t n = node_end(node) - node_start(node);
         char *word;
 
         if (place->running || n < 3 || n > 80 || (text[0] != '"' && text[0] != '\''))
@@ -334,9 +332,9 @@ static void see_string(struct builder *b, TSNode node, const struct place *place
                 (void)names_add(b->arena, &b->facts->strings, word);
 }
 
-static void see_star(struct builder *b, TSNode node)
+static void see_star(struct builder *b, struct node node)
 {
-        TSNode statement = ts_node_parent(node);
+        struct node statement = node_parent(node);
 
         if (node_is(statement, "import_from_statement"))
                 (void)names_add(b->arena, &b->facts->stars,
@@ -344,14 +342,14 @@ static void see_star(struct builder *b, TSNode node)
 }
 
 /* Looks at NODE; false: not at what is in it. */
-static bool see(struct builder *b, TSNode node, struct place *place, int depth)
+static bool see(struct builder *b, struct node node, struct place *place)
 {
-        const char *type = ts_node_type(node);
+        const char *type = node_type(node);
 
         if (strcmp(type, "function_definition") == 0)
-                see_function(b, node, place, depth);
+                see_function(b, node, place);
         else if (strcmp(type, "lambda") == 0 && place->function == 0)
-                place->function = depth;
+                place->function = node_behind(node);
         else if (strcmp(type, "call") == 0)
                 see_call(b, node, place);
         else if (strcmp(type, "attribute") == 0)
@@ -376,32 +374,17 @@ static bool see(struct builder *b, TSNode node, struct place *place, int depth)
         return true;
 }
 
-static void walk(struct builder *b, TSNode root)
+static void walk(struct builder *b, struct node root)
 {
-        TSTreeCursor cursor = ts_tree_cursor_new(root);
         struct place place = {0};
-        int depth = 0;
 
         if (b->n_bound > 0)
                 qsort(b->bound, b->n_bound, sizeof *b->bound, by_offset);
-        for (;;) {
-                TSNode node = ts_tree_cursor_current_node(&cursor);
-
-                if (depth <= place.function)
+        for (struct node at = root; !node_is_null(at);) {
+                if (at.at >= place.function)
                         place.function = 0, place.running = false;
-                if (see(b, node, &place, depth) && depth < MAX_TREE &&
-                    ts_tree_cursor_goto_first_child(&cursor)) {
-                        depth++;
-                        continue;
-                }
-                while (depth > 0 && !ts_tree_cursor_goto_next_sibling(&cursor)) {
-                        (void)ts_tree_cursor_goto_parent(&cursor);
-                        depth--;
-                }
-                if (depth == 0)
-                        break;
+                at = node_walk(root, at, see(b, at, &place));
         }
-        ts_tree_cursor_delete(&cursor);
 }
 
 static void read_list(struct builder *b, const char *variable, struct names *names, bool *unsure)
@@ -458,7 +441,7 @@ static void see_hooks(struct builder *b)
                 b->facts->dynamic |= DYNAMIC_GETATTR;
 }
 
-struct facts *facts_read(struct arena *arena, const struct module *m, TSNode root, const char *path)
+struct facts *facts_read(struct arena *arena, const struct module *m, struct node root, const char *path)
 {
         struct facts *facts = arena_get(arena, sizeof *facts);
         struct builder b = {.arena = arena, .m = m, .facts = facts};

@@ -151,7 +151,8 @@ struct facts {
 };
 
 /* Reads the facts of MODULE, whose tree begins at ROOT, into ARENA. PATH is copied. NULL: no memory. */
-struct facts *facts_read(struct arena *arena, const struct module *module, TSNode root, const char *path);
+struct facts *facts_read(struct arena *arena, const struct module *module, struct node root,
+                         const char *path);
 
 /* The fact of NAME in SCOPE itself, or NULL. */
 struct fact *facts_find(const struct fact_scope *scope, const char *name);
@@ -160,14 +161,15 @@ bool names_has(const struct names *names, const char *name);
 bool names_add(struct arena *arena, struct names *names, const char *name);
 
 /* facts_marks.c: what the decorator NODE, or pytestmark, says. */
-void facts_marks(struct arena *arena, const struct module *module, const struct scope *scope, TSNode node,
-                 struct fact_marks *marks);
+void facts_marks(struct arena *arena, const struct module *module, const struct scope *scope,
+                 struct node node, struct fact_marks *marks);
 /* facts_function.c: a function or lambda with its decorators, from top to bottom. */
 struct fact_function *facts_function(struct arena *arena, const struct module *module,
-                                     const struct scope *scope, TSNode node, const struct nodes *decorators);
+                                     const struct scope *scope, struct node node,
+                                     const struct nodes *decorators);
 /* How many arguments the decorator NODE, of unittest.mock, puts in; -1: it is none of its; -2: not known. */
-int facts_patch(const struct module *module, const struct scope *scope, TSNode node);
+int facts_patch(const struct module *module, const struct scope *scope, struct node node);
 /* The dotted name of NODE through variables that only rename. */
-const char *facts_dotted(const struct module *module, const struct scope *scope, TSNode node);
+const char *facts_dotted(const struct module *module, const struct scope *scope, struct node node);
 
 #endif

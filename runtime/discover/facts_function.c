@@ -7,31 +7,31 @@
 #include "runtime/discover/value.h"
 
 #define MAX_SIGNATURE ((size_t)300)
-#define MAX_DEPTH     200
 
 static const char *keep(struct arena *arena, const char *s)
 {
         return s != NULL ? arena_strn(arena, s, strlen(s)) : NULL;
 }
 
-static void read_parameters(struct arena *arena, const struct module *m, TSNode list, struct fact_function *f)
+static void read_parameters(struct arena *arena, const struct module *m, struct node list,
+                            struct fact_function *f)
 {
         struct nodes nodes = node_children(m, list);
 
         for (size_t i = 0; i < nodes.n; i++) {
-                TSNode name = nodes.v[i];
+                struct node name = nodes.v[i];
 
                 if (node_is(name, "positional_separator"))
                         f->args.n = 0;
                 if (node_is(name, "typed_parameter"))
-                        name = ts_node_named_child(name, 0);
+                        name = node_named_child(name, 0);
                 if (node_is(name, "identifier"))
                         (void)names_add(arena, &f->args, node_text(m, name));
         }
 }
 
 /* The text in parentheses on one line, as str(inspect.signature(f)) has it where it is plain. */
-static const char *read_signature(struct arena *arena, const struct module *m, TSNode list)
+static const char *read_signature(struct arena *arena, const struct module *m, struct node list)
 {
         const char *text = node_text(m, list);
         size_t n = strlen(text), k = 0;
@@ -55,7 +55,7 @@ static const char *read_signature(struct arena *arena, const struct module *m, T
         return out;
 }
 
-int facts_patch(const struct module *m, const struct scope *scope, TSNode node)
+int facts_patch(const struct module *m, const struct scope *scope, struct node node)
 {
         static const struct {
                 const char *name;
@@ -79,7 +79,7 @@ int facts_patch(const struct module *m, const struct scope *scope, TSNode node)
                         continue;
                 arguments = node_children(m, node_field(node, "arguments"));
                 for (size_t k = 0; k < arguments.n; k++) {
-                        TSNode a = arguments.v[k];
+                        struct node a = arguments.v[k];
 
                         if (node_is(a, "list_splat") || node_is(a, "dictionary_splat"))
                                 return -2;
@@ -98,7 +98,7 @@ int facts_patch(const struct module *m, const struct scope *scope, TSNode node)
 }
 
 /* hypothesis.given fills parameters by name, or from the right. */
-static bool read_given(struct arena *arena, const struct module *m, const char *name, TSNode node,
+static bool read_given(struct arena *arena, const struct module *m, const char *name, struct node node,
                        struct fact_function *f)
 {
         struct nodes arguments;
@@ -130,15 +130,15 @@ static enum known truth(const struct value *v)
         }
 }
 
-static void read_fixture(struct arena *arena, const struct module *m, const struct scope *scope, TSNode node,
-                         struct fact_function *f)
+static void read_fixture(struct arena *arena, const struct module *m, const struct scope *scope,
+                         struct node node, struct fact_function *f)
 {
         struct nodes arguments =
             node_is(node, "call") ? node_children(m, node_field(node, "arguments")) : (struct nodes){0};
 
         f->is_fixture = true;
         for (size_t i = 0; i < arguments.n; i++) {
-                TSNode a = arguments.v[i];
+                struct node a = arguments.v[i];
                 struct value v;
                 const char *name;
 
@@ -169,8 +169,8 @@ static void read_fixture(struct arena *arena, const struct module *m, const stru
 }
 
 /* Whether the decorator NODE makes a fixture: KNOWN_UNSURE for what only sounds like it. */
-static enum known makes_fixture(const struct module *m, const struct scope *scope, TSNode node,
-                                TSNode *ret_call)
+static enum known makes_fixture(const struct module *m, const struct scope *scope, struct node node,
+                                struct node *ret_call)
 {
         static const char *const makers[] = {"pytest.fixture",           "pytest.yield_fixture",
                                              "_pytest.fixtures.fixture", "_pytest.fixtures.yield_fixture",
@@ -196,9 +196,9 @@ static enum known makes_fixture(const struct module *m, const struct scope *scop
 }
 
 static void read_decorator(struct arena *arena, const struct module *m, const struct scope *scope,
-                           TSNode node, struct fact_function *f)
+                           struct node node, struct fact_function *f)
 {
-        TSNode call;
+        struct node call;
         int patches = facts_patch(m, scope, node);
         const char *name =
             facts_dotted(m, scope, node_is(node, "call") ? node_field(node, "function") : node);
@@ -220,49 +220,35 @@ static void read_decorator(struct arena *arena, const struct module *m, const st
 }
 
 /* The literals that the body asks for by request.getfixturevalue. */
-static void read_asked(struct arena *arena, const struct module *m, TSNode node, struct fact_function *f)
+static void read_asked(struct arena *arena, const struct module *m, struct node node, struct fact_function *f)
 {
-        TSTreeCursor cursor = ts_tree_cursor_new(node);
-        int depth = 0;
+        for (struct node at = node; !node_is_null(at); at = node_walk(node, at, true)) {
+                struct node function = node_is(at, "call") ? node_field(at, "function") : (struct node){0};
+                struct node list = node_is(at, "call") ? node_field(at, "arguments") : (struct node){0};
 
-        for (bool more = true; more;) {
-                TSNode at = ts_tree_cursor_current_node(&cursor);
-                TSNode function = node_is(at, "call") ? node_field(at, "function") : (TSNode){0};
-                TSNode list = node_is(at, "call") ? node_field(at, "arguments") : (TSNode){0};
-
-                if (node_is(function, "attribute") && ts_node_named_child_count(list) == 1 &&
+                if (node_is(function, "attribute") && node_named_child_count(list) == 1 &&
                     strcmp(node_text(m, node_field(function, "attribute")), "getfixturevalue") == 0) {
-                        struct value v = value_read(&m->scope, ts_node_named_child(list, 0), NULL);
+                        struct value v = value_read(&m->scope, node_named_child(list, 0), NULL);
 
                         if (v.kind == VALUE_STR && !names_has(&f->asked, v.s))
                                 (void)names_add(arena, &f->asked, v.s);
                 }
-                if (depth < MAX_DEPTH && ts_tree_cursor_goto_first_child(&cursor)) {
-                        depth++;
-                        continue;
-                }
-                while (depth > 0 && !ts_tree_cursor_goto_next_sibling(&cursor)) {
-                        (void)ts_tree_cursor_goto_parent(&cursor);
-                        depth--;
-                }
-                more = depth > 0;
         }
-        ts_tree_cursor_delete(&cursor);
 }
 
-static bool mentions(const struct module *m, TSNode node, const char *word)
+static bool mentions(const struct module *m, struct node node, const char *word)
 {
-        const char *text = m->text + ts_node_start_byte(node);
+        const char *text = m->text + node_start(node);
 
-        return memmem(text, ts_node_end_byte(node) - ts_node_start_byte(node), word, strlen(word)) != NULL;
+        return memmem(text, node_end(node) - node_start(node), word, strlen(word)) != NULL;
 }
 
 /* What a function is as a decorator, or as a maker of one, by the words in it. */
-static enum decorates read_decorates(const struct module *m, TSNode node)
+static enum decorates read_decorates(const struct module *m, struct node node)
 {
-        TSNode body = node_field(node, "body");
+        struct node body = node_field(node, "body");
 
-        if (ts_node_is_null(body) || mentions(m, body, "fixture") || mentions(m, body, "__signature__") ||
+        if (node_is_null(body) || mentions(m, body, "fixture") || mentions(m, body, "__signature__") ||
             mentions(m, body, "__wrapped__") || mentions(m, body, "parametrize"))
                 return DECORATES_UNKNOWN;
         if (mentions(m, body, "wraps(") && !mentions(m, body, "mark"))
@@ -273,10 +259,10 @@ static enum decorates read_decorates(const struct module *m, TSNode node)
 }
 
 struct fact_function *facts_function(struct arena *arena, const struct module *m, const struct scope *scope,
-                                     TSNode node, const struct nodes *decorators)
+                                     struct node node, const struct nodes *decorators)
 {
         struct fact_function *f = arena_get(arena, sizeof *f);
-        TSNode list = node_field(node, "parameters");
+        struct node list = node_field(node, "parameters");
 
         if (f == NULL)
                 return NULL;
@@ -286,7 +272,7 @@ struct fact_function *facts_function(struct arena *arena, const struct module *m
         if (decorators != NULL && decorators->n > 0)
                 f->line = module_line(m, decorators->v[0]);
         read_parameters(arena, m, list, f);
-        f->signature = ts_node_is_null(list) ? "()" : read_signature(arena, m, list);
+        f->signature = node_is_null(list) ? "()" : read_signature(arena, m, list);
         for (size_t i = decorators != NULL ? decorators->n : 0; i > 0; i--)
                 read_decorator(arena, m, scope, decorators->v[i - 1], f);
         f->decorates = read_decorates(m, node);

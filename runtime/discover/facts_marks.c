@@ -42,7 +42,7 @@ bool names_add(struct arena *arena, struct names *names, const char *name)
         return names->v[names->n++] != NULL;
 }
 
-const char *facts_dotted(const struct module *m, const struct scope *scope, TSNode node)
+const char *facts_dotted(const struct module *m, const struct scope *scope, struct node node)
 {
         for (int i = 0; i < MAX_DEPTH && node_is(node, "identifier"); i++) {
                 struct binding *b = module_resolve(m, scope, node_text(m, node));
@@ -105,7 +105,7 @@ static void read_used(struct reader *r, const struct scope *scope, struct nodes 
                 struct value v = value_read(scope, arguments.v[i], NULL);
 
                 if (node_is(arguments.v[i], "list_splat")) {
-                        v = value_read(scope, ts_node_named_child(arguments.v[i], 0), NULL);
+                        v = value_read(scope, node_named_child(arguments.v[i], 0), NULL);
                         mark->names_unsure |= v.kind != VALUE_SEQUENCE || !add_names(r, &mark->names, &v);
                 } else if (v.kind != VALUE_STR || !names_add(r->arena, &mark->names, v.s)) {
                         mark->names_unsure = true;
@@ -131,7 +131,7 @@ static void read_params(struct reader *r, const struct scope *scope, struct node
         mark->names_unsure = true;
         for (size_t i = 0; i < arguments.n; i++) {
                 const char *name = i < sizeof positions / sizeof *positions ? positions[i] : "";
-                TSNode value = arguments.v[i];
+                struct node value = arguments.v[i];
                 struct value v;
 
                 if (node_is(value, "list_splat") || node_is(value, "dictionary_splat")) {
@@ -150,7 +150,7 @@ static void read_params(struct reader *r, const struct scope *scope, struct node
 
                         mark->no_values = strstr(text, "marks") != NULL ||
                                           ((node_is(value, "list") || node_is(value, "tuple")) &&
-                                           ts_node_named_child_count(value) == 0) ||
+                                           node_named_child_count(value) == 0) ||
                                           (!node_is(value, "list") && !node_is(value, "tuple"));
                         continue;
                 }
@@ -221,7 +221,7 @@ static bool is_harmless(const char *name)
         return is_one_of(name, names);
 }
 
-static void read(struct reader *r, const struct scope *scope, TSNode node);
+static void read(struct reader *r, const struct scope *scope, struct node node);
 
 static void pending(struct reader *r, const char *from, bool is_import, bool is_call)
 {
@@ -235,12 +235,12 @@ static void pending(struct reader *r, const char *from, bool is_import, bool is_
 }
 
 /* NAME, or NAME(...). */
-static void read_name(struct reader *r, const struct scope *scope, TSNode node, bool is_call)
+static void read_name(struct reader *r, const struct scope *scope, struct node node, bool is_call)
 {
         const char *name = node_text(r->m, node);
         struct binding *b = module_resolve(r->m, scope, name);
 
-        if (b != NULL && b->kind == BINDING_VALUE && !b->vague && !is_call && !ts_node_is_null(b->node))
+        if (b != NULL && b->kind == BINDING_VALUE && !b->vague && !is_call && !node_is_null(b->node))
                 read(r, scope, b->node);
         else if (b != NULL && b->kind == BINDING_IMPORT)
                 pending(r, b->from, true, is_call);
@@ -256,13 +256,13 @@ static void read_parts(struct reader *r, const struct scope *scope, struct nodes
                 read(r, scope, parts.v[i]);
 }
 
-static void read(struct reader *r, const struct scope *scope, TSNode node)
+static void read(struct reader *r, const struct scope *scope, struct node node)
 {
         bool is_call = node_is(node, "call");
-        TSNode function = is_call ? node_field(node, "function") : node;
+        struct node function = is_call ? node_field(node, "function") : node;
         const char *name;
 
-        if (ts_node_is_null(node) || r->depth >= MAX_DEPTH) {
+        if (node_is_null(node) || r->depth >= MAX_DEPTH) {
                 (void)add(r, MARK_UNKNOWN);
                 return;
         }
@@ -285,7 +285,7 @@ static void read(struct reader *r, const struct scope *scope, TSNode node)
         r->depth--;
 }
 
-void facts_marks(struct arena *arena, const struct module *m, const struct scope *scope, TSNode node,
+void facts_marks(struct arena *arena, const struct module *m, const struct scope *scope, struct node node,
                  struct fact_marks *marks)
 {
         struct reader r = {arena, m, marks, 0};

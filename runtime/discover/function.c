@@ -6,7 +6,7 @@
 #include "runtime/discover/names.h"
 #include "runtime/discover/value.h"
 
-static const char *decorator_word(const struct module *m, const struct scope *scope, TSNode node)
+static const char *decorator_word(const struct module *m, const struct scope *scope, struct node node)
 {
         if (node_is(node, "call"))
                 node = node_field(node, "function");
@@ -54,7 +54,7 @@ static size_t patched(const struct scope *scope, const struct nodes *decorators)
         size_t n = 0;
 
         for (size_t i = 0; i < decorators->n; i++) {
-                TSNode call = decorators->v[i];
+                struct node call = decorators->v[i];
                 const char *dotted =
                     node_is(call, "call") ? module_dotted(m, scope, node_field(call, "function")) : NULL;
                 struct nodes arguments = node_children(m, node_field(call, "arguments"));
@@ -83,16 +83,16 @@ static bool in_ids(const struct ids *ids, const char *name)
 }
 
 /* The names of a function's parameters that a fixture has to give, its first SKIP left out. */
-static struct ids parameters(const struct module *m, TSNode function, size_t skip)
+static struct ids parameters(const struct module *m, struct node function, size_t skip)
 {
         struct nodes all = node_children(m, node_field(function, "parameters"));
         struct ids names = {arena_get(m->arena, (all.n + 1) * sizeof *names.v), 0};
 
         for (size_t i = 0; names.v != NULL && i < all.n; i++) {
-                TSNode name = all.v[i];
+                struct node name = all.v[i];
 
                 if (node_is(name, "typed_parameter"))
-                        name = ts_node_named_child(name, 0);
+                        name = node_named_child(name, 0);
                 if (node_is(all.v[i], "default_parameter") || node_is(all.v[i], "typed_default_parameter") ||
                     !node_is(name, "identifier"))
                         continue;
@@ -136,7 +136,7 @@ struct ids function_fixtures(const struct entity *e, const struct chain *chain, 
         for (size_t i = 0; i < marks->n; i++) {
                 struct nodes arguments;
 
-                if (strcmp(marks->v[i].name, "usefixtures") != 0 || ts_node_is_null(marks->v[i].call))
+                if (strcmp(marks->v[i].name, "usefixtures") != 0 || node_is_null(marks->v[i].call))
                         continue;
                 arguments =
                     node_children(marks->v[i].scope->module, node_field(marks->v[i].call, "arguments"));

@@ -38,7 +38,8 @@ bool inline_bind(struct scope *scope, const char *name, const struct value *valu
 }
 
 /* The argument of CALL for the parameter NAME at AT, or null. */
-static TSNode argument_of(const struct module *m, const struct nodes *arguments, const char *name, size_t at)
+static struct node argument_of(const struct module *m, const struct nodes *arguments, const char *name,
+                               size_t at)
 {
         size_t positional = 0;
 
@@ -49,10 +50,10 @@ static TSNode argument_of(const struct module *m, const struct nodes *arguments,
                 } else if (positional++ == at) {
                         return arguments->v[i];
                 }
-        return (TSNode){0};
+        return (struct node){0};
 }
 
-struct scope *inline_scope(const struct scope *caller, TSNode call, const struct entity *function)
+struct scope *inline_scope(const struct scope *caller, struct node call, const struct entity *function)
 {
         const struct module *m = function->scope->module;
         struct nodes parameters = node_children(m, node_field(function->binding->node, "parameters"));
@@ -67,7 +68,7 @@ struct scope *inline_scope(const struct scope *caller, TSNode call, const struct
                         return NULL;
         scope->module = m;
         for (size_t i = 0; i < parameters.n; i++) {
-                TSNode p = parameters.v[i], name = p, given, standard = {0};
+                struct node p = parameters.v[i], name = p, given, standard = {0};
                 const char *text;
                 struct value v;
 
@@ -79,15 +80,15 @@ struct scope *inline_scope(const struct scope *caller, TSNode call, const struct
                         name = node_field(p, "name");
                         standard = node_field(p, "value");
                 } else if (node_is(p, "typed_parameter")) {
-                        name = ts_node_named_child(p, 0);
+                        name = node_named_child(p, 0);
                 }
                 if (!node_is(name, "identifier"))
                         return NULL;
                 text = node_text(m, name);
                 given = argument_of(caller->module, &arguments, text, at++);
-                if (!ts_node_is_null(given))
+                if (!node_is_null(given))
                         v = value_read(caller, given, NULL);
-                else if (!ts_node_is_null(standard))
+                else if (!node_is_null(standard))
                         v = value_read(function->scope, standard, NULL);
                 else
                         v = value_of_kind(VALUE_UNKNOWN);
@@ -97,7 +98,7 @@ struct scope *inline_scope(const struct scope *caller, TSNode call, const struct
         return scope;
 }
 
-TSNode inline_result(const struct entity *function)
+struct node inline_result(const struct entity *function)
 {
         const struct module *m = function->scope->module;
         struct nodes body;
@@ -107,15 +108,15 @@ TSNode inline_result(const struct entity *function)
                 return node_field(function->binding->node, "body");
         body = node_children(m, node_field(function->binding->node, "body"));
         if (body.n > 1 && node_is(body.v[0], "expression_statement") &&
-            node_is(ts_node_named_child(body.v[0], 0), "string"))
+            node_is(node_named_child(body.v[0], 0), "string"))
                 i++;
         if (body.n > i + 1 && node_is(body.v[i], "function_definition"))
                 i++;
-        return body.n == i + 1 && node_is(body.v[i], "return_statement") ? ts_node_named_child(body.v[i], 0)
-                                                                         : (TSNode){0};
+        return body.n == i + 1 && node_is(body.v[i], "return_statement") ? node_named_child(body.v[i], 0)
+                                                                         : (struct node){0};
 }
 
-TSNode inline_nested(const struct entity *function, const char *name)
+struct node inline_nested(const struct entity *function, const char *name)
 {
         const struct module *m = function->scope->module;
         struct nodes body = node_children(m, node_field(function->binding->node, "body"));
@@ -124,5 +125,5 @@ TSNode inline_nested(const struct entity *function, const char *name)
                 if (node_is(body.v[i], "function_definition") &&
                     strcmp(node_text(m, node_field(body.v[i], "name")), name) == 0)
                         return body.v[i];
-        return (TSNode){0};
+        return (struct node){0};
 }

@@ -9,14 +9,14 @@
 
 /* A scope with FUNCTION's parameters bound to the values of the arguments of CALL (null: none are given) in
  * CALLER, or to their defaults; NULL where that cannot be told. */
-struct scope *inline_scope(const struct scope *caller, TSNode call, const struct entity *function);
+struct scope *inline_scope(const struct scope *caller, struct node call, const struct entity *function);
 
 /* What FUNCTION returns, where its body is nothing but a docstring, a nested function and a return; else
  * null. */
-TSNode inline_result(const struct entity *function);
+struct node inline_result(const struct entity *function);
 
 /* The function NAME that is defined in the body of FUNCTION, or null. */
-TSNode inline_nested(const struct entity *function, const char *name);
+struct node inline_nested(const struct entity *function, const char *name);
 
 /* An empty scope below the module of SCOPE, with the values that a scope made here had before. */
 struct scope *inline_below(const struct scope *scope);

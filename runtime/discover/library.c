@@ -484,7 +484,7 @@ struct module *library_load(struct library *library, const char *path)
                 return s != NULL ? s->module : NULL;
         s->tried = true;
         if (n == 0 || path[n - 1] == '/' || source_read(&s->source, library->parser, path) < 0 ||
-            s->source.tree == NULL)
+            s->source.tree.n == 0)
                 return NULL;
         m = arena_get(&s->own, sizeof *m);
         if (m == NULL)
@@ -497,7 +497,7 @@ struct module *library_load(struct library *library, const char *path)
                              .lines = s->source.lines,
                              .n_lines = s->source.n_lines,
                              .error_line = s->source.line};
-        module_read(m, ts_tree_root_node(s->source.tree));
+        module_read(m, tree_root(&s->source.tree));
         s->module = m;
         return m;
 }

@@ -104,9 +104,9 @@ static size_t unescape(const char *s, const char *end, bool bytes, char *out, si
         return (size_t)-1;
 }
 
-struct value value_string(const struct module *m, TSNode node)
+struct value value_string(const struct module *m, struct node node)
 {
-        const char *s = m->text + ts_node_start_byte(node), *end = m->text + ts_node_end_byte(node);
+        const char *s = m->text + node_start(node), *end = m->text + node_end(node);
         bool raw = false, bytes = false;
         size_t quotes, n = 0;
         char *out, quote;
@@ -115,8 +115,8 @@ struct value value_string(const struct module *m, TSNode node)
                 raw |= *s == 'r' || *s == 'R';
                 bytes |= *s == 'b' || *s == 'B';
                 if (*s == 'f' || *s == 'F') {
-                        for (uint32_t i = 0; i < ts_node_named_child_count(node); i++)
-                                if (node_is(ts_node_named_child(node, i), "interpolation"))
+                        for (uint32_t i = 0; i < node_named_child_count(node); i++)
+                                if (node_is(node_named_child(node, i), "interpolation"))
                                         return value_of_kind(VALUE_UNKNOWN);
                         if (memchr(s, '{', (size_t)(end - s)) != NULL)
                                 return value_of_kind(VALUE_UNKNOWN); /* {{ */
@@ -153,7 +153,7 @@ struct value value_string(const struct module *m, TSNode node)
         return value_of_text(bytes ? VALUE_BYTES : VALUE_STR, out, n);
 }
 
-struct value value_number(const struct module *m, TSNode node, bool is_float)
+struct value value_number(const struct module *m, struct node node, bool is_float)
 {
         const char *text = node_text(m, node);
         size_t n = strlen(text), k = 0;

@@ -11,25 +11,25 @@
 #define MAX_IDS ((size_t)1 << 20)
 
 struct parametrize {
-        TSNode argnames, argvalues, ids;
+        struct node argnames, argvalues, ids;
 };
 
 /* False where the call unpacks its arguments. */
-static bool read_call(const struct module *m, TSNode call, struct parametrize *ret)
+static bool read_call(const struct module *m, struct node call, struct parametrize *ret)
 {
         struct nodes arguments = node_children(m, node_field(call, "arguments"));
-        TSNode *const positions[] = {&ret->argnames, &ret->argvalues, NULL, &ret->ids};
+        struct node *const positions[] = {&ret->argnames, &ret->argvalues, NULL, &ret->ids};
         size_t at = 0;
 
         *ret = (struct parametrize){0};
         for (size_t i = 0; i < arguments.n; i++) {
-                TSNode argument = arguments.v[i];
+                struct node argument = arguments.v[i];
 
                 if (node_is(argument, "list_splat") || node_is(argument, "dictionary_splat"))
                         return false;
                 if (node_is(argument, "keyword_argument")) {
                         const char *name = node_text(m, node_field(argument, "name"));
-                        TSNode value = node_field(argument, "value");
+                        struct node value = node_field(argument, "value");
 
                         if (strcmp(name, "argnames") == 0)
                                 ret->argnames = value;
@@ -41,7 +41,7 @@ static bool read_call(const struct module *m, TSNode call, struct parametrize *r
                         *positions[at - 1] = argument;
                 }
         }
-        return !ts_node_is_null(ret->argnames) && !ts_node_is_null(ret->argvalues);
+        return !node_is_null(ret->argnames) && !node_is_null(ret->argvalues);
 }
 
 /* "a, b" or ["a", "b"]; *RET_SINGLE: the values are not tuples. */
@@ -82,7 +82,7 @@ struct namer {
         bool raw;
         const struct scope *scope; /* ID_CALL: what the function sees, */
         const char *parameter;     /* its one parameter, */
-        TSNode result;             /* and what it returns */
+        struct node result;        /* and what it returns */
 };
 
 /* repr(v) of a text, NULL where it is not known here. */
@@ -197,7 +197,7 @@ static bool number(const struct module *m, struct ids *ids)
 }
 
 /* What ids= is: a list of ids, which becomes RET_GIVEN, or a function. */
-static bool read_namer(const struct scope *scope, TSNode ids, struct namer *ret, struct value *ret_given,
+static bool read_namer(const struct scope *scope, struct node ids, struct namer *ret, struct value *ret_given,
                        const char **why)
 {
         struct entity e = {.kind = ENTITY_BINDING, .scope = scope};
@@ -224,24 +224,24 @@ static bool read_namer(const struct scope *scope, TSNode ids, struct namer *ret,
         }
         parameters = node_children(e.scope->module, node_field(e.binding->node, "parameters"));
         ret->result = inline_result(&e);
-        if (parameters.n != 1 || ts_node_is_null(ret->result))
+        if (parameters.n != 1 || node_is_null(ret->result))
                 return false;
         if (node_is(parameters.v[0], "typed_parameter"))
-                parameters.v[0] = ts_node_named_child(parameters.v[0], 0);
+                parameters.v[0] = node_named_child(parameters.v[0], 0);
         ret->kind = ID_CALL;
         ret->scope = e.scope;
         ret->parameter = node_text(e.scope->module, parameters.v[0]);
         return node_is(parameters.v[0], "identifier");
 }
 
-bool marks_values_ids(const struct scope *scope, const struct ids *names, bool single, TSNode values,
-                      TSNode ids, bool raw, struct ids *ret, const char **why)
+bool marks_values_ids(const struct scope *scope, const struct ids *names, bool single, struct node values,
+                      struct node ids, bool raw, struct ids *ret, const char **why)
 {
         const struct module *m = scope->module;
         struct value argvalues = value_read(scope, values, why), given = {.kind = VALUE_NONE};
         struct namer namer = {.raw = raw};
 
-        if (!ts_node_is_null(ids) && !read_namer(scope, ids, &namer, &given, why))
+        if (!node_is_null(ids) && !read_namer(scope, ids, &namer, &given, why))
                 return false;
         if (argvalues.kind != VALUE_SEQUENCE)
                 argvalues = value_iterate(m, &argvalues);
@@ -335,7 +335,7 @@ bool marks_ids(const struct marks *marks, struct arena *arena, bool raw, struct 
                 const char *why = NULL;
                 struct ids one = {0};
 
-                if (strcmp(marks->v[i].name, "parametrize") != 0 || ts_node_is_null(marks->v[i].call))
+                if (strcmp(marks->v[i].name, "parametrize") != 0 || node_is_null(marks->v[i].call))
                         continue;
                 if (!mark_ids(&marks->v[i], raw, &one, &why)) {
                         *ret_why = arena_printf(arena, "parametrize: %s",
@@ -362,7 +362,7 @@ struct ids marks_argnames(const struct marks *marks, struct arena *arena)
                 const char **v;
                 bool single;
 
-                if (strcmp(mark->name, "parametrize") != 0 || ts_node_is_null(mark->call) ||
+                if (strcmp(mark->name, "parametrize") != 0 || node_is_null(mark->call) ||
                     !read_call(mark->scope->module, mark->call, &p))
                         continue;
                 argnames = value_read(mark->scope, p.argnames, NULL);

@@ -13,7 +13,7 @@
 
 #define MAX_DEPTH 20
 
-static void vague(struct marks *marks, const struct scope *scope, TSNode node)
+static void vague(struct marks *marks, const struct scope *scope, struct node node)
 {
         const struct module *m = scope->module;
 
@@ -40,14 +40,15 @@ static const char *mark_name(const char *dotted, bool *ret_foreign)
         return NULL;
 }
 
-static const char *mark_of(const struct scope *scope, TSNode node)
+static const char *mark_of(const struct scope *scope, struct node node)
 {
         bool foreign;
 
         return mark_name(module_dotted(scope->module, scope, node), &foreign);
 }
 
-static void push(struct marks *marks, const struct scope *scope, const char *name, TSNode call, bool foreign)
+static void push(struct marks *marks, const struct scope *scope, const char *name, struct node call,
+                 bool foreign)
 {
         struct arena *arena = scope->module->arena;
 
@@ -65,16 +66,16 @@ static void push(struct marks *marks, const struct scope *scope, const char *nam
         marks->v[marks->n++] = (struct mark){name, call, scope, foreign};
 }
 
-static void add(struct marks *marks, const struct scope *scope, TSNode node, int depth);
+static void add(struct marks *marks, const struct scope *scope, struct node node, int depth);
 
 /* The marks of MARK(OTHER(f)), the innermost first, where f is PARAMETER; false where CALL is something else.
  */
-static bool add_applied(struct marks *marks, const struct scope *scope, TSNode call, const char *parameter,
-                        int depth)
+static bool add_applied(struct marks *marks, const struct scope *scope, struct node call,
+                        const char *parameter, int depth)
 {
         const struct module *m = scope->module;
         struct nodes arguments = node_children(m, node_field(call, "arguments"));
-        TSNode function = node_field(call, "function"), mark;
+        struct node function = node_field(call, "function"), mark;
 
         if (!node_is(call, "call") || arguments.n != 1 || depth > MAX_DEPTH)
                 return false;
@@ -90,16 +91,16 @@ static bool add_applied(struct marks *marks, const struct scope *scope, TSNode c
 }
 
 /* A decorator of the project that does nothing but return a mark, or put some on. */
-static bool add_inlined(struct marks *marks, const struct scope *scope, TSNode node, const struct entity *e,
-                        int depth)
+static bool add_inlined(struct marks *marks, const struct scope *scope, struct node node,
+                        const struct entity *e, int depth)
 {
         const struct module *m = e->scope->module;
-        TSNode result = inline_result(e), function = e->binding->node, mark;
+        struct node result = inline_result(e), function = e->binding->node, mark;
         struct nodes parameters;
         struct scope *inside;
         bool is_call = node_is(node, "call");
 
-        inside = ts_node_is_null(result) ? NULL : inline_scope(scope, is_call ? node : (TSNode){0}, e);
+        inside = node_is_null(result) ? NULL : inline_scope(scope, is_call ? node : (struct node){0}, e);
         if (inside == NULL)
                 return false;
         if (is_call && !node_is(result, "identifier")) { /* def decorator(x): return MARK(x) */
@@ -116,7 +117,7 @@ static bool add_inlined(struct marks *marks, const struct scope *scope, TSNode n
                 body = node_children(m, node_field(function, "body"));
                 if (body.n != 1 || !node_is(body.v[0], "return_statement"))
                         return false;
-                result = ts_node_named_child(body.v[0], 0);
+                result = node_named_child(body.v[0], 0);
         }
         parameters = node_children(m, node_field(function, "parameters"));
         return parameters.n == 1 &&
@@ -124,7 +125,8 @@ static bool add_inlined(struct marks *marks, const struct scope *scope, TSNode n
 }
 
 /* A decorator that is not written as pytest.mark...: a variable that holds one, a function of the project. */
-static void add_other(struct marks *marks, const struct scope *scope, TSNode node, TSNode function, int depth)
+static void add_other(struct marks *marks, const struct scope *scope, struct node node, struct node function,
+                      int depth)
 {
         struct entity e = resolve_node(scope, function);
         const char *name;
@@ -133,7 +135,7 @@ static void add_other(struct marks *marks, const struct scope *scope, TSNode nod
         if (e.kind != ENTITY_BINDING) {
                 name = mark_name(e.dotted, &foreign); /* parametrize = pytest.mark.parametrize */
                 if (name != NULL)
-                        push(marks, scope, name, node_is(node, "call") ? node : (TSNode){0}, foreign);
+                        push(marks, scope, name, node_is(node, "call") ? node : (struct node){0}, foreign);
                 else if (e.dotted != NULL && strstr(e.dotted, "parametri") != NULL)
                         vague(marks, scope, node);
                 return;
@@ -145,7 +147,7 @@ static void add_other(struct marks *marks, const struct scope *scope, TSNode nod
                         vague(marks, scope, node);
                 return;
         }
-        if (ts_node_is_null(e.binding->node) || e.binding->vague || e.binding->maybe != NULL) {
+        if (node_is_null(e.binding->node) || e.binding->vague || e.binding->maybe != NULL) {
                 vague(marks, scope, node);
         } else if (!node_is(node, "call")) {
                 add(marks, e.scope, e.binding->node, depth + 1);
@@ -154,29 +156,29 @@ static void add_other(struct marks *marks, const struct scope *scope, TSNode nod
         }
 }
 
-static void add(struct marks *marks, const struct scope *scope, TSNode node, int depth)
+static void add(struct marks *marks, const struct scope *scope, struct node node, int depth)
 {
         const struct module *m = scope->module;
         struct nodes parts;
         const char *name;
         bool foreign;
 
-        if (ts_node_is_null(node) || depth > MAX_DEPTH)
+        if (node_is_null(node) || depth > MAX_DEPTH)
                 return;
         if (node_is(node, "list") || node_is(node, "tuple")) {
                 parts = node_children(m, node);
                 for (size_t i = 0; i < parts.n; i++)
                         add(marks, scope, parts.v[i], depth + 1);
         } else if (node_is(node, "parenthesized_expression")) {
-                add(marks, scope, ts_node_named_child(node, 0), depth + 1);
+                add(marks, scope, node_named_child(node, 0), depth + 1);
         } else if (node_is(node, "identifier") || node_is(node, "attribute")) {
                 name = mark_name(module_dotted(m, scope, node), &foreign);
                 if (name != NULL)
-                        push(marks, scope, name, (TSNode){0}, foreign);
+                        push(marks, scope, name, (struct node){0}, foreign);
                 else
                         add_other(marks, scope, node, node, depth);
         } else if (node_is(node, "call")) {
-                TSNode function = node_field(node, "function");
+                struct node function = node_field(node, "function");
 
                 name = mark_name(module_dotted(m, scope, function), &foreign);
                 if (name != NULL)
@@ -188,7 +190,7 @@ static void add(struct marks *marks, const struct scope *scope, TSNode node, int
         }
 }
 
-void marks_add(struct marks *marks, const struct scope *scope, TSNode node)
+void marks_add(struct marks *marks, const struct scope *scope, struct node node)
 {
         add(marks, scope, node, 0);
 }
@@ -208,7 +210,7 @@ void marks_add_own(struct marks *marks, const struct scope *body, const struct s
 {
         struct binding *b = body != NULL ? module_find(body, "pytestmark") : NULL;
 
-        if (b != NULL && b->kind == BINDING_VALUE && !b->vague && !ts_node_is_null(b->node))
+        if (b != NULL && b->kind == BINDING_VALUE && !b->vague && !node_is_null(b->node))
                 marks_add(marks, body, b->node);
         else if (b != NULL && b->kind == BINDING_IMPORT)
                 add_imported(marks, body, b);

@@ -14,8 +14,8 @@
 struct marks {
         struct mark {
                 const char
-                    *name;   /* "parametrize" of pytest.mark.parametrize; of unittest "skip", "skipIf" ... */
-                TSNode call; /* null for a mark without arguments */
+                    *name; /* "parametrize" of pytest.mark.parametrize; of unittest "skip", "skipIf" ... */
+                struct node call;          /* null for a mark without arguments */
                 const struct scope *scope; /* where its names are looked up */
                 bool foreign;              /* no mark of pytest's: unittest's skip and its kin */
         } * v;
@@ -30,7 +30,7 @@ struct ids {
 
 /* Appends the marks that the expression NODE (a decorator, or the value of pytestmark) in SCOPE stands for.
  */
-void marks_add(struct marks *marks, const struct scope *scope, TSNode node);
+void marks_add(struct marks *marks, const struct scope *scope, struct node node);
 
 /* Appends the marks of the variable pytestmark of BODY, then those of the DECORATORS, lowest first, whose
  * names are looked up in OUTER. Any of them may be NULL. */
@@ -44,8 +44,8 @@ bool marks_ids(const struct marks *marks, struct arena *arena, bool raw, struct 
 
 /* The same for the expressions VALUES and IDS (null: none) in SCOPE, which give the arguments NAMES; SINGLE:
  * the values are not tuples of them. */
-bool marks_values_ids(const struct scope *scope, const struct ids *names, bool single, TSNode values,
-                      TSNode ids, bool raw, struct ids *ret, const char **why);
+bool marks_values_ids(const struct scope *scope, const struct ids *names, bool single, struct node values,
+                      struct node ids, bool raw, struct ids *ret, const char **why);
 
 /* Each of ALL with each of ONE, or ONE if there are none; false where they are too many. */
 bool ids_multiply(struct ids *all, const struct ids *one, struct arena *arena);

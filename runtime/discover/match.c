@@ -78,13 +78,13 @@ static bool any_has(const struct ids *names, const char *word)
 }
 
 /* Whether the decorator NODE does no more than is known: a mark, a fixture, unittest.mock ... */
-static bool is_plain(const struct scope *scope, TSNode node)
+static bool is_plain(const struct scope *scope, struct node node)
 {
         static const char plain[] =
             " staticmethod classmethod fixture patch object dict multiple given settings example "
             "seed reproduce_failure skip skipIf skipUnless expectedFailure freeze_time "
             "contextmanager coroutine no_type_check ";
-        TSNode function = node_is(node, "call") ? node_field(node, "function") : node;
+        struct node function = node_is(node, "call") ? node_field(node, "function") : node;
         const char *dotted = module_dotted(scope->module, scope, function), *word = names_last_word(dotted);
         struct marks marks = {0};
 
@@ -126,15 +126,15 @@ static bool brings_marks(const struct mark *mark)
         const struct module *m = mark->scope->module;
         struct nodes arguments, values;
 
-        if (strcmp(mark->name, "parametrize") != 0 || ts_node_is_null(mark->call))
+        if (strcmp(mark->name, "parametrize") != 0 || node_is_null(mark->call))
                 return false;
         if (strstr(node_text(m, mark->call), "marks") != NULL)
                 return true;
         arguments = node_children(m, node_field(mark->call, "arguments"));
         for (size_t i = 0; i < arguments.n; i++) {
-                TSNode node = node_is(arguments.v[i], "keyword_argument")
-                                  ? node_field(arguments.v[i], "value")
-                                  : arguments.v[i];
+                struct node node = node_is(arguments.v[i], "keyword_argument")
+                                       ? node_field(arguments.v[i], "value")
+                                       : arguments.v[i];
 
                 if (node_is(node, "list") || node_is(node, "tuple"))
                         values = node_children(m, node);
@@ -209,7 +209,7 @@ static enum truth match_keyword(void *ctx, const char *name, const struct expr_k
 }
 
 /* Whether the argument VALUE of a mark equals what the expression asks for. */
-static enum truth equals(const struct scope *scope, TSNode node, const struct expr_kwarg *kwarg)
+static enum truth equals(const struct scope *scope, struct node node, const struct expr_kwarg *kwarg)
 {
         struct value v = value_read(scope, node, NULL);
         bool is_number = v.kind == VALUE_INT || v.kind == VALUE_BOOL;

@@ -57,8 +57,8 @@ static bool asks_unsure(const struct match_file *file, const struct scope *scope
         struct nodes all = node_children(m, node_field(b->node, "parameters"));
 
         for (size_t i = 0; i < all.n; i++) {
-                TSNode name =
-                    node_is(all.v[i], "typed_parameter") ? ts_node_named_child(all.v[i], 0) : all.v[i];
+                struct node name =
+                    node_is(all.v[i], "typed_parameter") ? node_named_child(all.v[i], 0) : all.v[i];
 
                 if (node_is(name, "identifier") && unsure(file, scope, node_text(m, name), depth + 1))
                         return true;

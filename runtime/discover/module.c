@@ -8,33 +8,23 @@
 
 #define MAX_QUOTE 60
 
-bool node_is(TSNode node, const char *type)
-{
-        return !ts_node_is_null(node) && strcmp(ts_node_type(node), type) == 0;
-}
-
-TSNode node_field(TSNode node, const char *name)
-{
-        return ts_node_is_null(node) ? node : ts_node_child_by_field_name(node, name, (uint32_t)strlen(name));
-}
-
-const char *node_text(const struct module *module, TSNode node)
+const char *node_text(const struct module *module, struct node node)
 {
         uint32_t start;
         const char *s;
 
-        if (ts_node_is_null(node))
+        if (node_is_null(node))
                 return "";
-        start = ts_node_start_byte(node);
-        s = arena_strn(module->arena, module->text + start, ts_node_end_byte(node) - start);
+        start = node_start(node);
+        s = arena_strn(module->arena, module->text + start, node_end(node) - start);
         return s != NULL ? s : "";
 }
 
-const char *node_quote(const struct module *module, TSNode node)
+const char *node_quote(const struct module *module, struct node node)
 {
         char *s = arena_get(module->arena, MAX_QUOTE + 4), *p = s;
-        const char *text = module->text + (ts_node_is_null(node) ? 0 : ts_node_start_byte(node));
-        size_t n = ts_node_is_null(node) ? 0 : ts_node_end_byte(node) - ts_node_start_byte(node), i;
+        const char *text = module->text + (node_is_null(node) ? 0 : node_start(node));
+        size_t n = node_is_null(node) ? 0 : node_end(node) - node_start(node), i;
 
         if (s == NULL)
                 return "";
@@ -53,33 +43,25 @@ const char *node_quote(const struct module *module, TSNode node)
         return s;
 }
 
-struct nodes node_children(const struct module *module, TSNode node)
+struct nodes node_children(const struct module *module, struct node node)
 {
         struct nodes nodes = {0};
-        TSTreeCursor cursor;
         uint32_t n;
 
-        if (ts_node_is_null(node) || (n = ts_node_named_child_count(node)) == 0)
+        if (node_is_null(node) || (n = node_named_child_count(node)) == 0)
                 return nodes;
         nodes.v = arena_get(module->arena, n * sizeof *nodes.v);
         if (nodes.v == NULL)
                 return nodes;
-        cursor = ts_tree_cursor_new(node);
-        if (ts_tree_cursor_goto_first_child(&cursor)) {
-                do {
-                        TSNode child = ts_tree_cursor_current_node(&cursor);
-
-                        if (ts_node_is_named(child) && !ts_node_is_extra(child) && nodes.n < n)
-                                nodes.v[nodes.n++] = child;
-                } while (ts_tree_cursor_goto_next_sibling(&cursor));
-        }
-        ts_tree_cursor_delete(&cursor);
+        for (struct node at = node_first(node); !node_is_null(at); at = node_beside(node, at))
+                if (node_named(at) && !node_extra(at))
+                        nodes.v[nodes.n++] = at;
         return nodes;
 }
 
-uint32_t module_line(const struct module *module, TSNode node)
+uint32_t module_line(const struct module *module, struct node node)
 {
-        uint32_t row = ts_node_is_null(node) ? 0 : ts_node_start_point(node).row;
+        uint32_t row = node_row(node);
 
         return module->lines != NULL && row < module->n_lines ? module->lines[row] : row + 1;
 }
@@ -161,12 +143,12 @@ struct binding *scope_bind(struct arena *arena, struct scope *scope, const char 
         return &scope->v[*slot - 1];
 }
 
-const char *module_dotted(const struct module *module, const struct scope *scope, TSNode node)
+const char *module_dotted(const struct module *module, const struct scope *scope, struct node node)
 {
         const struct module *m = scope != NULL && scope->module != NULL ? scope->module : module;
         struct binding *b;
         const char *text, *rest;
-        TSNode head = node;
+        struct node head = node;
 
         while (node_is(head, "attribute"))
                 head = node_field(head, "object");

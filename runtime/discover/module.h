@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <tree_sitter/api.h>
 
 #include "runtime/discover/arena.h"
+#include "runtime/discover/tree.h"
 
 enum binding_kind {
         BINDING_FUNCTION,
@@ -21,7 +21,7 @@ enum binding_kind {
 };
 
 struct nodes {
-        TSNode *v;
+        struct node *v;
         size_t n;
 };
 
@@ -40,7 +40,7 @@ struct import {
 struct binding {
         const char *name;
         enum binding_kind kind;
-        TSNode node;
+        struct node node;
         struct nodes decorators; /* expressions, as written from top to bottom */
         struct class_def *class_def;
         const char *from; /* "package.module" or "package.module.name", relative ones with their dots */
@@ -67,8 +67,8 @@ struct class_def {
         struct scope scope;
         struct nodes bases; /* positional arguments of the class statement */
         struct nodes decorators;
-        TSNode metaclass;  /* of the class statement, or null */
-        bool has_keywords; /* metaclass=... or others */
+        struct node metaclass; /* of the class statement, or null */
+        bool has_keywords;     /* metaclass=... or others */
         struct class_def **mro;
         size_t n_mro;
         bool mro_busy;
@@ -87,7 +87,7 @@ enum event_kind {
 
 struct event {
         enum event_kind kind;
-        TSNode node;
+        struct node node;
         const char *maybe; /* as in a binding */
         const char *why;   /* EVENT_STOP */
         bool assigned;     /* EVENT_CALL: its result is used */
@@ -109,10 +109,10 @@ struct module {
 
 /* Reads the tree of MODULE's text below ROOT; path, text, arena, own, library and lines are set by the
  * caller, all else is zero. Text and tree must outlive the module. */
-void module_read(struct module *module, TSNode root);
+void module_read(struct module *module, struct node root);
 
 /* The line of the file that NODE begins in, from 1. */
-uint32_t module_line(const struct module *module, TSNode node);
+uint32_t module_line(const struct module *module, struct node node);
 
 /* The binding of NAME in SCOPE itself, or NULL. */
 struct binding *module_find(const struct scope *scope, const char *name);
@@ -126,14 +126,12 @@ void module_mro(const struct module *module, struct class_def *class_def);
 
 /* The dotted name that NODE spells ("pytest.mark.skip") with the first word's import resolved ("import pytest
  * as pt" makes "pt.mark" "pytest.mark"), or NULL where NODE is no dotted name. */
-const char *module_dotted(const struct module *module, const struct scope *scope, TSNode node);
+const char *module_dotted(const struct module *module, const struct scope *scope, struct node node);
 
-bool node_is(TSNode node, const char *type);
-TSNode node_field(TSNode node, const char *name);
-const char *node_text(const struct module *module, TSNode node);
+const char *node_text(const struct module *module, struct node node);
 /* The same on one line, cut where it is long: for messages. */
-const char *node_quote(const struct module *module, TSNode node);
+const char *node_quote(const struct module *module, struct node node);
 /* The named children of NODE without comments. */
-struct nodes node_children(const struct module *module, TSNode node);
+struct nodes node_children(const struct module *module, struct node node);
 
 #endif

@@ -65,7 +65,7 @@ static void inherit_gaps(struct class_def *c, const struct class_def *base)
 }
 
 /* The class that the base NODE is; else its name is noted. */
-static struct class_def *base_of(struct class_def *c, TSNode node)
+static struct class_def *base_of(struct class_def *c, struct node node)
 {
         const struct module *m = c->scope.module;
         struct entity e;

@@ -22,7 +22,7 @@ struct fixture {
         const char *name;
         const struct scope *scope;
         const struct binding *function;
-        TSNode params, ids;
+        struct node params, ids;
         bool has_params, autouse;
         const char *unsure; /* what cannot be read */
         int rank;           /* of its scope: 0 function ... 4 session */
@@ -49,7 +49,7 @@ static int rank_of(const char *text)
         return 0;
 }
 
-static void read_keyword(struct fixture *f, const char *key, TSNode value)
+static void read_keyword(struct fixture *f, const char *key, struct node value)
 {
         const struct module *m = f->scope->module;
         struct value v;
@@ -79,8 +79,8 @@ static bool read_fixture(const struct scope *scope, const struct binding *b, str
         if (b->kind != BINDING_FUNCTION)
                 return false;
         for (size_t i = 0; i < b->decorators.n; i++) {
-                TSNode node = b->decorators.v[i],
-                       function = node_is(node, "call") ? node_field(node, "function") : node;
+                struct node node = b->decorators.v[i],
+                            function = node_is(node, "call") ? node_field(node, "function") : node;
                 const char *word = names_last_word(module_dotted(m, scope, function));
                 struct nodes arguments = node_children(m, node_field(node, "arguments"));
 

@@ -22,20 +22,19 @@ struct reader {
         bool by_import;            /* by an ImportError */
 };
 
-static void read_block(struct reader *r, struct scope *scope, TSNode block);
+static void read_block(struct reader *r, struct scope *scope, struct node block);
 
 /* Text that lives as long as the module. */
-static const char *keep(const struct module *m, TSNode node)
+static const char *keep(const struct module *m, struct node node)
 {
-        uint32_t start = ts_node_is_null(node) ? 0 : ts_node_start_byte(node);
-        const char *s = ts_node_is_null(node)
-                            ? NULL
-                            : arena_strn(m->own, m->text + start, ts_node_end_byte(node) - start);
+        uint32_t start = node_is_null(node) ? 0 : node_start(node);
+        const char *s =
+            node_is_null(node) ? NULL : arena_strn(m->own, m->text + start, node_end(node) - start);
 
         return s != NULL ? s : "";
 }
 
-static const char *keep_quote(const struct module *m, TSNode node)
+static const char *keep_quote(const struct module *m, struct node node)
 {
         const char *s = node_quote(m, node);
 
@@ -87,7 +86,7 @@ static void add_event(struct reader *r, struct event event)
 }
 
 /* The module ends here, if what is around it holds. */
-static void stop(struct reader *r, TSNode node, bool by_import, const char *why)
+static void stop(struct reader *r, struct node node, bool by_import, const char *why)
 {
         if (r->class_def != NULL && !by_import)
                 return;
@@ -99,17 +98,17 @@ static void stop(struct reader *r, TSNode node, bool by_import, const char *why)
 }
 
 /* The expressions behind the @ of a decorated_definition. */
-static struct nodes decorators_of(const struct module *m, TSNode decorated)
+static struct nodes decorators_of(const struct module *m, struct node decorated)
 {
         struct nodes all = node_children(m, decorated), found = {all.v, 0};
 
         for (size_t i = 0; i < all.n; i++)
                 if (node_is(all.v[i], "decorator"))
-                        found.v[found.n++] = ts_node_named_child(all.v[i], 0);
+                        found.v[found.n++] = node_named_child(all.v[i], 0);
         return keep_nodes(m, found);
 }
 
-static void read_class(struct reader *r, struct scope *scope, TSNode node, struct nodes decorators)
+static void read_class(struct reader *r, struct scope *scope, struct node node, struct nodes decorators)
 {
         struct module *m = r->module;
         struct class_def *c = arena_get(m->own, sizeof *c), *outer = r->class_def;
@@ -140,7 +139,7 @@ static void read_class(struct reader *r, struct scope *scope, TSNode node, struc
             (struct binding){.kind = BINDING_CLASS, .node = node, .decorators = decorators, .class_def = c});
 }
 
-static void read_definition(struct reader *r, struct scope *scope, TSNode node, struct nodes decorators)
+static void read_definition(struct reader *r, struct scope *scope, struct node node, struct nodes decorators)
 {
         if (node_is(node, "class_definition"))
                 read_class(r, scope, node, decorators);
@@ -151,7 +150,7 @@ static void read_definition(struct reader *r, struct scope *scope, TSNode node, 
 }
 
 /* OWNER.NAME = VALUE */
-static void bind_attribute(struct reader *r, struct scope *scope, TSNode left, TSNode right)
+static void bind_attribute(struct reader *r, struct scope *scope, struct node left, struct node right)
 {
         struct module *m = r->module;
         struct binding *b = module_resolve(m, scope, node_text(m, node_field(left, "object")));
@@ -161,12 +160,12 @@ static void bind_attribute(struct reader *r, struct scope *scope, TSNode left, T
                 return;
         if (strcmp(name, "__test__") == 0)
                 b->test_flag = node_is(right, "true") ? 1 : -1;
-        else if (b->kind == BINDING_CLASS && b->class_def != NULL && !ts_node_is_null(right))
+        else if (b->kind == BINDING_CLASS && b->class_def != NULL && !node_is_null(right))
                 (void)bind(r, &b->class_def->scope, keep(m, node_field(left, "attribute")),
                            (struct binding){.kind = BINDING_VALUE, .node = right});
 }
 
-static void bind_pattern(struct reader *r, struct scope *scope, TSNode left, TSNode right)
+static void bind_pattern(struct reader *r, struct scope *scope, struct node left, struct node right)
 {
         struct module *m = r->module;
 
@@ -183,15 +182,15 @@ static void bind_pattern(struct reader *r, struct scope *scope, TSNode left, TSN
                 struct nodes parts = node_children(m, left);
                 bool paired = (node_is(right, "expression_list") || node_is(right, "tuple") ||
                                node_is(right, "list")) &&
-                              ts_node_named_child_count(right) == parts.n;
+                              node_named_child_count(right) == parts.n;
 
                 for (size_t i = 0; i < parts.n && i < 64; i++) {
                         struct binding *b;
 
                         bind_pattern(r, scope, parts.v[i],
-                                     paired                   ? ts_node_named_child(right, (uint32_t)i)
+                                     paired                   ? node_named_child(right, (uint32_t)i)
                                      : node_is(right, "call") ? right
-                                                              : (TSNode){0});
+                                                              : (struct node){0});
                         b = paired || !node_is(parts.v[i], "identifier")
                                 ? NULL
                                 : module_find(scope, node_text(m, parts.v[i]));
@@ -202,7 +201,7 @@ static void bind_pattern(struct reader *r, struct scope *scope, TSNode left, TSN
 }
 
 /* The literal text of a call's first argument, or NULL. */
-static const char *first_string(const struct module *m, TSNode call)
+static const char *first_string(const struct module *m, struct node call)
 {
         struct nodes arguments = node_children(m, node_field(call, "arguments"));
         const char *text =
@@ -245,7 +244,7 @@ static bool is_unavailable(const struct module *m, const char *name)
 }
 
 /* A call whose result may be thrown away: what it does may be to end the module, or to add tests. */
-static void read_call(struct reader *r, struct scope *scope, TSNode call)
+static void read_call(struct reader *r, struct scope *scope, struct node call)
 {
         struct module *m = r->module;
         const char *dotted = module_dotted(m, scope, node_field(call, "function"));
@@ -272,17 +271,17 @@ static void read_call(struct reader *r, struct scope *scope, TSNode call)
         }
 }
 
-static void read_assignment(struct reader *r, struct scope *scope, TSNode node)
+static void read_assignment(struct reader *r, struct scope *scope, struct node node)
 {
         struct module *m = r->module;
-        TSNode value = node_field(node, "right"), end = value;
+        struct node value = node_field(node, "right"), end = value;
 
         while (node_is(end, "assignment"))
                 end = node_field(end, "right");
-        if (ts_node_is_null(value))
+        if (node_is_null(value))
                 return; /* a bare annotation binds nothing */
-        for (TSNode n = node; node_is(n, "assignment"); n = node_field(n, "right")) {
-                TSNode left = node_field(n, "left");
+        for (struct node n = node; node_is(n, "assignment"); n = node_field(n, "right")) {
+                struct node left = node_field(n, "left");
 
                 if (r->class_def != NULL && node_is(left, "subscript") &&
                     node_is(node_field(left, "value"), "call"))
@@ -305,7 +304,7 @@ static void read_assignment(struct reader *r, struct scope *scope, TSNode node)
         }
 }
 
-static void read_expression(struct reader *r, struct scope *scope, TSNode node)
+static void read_expression(struct reader *r, struct scope *scope, struct node node)
 {
         struct module *m = r->module;
         struct binding *b = NULL;
@@ -325,7 +324,7 @@ static void read_expression(struct reader *r, struct scope *scope, TSNode node)
 }
 
 /* "from X import *": the names that X's __all__ lists, else all that do not begin with an underscore. */
-static void bind_star(struct reader *r, struct scope *scope, TSNode node, struct import import)
+static void bind_star(struct reader *r, struct scope *scope, struct node node, struct import import)
 {
         struct module *m = r->module, *from;
         const char *path = NULL;
@@ -360,7 +359,7 @@ static void bind_star(struct reader *r, struct scope *scope, TSNode node, struct
 }
 
 /* "a.b" in "import a.b" binds a; with "as c", c is a.b. */
-static void read_import(struct reader *r, struct scope *scope, TSNode node)
+static void read_import(struct reader *r, struct scope *scope, struct node node)
 {
         struct module *m = r->module;
         bool from = node_is(node, "import_from_statement");
@@ -373,7 +372,7 @@ static void read_import(struct reader *r, struct scope *scope, TSNode node)
                 return;
         }
         for (size_t i = from ? 1 : 0; i < names.n; i++) {
-                TSNode name = names.v[i], alias = {0};
+                struct node name = names.v[i], alias = {0};
                 const char *dotted, *bound;
 
                 if (node_is(name, "wildcard_import")) {
@@ -392,8 +391,8 @@ static void read_import(struct reader *r, struct scope *scope, TSNode node)
                         stop(r, node, true, missing(m, dotted));
                         return;
                 }
-                bound = ts_node_is_null(alias) ? dotted : keep(m, alias);
-                if (!from && ts_node_is_null(alias))
+                bound = node_is_null(alias) ? dotted : keep(m, alias);
+                if (!from && node_is_null(alias))
                         bound = dotted = arena_strn(m->own, dotted, strcspn(dotted, "."));
                 import.module = from ? spelled + import.level : dotted;
                 import.name = from ? dotted : NULL;
@@ -410,8 +409,8 @@ static void read_import(struct reader *r, struct scope *scope, TSNode node)
 }
 
 /* A branch that is taken if HOLDS is 1, or perhaps if it is -1. */
-static void read_branch(struct reader *r, struct scope *scope, TSNode block, int holds, const char *maybe,
-                        bool otherwise)
+static void read_branch(struct reader *r, struct scope *scope, struct node block, int holds,
+                        const char *maybe, bool otherwise)
 {
         struct reader saved = *r;
 
@@ -426,7 +425,7 @@ static void read_branch(struct reader *r, struct scope *scope, TSNode block, int
         r->otherwise = saved.otherwise;
 }
 
-static void read_if(struct reader *r, struct scope *scope, TSNode node)
+static void read_if(struct reader *r, struct scope *scope, struct node node)
 {
         struct nodes parts = node_children(r->module, node);
         int holds = condition_holds(scope, node_field(node, "condition"));
@@ -450,7 +449,7 @@ static void read_if(struct reader *r, struct scope *scope, TSNode node)
 }
 
 /* Whether the handler CLAUSE catches an ImportError. */
-static bool catches_import(const struct module *m, TSNode clause)
+static bool catches_import(const struct module *m, struct node clause)
 {
         struct nodes parts = node_children(m, clause);
         const char *text = parts.n > 1 ? node_text(m, parts.v[0]) : "";
@@ -460,7 +459,7 @@ static bool catches_import(const struct module *m, TSNode clause)
                strstr(text, "SkipTest") != NULL;
 }
 
-static void read_try(struct reader *r, struct scope *scope, TSNode node)
+static void read_try(struct reader *r, struct scope *scope, struct node node)
 {
         struct nodes parts = node_children(r->module, node);
         size_t events = r->module->n_events;
@@ -479,19 +478,18 @@ static void read_try(struct reader *r, struct scope *scope, TSNode node)
                         r->stopped = NULL;
                         r->module->n_events = events;
                         caught = true;
-                        read_block(
-                            r, scope,
-                            ts_node_named_child(parts.v[i], ts_node_named_child_count(parts.v[i]) - 1));
+                        read_block(r, scope,
+                                   node_named_child(parts.v[i], node_named_child_count(parts.v[i]) - 1));
                 } else if (node_is(parts.v[i], "else_clause") && !caught && r->stopped == NULL) {
                         read_block(r, scope, node_field(parts.v[i], "body"));
                 } else if (node_is(parts.v[i], "finally_clause")) {
-                        read_block(r, scope, ts_node_named_child(parts.v[i], 0));
+                        read_block(r, scope, node_named_child(parts.v[i], 0));
                 }
         if (r->tries == 0)
                 r->stopped = NULL;
 }
 
-static void read_delete(struct reader *r, struct scope *scope, TSNode node)
+static void read_delete(struct reader *r, struct scope *scope, struct node node)
 {
         struct nodes names = node_children(r->module, node);
 
@@ -509,12 +507,12 @@ static void read_delete(struct reader *r, struct scope *scope, TSNode node)
         }
 }
 
-static void read_statement(struct reader *r, struct scope *scope, TSNode node)
+static void read_statement(struct reader *r, struct scope *scope, struct node node)
 {
-        const char *type = ts_node_type(node);
+        const char *type = node_type(node);
 
         if (strcmp(type, "expression_statement") == 0) {
-                read_expression(r, scope, ts_node_named_child(node, 0));
+                read_expression(r, scope, node_named_child(node, 0));
         } else if (strcmp(type, "decorated_definition") == 0) {
                 read_definition(r, scope, node_field(node, "definition"), decorators_of(r->module, node));
         } else if (strcmp(type, "function_definition") == 0 || strcmp(type, "class_definition") == 0) {
@@ -528,7 +526,7 @@ static void read_statement(struct reader *r, struct scope *scope, TSNode node)
         } else if (strcmp(type, "delete_statement") == 0) {
                 read_delete(r, scope, node);
         } else if (strcmp(type, "for_statement") == 0) {
-                bind_pattern(r, scope, node_field(node, "left"), (TSNode){0});
+                bind_pattern(r, scope, node_field(node, "left"), (struct node){0});
                 read_block(r, scope, node_field(node, "body"));
         } else if (strcmp(type, "with_statement") == 0 || strcmp(type, "while_statement") == 0) {
                 read_block(r, scope, node_field(node, "body"));
@@ -537,11 +535,11 @@ static void read_statement(struct reader *r, struct scope *scope, TSNode node)
         }
 }
 
-static void read_block(struct reader *r, struct scope *scope, TSNode block)
+static void read_block(struct reader *r, struct scope *scope, struct node block)
 {
         struct nodes statements;
 
-        if (ts_node_is_null(block) || r->depth >= MAX_DEPTH || r->stopped != NULL)
+        if (node_is_null(block) || r->depth >= MAX_DEPTH || r->stopped != NULL)
                 return;
         r->depth++;
         statements = node_children(r->module, block);
@@ -550,7 +548,7 @@ static void read_block(struct reader *r, struct scope *scope, TSNode block)
         r->depth--;
 }
 
-void module_read(struct module *module, TSNode root)
+void module_read(struct module *module, struct node root)
 {
         struct reader r = {.module = module};
 

@@ -9,6 +9,6 @@
 struct binding *scope_bind(struct arena *arena, struct scope *scope, const char *name, struct binding what);
 
 /* condition.c: whether NODE holds in SCOPE; 1, 0, or -1 where that cannot be told. */
-int condition_holds(const struct scope *scope, TSNode node);
+int condition_holds(const struct scope *scope, struct node node);
 
 #endif

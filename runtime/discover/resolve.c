@@ -117,7 +117,7 @@ static struct entity in_module(const struct module *m, const char *name, int hop
 }
 
 /* pytest.importorskip("numpy") is a module. */
-static struct entity of_call(const struct scope *scope, TSNode call)
+static struct entity of_call(const struct scope *scope, struct node call)
 {
         const struct module *m = scope->module;
         struct nodes arguments = node_children(m, node_field(call, "arguments"));
@@ -132,7 +132,7 @@ static struct entity of_call(const struct scope *scope, TSNode call)
         return n > 2 ? import_module(m, 0, arena_strn(m->arena, text + 1, n - 2)) : unknown(NULL);
 }
 
-static struct entity of_node(const struct scope *scope, TSNode node, int hops)
+static struct entity of_node(const struct scope *scope, struct node node, int hops)
 {
         const struct module *m = scope->module;
         struct binding *b;
@@ -142,7 +142,7 @@ static struct entity of_node(const struct scope *scope, TSNode node, int hops)
         if (hops > MAX_HOPS || m == NULL)
                 return unknown(NULL);
         if (node_is(node, "parenthesized_expression"))
-                return of_node(scope, ts_node_named_child(node, 0), hops + 1);
+                return of_node(scope, node_named_child(node, 0), hops + 1);
         if (node_is(node, "call"))
                 return of_call(scope, node);
         if (node_is(node, "identifier")) {
@@ -191,7 +191,7 @@ static struct entity follow(const struct scope *scope, struct binding *b, int ho
         return e;
 }
 
-struct entity resolve_node(const struct scope *scope, TSNode node)
+struct entity resolve_node(const struct scope *scope, struct node node)
 {
         return of_node(scope, node, 0);
 }

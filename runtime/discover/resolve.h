@@ -23,7 +23,7 @@ struct entity {
 };
 
 /* What the expression NODE, in SCOPE, is. */
-struct entity resolve_node(const struct scope *scope, TSNode node);
+struct entity resolve_node(const struct scope *scope, struct node node);
 /* What B, bound in SCOPE, is. */
 struct entity resolve_binding(const struct scope *scope, struct binding *b);
 /* What NAME of MODULE is. */

@@ -36,8 +36,8 @@ TSParser *source_parser(void)
 
 void source_finish(struct source *source)
 {
-        if (source->tree != NULL)
-                ts_tree_delete(source->tree);
+        free((void *)source->tree.v);
+        free((void *)source->tree.rows);
         free(source->text);
         free(source->lines);
         *source = (struct source){0};
@@ -226,7 +226,7 @@ static uint32_t first_error(TSNode root)
         while (line == 0) {
                 TSNode node = ts_tree_cursor_current_node(&cursor);
 
-                if (node_is(node, "ERROR") || ts_node_is_missing(node)) {
+                if (strcmp(ts_node_type(node), "ERROR") == 0 || ts_node_is_missing(node)) {
                         line = ts_node_start_point(node).row + 1;
                         break;
                 }
@@ -242,40 +242,54 @@ static uint32_t first_error(TSNode root)
         return line;
 }
 
-/* The tree of the text without what skim.c leaves out; false where that has errors. */
-static bool parse_skimmed(struct source *source, TSParser *parser)
+/* SOURCE's tree becomes that of its text, below ROOT. */
+static int pack(struct source *source, TSNode root)
+{
+        int r = tree_pack(&source->tree, root);
+
+        return r == 0 ? tree_find_rows(&source->tree, source->text, source->n) : r;
+}
+
+/* The tree of the text without what skim.c leaves out; 0 where that cannot be used, 1 where it can. */
+static int parse_skimmed(struct source *source, TSParser *parser)
 {
         struct skim skim;
         TSTree *tree;
+        int r = 0;
 
         if (!skim_text(&skim, source->text, source->n))
-                return false;
+                return 0;
         tree = ts_parser_parse_string(parser, NULL, skim.text, (uint32_t)skim.n);
-        if (tree == NULL || ts_node_has_error(ts_tree_root_node(tree))) {
-                if (tree != NULL)
-                        ts_tree_delete(tree);
-                skim_finish(&skim);
-                return false;
+        if (tree != NULL && !ts_node_has_error(ts_tree_root_node(tree))) {
+                free(source->text);
+                *source = (struct source){
+                    .text = skim.text, .n = skim.n, .lines = skim.lines, .n_lines = skim.n_lines};
+                skim = (struct skim){0};
+                r = pack(source, ts_tree_root_node(tree));
+                r = r < 0 ? r : 1;
         }
-        free(source->text);
-        *source = (struct source){
-            .text = skim.text, .n = skim.n, .tree = tree, .lines = skim.lines, .n_lines = skim.n_lines};
-        return true;
+        if (tree != NULL)
+                ts_tree_delete(tree);
+        skim_finish(&skim);
+        return r;
 }
 
 static int parse(struct source *source, TSParser *parser, bool whole)
 {
         int r = decode(source);
+        TSTree *tree;
 
-        if (r < 0 || source->problem != NULL || (!whole && parse_skimmed(source, parser)))
-                return r;
-        source->tree = ts_parser_parse_string(parser, NULL, source->text, (uint32_t)source->n);
-        if (source->tree == NULL)
+        if (r < 0 || source->problem != NULL || (!whole && (r = parse_skimmed(source, parser)) != 0))
+                return r < 0 ? r : 0;
+        tree = ts_parser_parse_string(parser, NULL, source->text, (uint32_t)source->n);
+        if (tree == NULL)
                 return -ENOMEM;
-        source->line = first_error(ts_tree_root_node(source->tree));
+        source->line = first_error(ts_tree_root_node(tree));
         if (source->line > 0)
                 source->problem = "syntax error";
-        return 0;
+        r = pack(source, ts_tree_root_node(tree));
+        ts_tree_delete(tree);
+        return r;
 }
 
 int source_parse(struct source *ret, TSParser *parser, const char *bytes, size_t n)

@@ -6,12 +6,13 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <tree_sitter/api.h>
+
+#include "runtime/discover/tree.h"
 
 struct source {
         char *text; /* UTF-8 without a byte order mark, NUL-terminated */
         size_t n;
-        TSTree *tree;        /* NULL: there is none */
+        struct tree tree;    /* n is 0: there is none */
         uint32_t *lines;     /* the file's line of each line of the text, NULL: the same */
         uint32_t n_lines;    /* of lines */
         const char *problem; /* why Python would not compile it, as far as that is known here; static */

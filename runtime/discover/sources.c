@@ -90,7 +90,7 @@ static struct facts *read_file(struct sources *s, const char *path, struct readi
 
         if (source_read(&source, s->parser, path) < 0)
                 return facts;
-        if (source.tree != NULL) {
+        if (source.tree.n > 0) {
                 module = (struct module){.path = path,
                                          .text = source.text,
                                          .arena = arena,
@@ -99,9 +99,9 @@ static struct facts *read_file(struct sources *s, const char *path, struct readi
                                          .lines = source.lines,
                                          .n_lines = source.n_lines,
                                          .error_line = source.line};
-                module_read(&module, ts_tree_root_node(source.tree));
+                module_read(&module, tree_root(&source.tree));
                 if (facts == NULL)
-                        facts = facts_read(&s->arena, &module, ts_tree_root_node(source.tree), path);
+                        facts = facts_read(&s->arena, &module, tree_root(&source.tree), path);
                 if (reading->each != NULL)
                         reading->r = reading->each(reading->ctx, &module);
         }

@@ -15,7 +15,7 @@
 
 #define MAX_DEPTH 60
 
-static struct value eval(struct eval *e, const struct scope *scope, TSNode node);
+static struct value eval(struct eval *e, const struct scope *scope, struct node node);
 
 /* Builtins that have a __name__. Tables are words between blanks. */
 static const char builtins[] =
@@ -108,9 +108,8 @@ static struct value of_entity(struct eval *e, struct entity entity)
         case BINDING_VALUE:
                 if (b->known != NULL)
                         return *b->known;
-                return b->vague || b->maybe != NULL || ts_node_is_null(b->node)
-                           ? value_of_kind(VALUE_UNKNOWN)
-                           : eval(e, entity.scope, b->node);
+                return b->vague || b->maybe != NULL || node_is_null(b->node) ? value_of_kind(VALUE_UNKNOWN)
+                                                                             : eval(e, entity.scope, b->node);
         default:
                 return value_of_kind(VALUE_UNKNOWN);
         }
@@ -131,7 +130,7 @@ static struct value of_binding(struct eval *e, const struct scope *scope, struct
                                                                     : of_entity(e, entity);
 }
 
-static struct value identifier(struct eval *e, const struct scope *scope, TSNode node)
+static struct value identifier(struct eval *e, const struct scope *scope, struct node node)
 {
         const char *name = node_text(e->m, node);
         const struct scope *where = module_find(scope, name) != NULL ? scope : &e->m->scope;
@@ -168,7 +167,7 @@ static struct value member(struct eval *e, struct class_def *c, const char *name
         }
 }
 
-static struct value attribute(struct eval *e, const struct scope *scope, TSNode node)
+static struct value attribute(struct eval *e, const struct scope *scope, struct node node)
 {
         const char *dotted = module_dotted(e->m, scope, node);
         struct entity owner;
@@ -204,7 +203,7 @@ static struct value sequence(struct eval *e, const struct scope *scope, struct n
                         v.items[v.n++] = eval(e, scope, nodes.v[i]);
                         continue;
                 }
-                rest = eval(e, scope, ts_node_named_child(nodes.v[i], 0));
+                rest = eval(e, scope, node_named_child(nodes.v[i], 0));
                 if (rest.kind != VALUE_SEQUENCE || rest.n > VALUE_MAX_ITEMS)
                         return value_of_kind(VALUE_UNKNOWN);
                 v.items = arena_grow(e->m->arena, v.items, v.n * sizeof *v.items,
@@ -225,7 +224,7 @@ static struct value param(struct eval *e, const struct scope *scope, struct node
         struct value v;
 
         for (size_t i = 0; i < arguments.n; i++) {
-                TSNode argument = arguments.v[i];
+                struct node argument = arguments.v[i];
 
                 if (!node_is(argument, "keyword_argument")) {
                         if (node_is(argument, "dictionary_splat"))
@@ -296,7 +295,8 @@ static struct value zip(struct eval *e, const struct scope *scope, struct nodes 
 }
 
 /* A call of a method on a constant. */
-static struct value method(struct eval *e, const struct scope *scope, TSNode function, struct nodes arguments)
+static struct value method(struct eval *e, const struct scope *scope, struct node function,
+                           struct nodes arguments)
 {
         struct value self = eval(e, scope, node_field(function, "object"));
         const char *name = node_text(e->m, node_field(function, "attribute"));
@@ -323,23 +323,24 @@ static struct value method(struct eval *e, const struct scope *scope, TSNode fun
 }
 
 /* A function of the project that is nothing but a return. */
-static struct value call_of_function(struct eval *e, const struct scope *scope, TSNode node, TSNode function)
+static struct value call_of_function(struct eval *e, const struct scope *scope, struct node node,
+                                     struct node function)
 {
         struct entity entity = resolve_node(scope, function);
         struct scope *inside;
-        TSNode result;
+        struct node result;
 
         if (entity.kind != ENTITY_BINDING || entity.binding->kind != BINDING_FUNCTION ||
             entity.binding->decorators.n > 0)
                 return value_of_kind(VALUE_UNKNOWN);
         result = inline_result(&entity);
-        inside = ts_node_is_null(result) ? NULL : inline_scope(scope, node, &entity);
+        inside = node_is_null(result) ? NULL : inline_scope(scope, node, &entity);
         return inside != NULL ? eval(e, inside, result) : value_of_kind(VALUE_UNKNOWN);
 }
 
-static struct value call(struct eval *e, const struct scope *scope, TSNode node)
+static struct value call(struct eval *e, const struct scope *scope, struct node node)
 {
-        TSNode function = node_field(node, "function"), list = node_field(node, "arguments");
+        struct node function = node_field(node, "function"), list = node_field(node, "arguments");
         const char *name = module_dotted(e->m, scope, function);
         struct nodes arguments = node_children(e->m, list);
         struct value v = value_of_kind(VALUE_UNKNOWN);
@@ -399,7 +400,7 @@ static struct value call(struct eval *e, const struct scope *scope, TSNode node)
                                                                                             : VALUE_UNKNOWN);
 }
 
-static struct value concatenated(struct eval *e, const struct scope *scope, TSNode node)
+static struct value concatenated(struct eval *e, const struct scope *scope, struct node node)
 {
         struct nodes parts = node_children(e->m, node);
         struct value v = parts.n > 0 ? eval(e, scope, parts.v[0]) : value_of_kind(VALUE_UNKNOWN);
@@ -409,11 +410,11 @@ static struct value concatenated(struct eval *e, const struct scope *scope, TSNo
         return v;
 }
 
-static struct value eval_node(struct eval *e, const struct scope *scope, TSNode node)
+static struct value eval_node(struct eval *e, const struct scope *scope, struct node node)
 {
         static const char displays[] = " dictionary set ellipsis list_comprehension generator_expression "
                                        "dictionary_comprehension set_comprehension ";
-        const char *type = ts_node_type(node);
+        const char *type = node_type(node);
 
         struct value v;
 
@@ -441,7 +442,7 @@ static struct value eval_node(struct eval *e, const struct scope *scope, TSNode 
         if (strcmp(type, "concatenated_string") == 0)
                 return concatenated(e, scope, node);
         if (strcmp(type, "parenthesized_expression") == 0)
-                return eval(e, scope, ts_node_named_child(node, 0));
+                return eval(e, scope, node_named_child(node, 0));
         if (strcmp(type, "unary_operator") == 0)
                 return value_unary(e->m, node_text(e->m, node)[0],
                                    eval(e, scope, node_field(node, "argument")));
@@ -454,18 +455,18 @@ static struct value eval_node(struct eval *e, const struct scope *scope, TSNode 
         return value_of_kind(names_in_table(displays, type) ? VALUE_OBJECT : VALUE_UNKNOWN);
 }
 
-struct value eval_any(struct eval *e, const struct scope *scope, TSNode node)
+struct value eval_any(struct eval *e, const struct scope *scope, struct node node)
 {
         return eval(e, scope, node);
 }
 
-static struct value eval(struct eval *e, const struct scope *scope, TSNode node)
+static struct value eval(struct eval *e, const struct scope *scope, struct node node)
 {
         const struct module *m = e->m;
         struct value v;
 
-        if (ts_node_is_null(node) || e->depth >= MAX_DEPTH || e->steps++ >= VALUE_MAX_STEPS ||
-            ts_node_has_error(node))
+        if (node_is_null(node) || e->depth >= MAX_DEPTH || e->steps++ >= VALUE_MAX_STEPS ||
+            node_has_error(node))
                 return value_of_kind(VALUE_UNKNOWN);
         e->depth++;
         e->m = scope->module;
@@ -479,7 +480,7 @@ static struct value eval(struct eval *e, const struct scope *scope, TSNode node)
         return v;
 }
 
-struct value value_read(const struct scope *scope, TSNode node, const char **why)
+struct value value_read(const struct scope *scope, struct node node, const char **why)
 {
         struct eval e = {.m = scope->module};
         struct value v = eval(&e, scope, node);

@@ -68,14 +68,14 @@ static inline bool value_is_integer(const struct value *v)
 
 /* The value of the expression NODE in SCOPE. Where a part of it is not known, *WHY (if WHY is not NULL) is
  * set to the text of the innermost such part. */
-struct value value_read(const struct scope *scope, TSNode node, const char **why);
+struct value value_read(const struct scope *scope, struct node node, const char **why);
 
 /* Whether NAME is a builtin function or class. */
 bool value_is_builtin(const char *name);
 
 /* literal.c: the literals NODE, a string, integer or float. */
-struct value value_string(const struct module *module, TSNode node);
-struct value value_number(const struct module *module, TSNode node, bool is_float);
+struct value value_string(const struct module *module, struct node node);
+struct value value_number(const struct module *module, struct node node, bool is_float);
 
 /* arithmetic.c: A OP B and OP V. */
 struct value value_binary(const struct module *module, const char *op, struct value a, struct value b);

@@ -33,8 +33,8 @@ static int collect(const char *path, const struct source *source, struct buf *ou
                                 .error_line = source->line};
         int r = 0;
 
-        if (source->tree != NULL) {
-                module_read(&module, ts_tree_root_node(source->tree));
+        if (source->tree.n > 0) {
+                module_read(&module, tree_root(&source->tree));
                 r = collect_module(&module, &ini, "x.py", NULL, keep, out);
         }
         library_reset(library);
@@ -56,6 +56,11 @@ static int check(const char *path)
         if (r < 0)
                 return r;
         r = source_read_whole(&whole, parser, path);
+        if (r == 0 && ((skimmed.tree.n > 0 && !tree_is_sound(skimmed.tree.v, skimmed.tree.n, skimmed.n)) ||
+                       (whole.tree.n > 0 && !tree_is_sound(whole.tree.v, whole.tree.n, whole.n)))) {
+                (void)printf("%s: its tree is not sound\n", path);
+                r = 1;
+        }
         if (r == 0)
                 r = collect(path, &skimmed, &a);
         if (r == 0)

@@ -41,8 +41,8 @@ static void collect(struct library *library, const struct ini *ini, const struct
                                 .n_lines = source->n_lines,
                                 .error_line = source->line};
 
-        module_read(&module, ts_tree_root_node(source->tree));
-        (void)facts_read(arena, &module, ts_tree_root_node(source->tree), module.path);
+        module_read(&module, tree_root(&source->tree));
+        (void)facts_read(arena, &module, tree_root(&source->tree), module.path);
         (void)collect_module(&module, ini, "test_it.py", select, keep, sink);
         library_reset(library);
 }
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         if (source_parse(&source, parser, (const char *)data, size) < 0)
                 return 0;
-        if (source.tree != NULL) {
+        if (source.tree.n > 0) {
                 collect(library, &ini, &source, NULL, &sink);
                 if (sink.first != NULL && strstr(sink.first, "::") != NULL)
                         collect(library, &ini, &source, strstr(sink.first, "::") + 2, &sink);
