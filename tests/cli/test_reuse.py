@@ -109,6 +109,10 @@ KINDS = {
 }
 
 
+#: tmpfs has user attributes since Linux 6.6; devpts's folder belongs to nobody in an ordinary user's older kernel
+NOT_HERE = ("[Errno 95]", "[Errno 75]")
+
+
 def run(suite, leave, *args, user=None):
     suite.write("census.py", CENSUS)
     suite.write("data", "original")
@@ -138,6 +142,10 @@ def test_no_later_test_sees_it(suite, kind):
     leave, why = KINDS[kind]
     done = run(suite, leave)
     tests = done.tests()
+    left = tests["test_it.py::test_leave"]
+    for error in NOT_HERE:
+        if left["outcome"] == "failed" and error in left["crash"]["message"]:
+            pytest.skip(f"it cannot be left here: {left['crash']['message']}")
     assert {event["outcome"] for event in tests.values()} == {"passed"}, done.out[-3000:]
     fresh = tests["test_it.py::test_before[0]"]
     assert fresh["cell"] == "fresh"
@@ -152,7 +160,7 @@ def test_no_later_test_sees_it(suite, kind):
 def test_as_an_ordinary_user(suite, kind):
     skip_without_user_namespaces()
     leave, why = KINDS[kind]
-    done = run(suite, leave, user=NOBODY)
+    done = run(suite, leave, user=NOBODY if os.geteuid() == 0 else None)
     some = seen(done.tests())
     assert len(some) == 7 and all(one == some["test_it.py::test_before[0]"] for one in some.values()), done.err
     assert done.event("finish")["cells"]["thrown_away"] == ({} if why is None else {why: 1})
