@@ -1,5 +1,6 @@
 """The count of the checklist's rows that a run has shown to hold."""
 
+import os
 import pathlib
 import sys
 
@@ -8,10 +9,10 @@ import pytest
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / name) for name in ("cli", "sandbox", "security")]
 from attack import Attack  # noqa: E402
 from checklist import ROWS  # noqa: E402
+from running import NOBODY, Suite, skip_without_user_namespaces  # noqa: E402
 
 _tests = {}  # node id -> row
 _worst = {}  # row -> the worst outcome of its tests
-_SKIPPED = pytest.StashKey()
 
 
 def pytest_configure(config):
@@ -45,3 +46,15 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(params=["root", "ordinary"])
 def attack(request, tmp_path):
     return Attack(request.param, tmp_path)
+
+
+@pytest.fixture(params=["root", "ordinary"])
+def suite_and_user(request, tmp_path):
+    """A folder for a suite, and the user id to run it as (None: the caller)."""
+    user = None
+    if request.param == "root" and os.geteuid() != 0:
+        pytest.skip("this run is not root's")
+    if request.param == "ordinary":
+        skip_without_user_namespaces()
+        user = NOBODY if os.geteuid() == 0 else None
+    return Suite(tmp_path / "suite"), user

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from running import NOBODY, TACH_RUN, Result, Suite, as_user, skip_without_user_namespaces  # noqa: E402
+from running import TACH_RUN, Result, Suite, as_user  # noqa: E402
 
 PRELUDE = """\
 import ctypes, json, os, pytest
@@ -32,16 +32,10 @@ def told():
 """
 
 
-@pytest.fixture(params=["root", "ordinary"])
-def imported(request, tmp_path):
+@pytest.fixture
+def imported(suite_and_user):
     """Runs the attack TEXT as conftest and returns what it put into ``found``."""
-    user = None
-    if request.param == "root" and os.geteuid() != 0:
-        pytest.skip("this run is not root's")
-    if request.param == "ordinary":
-        skip_without_user_namespaces()
-        user = NOBODY if os.geteuid() == 0 else None
-    suite = Suite(tmp_path / "suite")
+    suite, user = suite_and_user
 
     def run(text, filtered=True):
         """FILTERED False: with a spec whose own filter allows every call; the zygote's still applies."""

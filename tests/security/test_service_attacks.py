@@ -9,17 +9,9 @@ import time
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from running import NOBODY, Suite, skip_without_user_namespaces  # noqa: E402
-from serving import Echo  # noqa: E402
+from serving import Echo, echo  # noqa: E402, F401
 
 LIMIT = 256  # connections at once, of one cell
-
-
-@pytest.fixture
-def echo():
-    server = Echo(("127.0.0.1", 0))
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -30,16 +22,10 @@ def other():
     server.stop()
 
 
-@pytest.fixture(params=["root", "ordinary"])
-def hostile(request, tmp_path):
+@pytest.fixture
+def hostile(suite_and_user):
     """Runs TEXT as a suite with services: its result."""
-    user = None
-    if request.param == "root" and os.geteuid() != 0:
-        pytest.skip("this run is not root's")
-    if request.param == "ordinary":
-        skip_without_user_namespaces()
-        user = NOBODY if os.geteuid() == 0 else None
-    suite = Suite(tmp_path / "suite")
+    suite, user = suite_and_user
 
     def run(text, *services, conftest=None, args=()):
         suite.write(text=text)

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from running import DENY, NOBODY, SLOW, TACH, TACH_RUN, Suite, as_user, environment, skip_without_user_namespaces  # noqa: E402
+from running import DENY, SLOW, TACH, TACH_RUN, Suite, environment  # noqa: E402
 
 pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of x86-64")
 
@@ -87,16 +87,10 @@ REFUSED = {
 }
 
 
-@pytest.fixture(params=["root", "ordinary"])
-def run(request, tmp_path):
+@pytest.fixture
+def run(suite_and_user):
     """Runs TEXT as a test file and returns its Result."""
-    user = None
-    if request.param == "root" and os.geteuid() != 0:
-        pytest.skip("this run is not root's")
-    if request.param == "ordinary":
-        skip_without_user_namespaces()
-        user = NOBODY if os.geteuid() == 0 else None
-    suite = Suite(tmp_path / "suite")
+    suite, user = suite_and_user
 
     def run(text, *args, **more):
         suite.write(text=text)

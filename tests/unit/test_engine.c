@@ -100,17 +100,12 @@ static void worker_speaks_for_its_own_test_only(void **state)
 {
         struct suite s = {0};
         uint32_t items[] = {0, 1};
-        struct worker w = {.current = -1,
-                           .result_fd = -1,
-                           .out_fd = -1,
-                           .err_fd = -1,
-                           .cell = -1,
-                           .cell_fd = -1,
-                           .pidfd = -1,
-                           .items = items,
-                           .n_items = 2};
+        struct worker w;
 
         (void)state;
+        worker_init(&w, 0);
+        w.items = items;
+        w.n_items = 2;
         feed(&s, "{\"t\":\"unit\",\"u\":0,\"isolation\":\"module\",\"why\":\"\",\"last\":1}", 0);
         feed(&s, "{\"t\":\"item\",\"i\":0,\"u\":0,\"nodeid\":\"a::x\"}", 0);
         feed(&s, "{\"t\":\"item\",\"i\":1,\"u\":0,\"nodeid\":\"a::y\"}", 0);
@@ -160,10 +155,11 @@ static void worker_owns_nothing_at_first(void **state)
 static void snapshot_says_what_is_its_own(void **state)
 {
         struct suite s = {.snapshots = 1};
-        struct worker w = {.current = -1, .cell = -1, .cell_fd = -1, .pidfd = -1};
+        struct worker w;
         struct part part;
 
         (void)state;
+        worker_init(&w, 0);
         feed(&s, "{\"t\":\"unit\",\"u\":0,\"isolation\":\"session\",\"why\":\"s\",\"last\":2}", 0);
         feed(&s, "{\"t\":\"unit\",\"u\":1,\"parent\":0,\"isolation\":\"module\",\"why\":\"m\",\"last\":2}",
              0);
