@@ -48,15 +48,11 @@ def test_abort():
 
 def test_recursion_in_c():
     sys.setrecursionlimit(10**9)
-    threading.stack_size()
 
     class Endless:
         def __repr__(self):
             return repr(self)
 
-    compare = []
-    for _ in range(10**6):
-        compare = [compare]
     resource.setrlimit(resource.RLIMIT_STACK, (1 << 20, resource.getrlimit(resource.RLIMIT_STACK)[1]))
     repr(Endless())
     ctypes.string_at(0)  # an interpreter that counts C frames ends up here
