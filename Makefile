@@ -81,12 +81,12 @@ ENGINE_LIBS := -Wl,-Bstatic -lyajl_s -lseccomp -lcap -lnl-route-3 -lnl-3 -Wl,-Bd
 $(BUILD)/tach-run: $(ENGINE_OBJ) $(BUILD)/libbase.a $(BUILD)/libsandbox.a $(BUILD)/libspec.a
 	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) $(ENGINE_LIBS)
 $(BUILD)/tach: $(FRONT_OBJ) $(DISCOVER_OBJ) $(BUILD)/libbase.a $(GRAMMAR_OBJ) $(BUILD)/libspec.a
-	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,-Bstatic -lyajl_s -ltree-sitter -Wl,-Bdynamic -lm
+	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,--build-id,-Bstatic -lyajl_s -ltree-sitter -Wl,-Bdynamic -lm
 
 UNIT_LIBS := $(filter-out %/main.o,$(BASE_OBJ) $(ENGINE_OBJ) $(DISCOVER_OBJ) $(FRONT_OBJ)) $(if $(DISCOVER_OBJ)$(FRONT_OBJ),$(GRAMMAR_OBJ)) $(BUILD)/libsandbox.a $(BUILD)/libspec.a
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,-z,now $(shell pkg-config --libs $(PKGS)) -ltree-sitter -lcmocka
+	$(CC) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,--build-id,-z,now $(shell pkg-config --libs $(PKGS)) -ltree-sitter -lcmocka
 
 # makes system calls fail, for the tests
 $(BUILD)/deny: tests/shim/deny.c

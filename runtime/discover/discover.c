@@ -130,8 +130,8 @@ static int collect_text(struct sink *sink, struct arena *arena, const struct wal
         return 0;
 }
 
-static int read_file(struct job *job, struct library *library, TSParser *parser, const struct walk_file *file,
-                     struct result *result)
+static int read_file(struct job *job, struct library *library, struct reader *reader,
+                     const struct walk_file *file, struct result *result)
 {
         struct sink sink = {.options = job->options, .result = result};
         struct arena *arena = library_scratch(library);
@@ -145,7 +145,7 @@ static int read_file(struct job *job, struct library *library, TSParser *parser,
                 library_reset(library);
                 return r;
         }
-        r = source_read(&source, parser, file->path);
+        r = source_read(&source, reader, file->path);
         if (r < 0)
                 return r;
         result->problem = source.problem;
@@ -174,18 +174,18 @@ static int read_file(struct job *job, struct library *library, TSParser *parser,
 static void *work(void *arg)
 {
         struct job *job = arg;
-        TSParser *parser = source_parser();
-        struct library *library = library_create(job->search);
-        bool ready = parser != NULL && library != NULL;
+        struct tree_cache *cache = job->options->cache;
+        struct library *library = library_create(job->search, cache);
+        struct reader reader;
+        bool ready = reader_init(&reader, cache) && library != NULL;
 
         for (size_t i; (i = atomic_fetch_add(&job->next, 1)) < job->walk->n;)
                 job->results[i].r = job->left_out != NULL && job->left_out[i] ? 0
                                     : ready
-                                        ? read_file(job, library, parser, &job->walk->v[i], &job->results[i])
+                                        ? read_file(job, library, &reader, &job->walk->v[i], &job->results[i])
                                         : -ENOMEM;
         library_destroy(library);
-        if (parser != NULL)
-                ts_parser_delete(parser);
+        reader_finish(&reader);
         return NULL;
 }
 

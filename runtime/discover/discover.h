@@ -30,6 +30,8 @@ enum discover_format {
         DISCOVER_JSON,  /* one object a line: nodeid, file, line, markers, conditions, fixtures, dynamic */
 };
 
+struct tree_cache;
+
 struct discover_options {
         const char
             *root; /* pytest's rootdir, absolute: node ids are relative to it and its ini file counts */
@@ -39,6 +41,7 @@ struct discover_options {
         size_t n_paths; /* none: testpaths (if the current folder is the root), else the current folder */
         enum discover_format format;
         const struct matcher *matcher; /* tests that it does not select are left out; NULL: none are */
+        struct tree_cache *cache;      /* or NULL */
 };
 
 /* What is known of the tests of one file of a walk. */

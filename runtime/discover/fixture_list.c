@@ -132,7 +132,7 @@ int fixture_list(const struct fixture_request *request, FILE *out,
                 return r;
         r = walk_paths(&l.walk, &l.ini, request->root, request->paths, request->n, err);
         if (r == 0)
-                r = sources_init(&l.sources, request->root, &l.ini, request->python, err);
+                r = sources_init(&l.sources, request->root, &l.ini, request->python, request->cache, err);
         if (r == 0) {
                 r = fixtures_init(&l.fixtures, &l.sources, &l.ini, request->options, err);
                 if (r == 0) {

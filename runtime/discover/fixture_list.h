@@ -16,6 +16,8 @@ enum fixture_format {
         FIXTURES_PROBLEMS, /* as FIXTURES_JSON, nothing else */
 };
 
+struct tree_cache;
+
 struct fixture_request {
         const char *root;   /* pytest's rootdir, absolute */
         const char *python; /* the interpreter, absolute; it is not started */
@@ -23,8 +25,9 @@ struct fixture_request {
         size_t n;
         const struct spec_strv *options; /* pytest's, or NULL */
         enum fixture_format format;
-        bool all;                /* those of plugins too */
-        const atomic_bool *stop; /* gives up when it becomes true; may be NULL */
+        bool all;                 /* those of plugins too */
+        struct tree_cache *cache; /* or NULL */
+        const atomic_bool *stop;  /* gives up when it becomes true; may be NULL */
 };
 
 /* A problem, and the tests that have it. */

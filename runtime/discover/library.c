@@ -35,13 +35,13 @@ struct shelf {
 
 struct library {
         const struct search *search;
-        TSParser *parser;
+        struct reader reader;
         struct arena scratch, names;
         struct shelf **slots, *all;
         size_t n, n_slots;
 };
 
-struct library *library_create(const struct search *search)
+struct library *library_create(const struct search *search, struct tree_cache *cache)
 {
         struct library *library = calloc(1, sizeof *library);
 
@@ -50,8 +50,7 @@ struct library *library_create(const struct search *search)
         library->search = search;
         library->n_slots = 256;
         library->slots = calloc(library->n_slots, sizeof *library->slots);
-        library->parser = source_parser();
-        if (library->slots == NULL || library->parser == NULL) {
+        if (library->slots == NULL || !reader_init(&library->reader, cache)) {
                 library_destroy(library);
                 return NULL;
         }
@@ -69,8 +68,7 @@ void library_destroy(struct library *library)
                 buf_finish(&s->text);
                 free(s);
         }
-        if (library->parser != NULL)
-                ts_parser_delete(library->parser);
+        reader_finish(&library->reader);
         arena_finish(&library->scratch);
         arena_finish(&library->names);
         free(library->slots);
@@ -483,7 +481,7 @@ struct module *library_load(struct library *library, const char *path)
         if (s == NULL || s->tried)
                 return s != NULL ? s->module : NULL;
         s->tried = true;
-        if (n == 0 || path[n - 1] == '/' || source_read(&s->source, library->parser, path) < 0 ||
+        if (n == 0 || path[n - 1] == '/' || source_read(&s->source, &library->reader, path) < 0 ||
             s->source.tree.n == 0)
                 return NULL;
         m = arena_get(&s->own, sizeof *m);

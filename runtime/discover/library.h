@@ -9,6 +9,7 @@
 #include "runtime/discover/search.h"
 
 struct library;
+struct tree_cache;
 
 enum found {
         FOUND_NOT,    /* no such module: importing it fails */
@@ -17,8 +18,8 @@ enum found {
         FOUND_MAYBE,  /* not found, but an import hook of the environment may know it */
 };
 
-/* NULL: no memory. SEARCH must outlive it. */
-struct library *library_create(const struct search *search);
+/* NULL: no memory. SEARCH and CACHE (or NULL) must outlive it. */
+struct library *library_create(const struct search *search, struct tree_cache *cache);
 void library_destroy(struct library *library);
 
 /* pytest's rootdir, "" where there is none. */

@@ -15,6 +15,7 @@
 
 #include "runtime/discover/module.h"
 #include "runtime/discover/skim.h"
+#include "runtime/discover/tree_cache.h"
 #include "spec/base/cleanup.h"
 #include "spec/base/utf8.h"
 
@@ -23,23 +24,31 @@
 
 const TSLanguage *tree_sitter_python(void);
 
-TSParser *source_parser(void)
+bool reader_init(struct reader *ret, struct tree_cache *cache)
 {
-        TSParser *parser = ts_parser_new();
+        *ret = (struct reader){.parser = ts_parser_new(), .cache = cache};
+        if (ret->parser != NULL && ts_parser_set_language(ret->parser, tree_sitter_python()))
+                return true;
+        reader_finish(ret);
+        return false;
+}
 
-        if (parser != NULL && !ts_parser_set_language(parser, tree_sitter_python())) {
-                ts_parser_delete(parser);
-                return NULL;
-        }
-        return parser;
+void reader_finish(struct reader *reader)
+{
+        if (reader->parser != NULL)
+                ts_parser_delete(reader->parser);
+        *reader = (struct reader){0};
 }
 
 void source_finish(struct source *source)
 {
-        free((void *)source->tree.v);
-        free((void *)source->tree.rows);
-        free(source->text);
-        free(source->lines);
+        free(source->record);
+        if (!source->kept) {
+                free((void *)source->tree.v);
+                free((void *)source->tree.rows);
+                free(source->text);
+                free(source->lines);
+        }
         *source = (struct source){0};
 }
 
@@ -292,7 +301,29 @@ static int parse(struct source *source, TSParser *parser, bool whole)
         return r;
 }
 
-int source_parse(struct source *ret, TSParser *parser, const char *bytes, size_t n)
+/* SOURCE, whose text is the file's bytes, is looked up in the cache, or parsed. */
+static int parse_once(struct source *source, struct reader *reader, const char *path)
+{
+        struct tree_key key;
+        struct source found;
+        size_t bytes = source->n;
+        int r;
+
+        if (reader->cache == NULL)
+                return parse(source, reader->parser, false);
+        tree_cache_key(&key, source->text, bytes);
+        if (tree_cache_get(reader->cache, &key, &found)) {
+                source_finish(source);
+                *source = found;
+                return 0;
+        }
+        r = parse(source, reader->parser, false);
+        if (r == 0 && source->problem == NULL)
+                tree_cache_put(reader->cache, &key, path, bytes, source);
+        return r;
+}
+
+int source_parse(struct source *ret, struct reader *reader, const char *bytes, size_t n)
 {
         struct source source = {.text = malloc(n + 1), .n = n};
         int r = source.text != NULL ? 0 : -ENOMEM;
@@ -300,7 +331,7 @@ int source_parse(struct source *ret, TSParser *parser, const char *bytes, size_t
         if (r == 0) {
                 memcpy(source.text, bytes, n);
                 source.text[n] = '\0';
-                r = parse(&source, parser, false);
+                r = parse(&source, reader->parser, false);
         }
         if (r < 0)
                 source_finish(&source);
@@ -337,26 +368,26 @@ static int read_all(int fd, struct source *source)
         return 0;
 }
 
-static int read_path(struct source *ret, TSParser *parser, const char *path, bool whole)
+static int read_path(struct source *ret, struct reader *reader, const char *path, bool whole)
 {
         CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         struct source source = {0};
         int r = fd < 0 ? -errno : read_all(fd, &source);
 
         if (r == 0)
-                r = parse(&source, parser, whole);
+                r = whole ? parse(&source, reader->parser, true) : parse_once(&source, reader, path);
         if (r < 0)
                 source_finish(&source);
         *ret = source;
         return r;
 }
 
-int source_read(struct source *ret, TSParser *parser, const char *path)
+int source_read(struct source *ret, struct reader *reader, const char *path)
 {
-        return read_path(ret, parser, path, false);
+        return read_path(ret, reader, path, false);
 }
 
-int source_read_whole(struct source *ret, TSParser *parser, const char *path)
+int source_read_whole(struct source *ret, struct reader *reader, const char *path)
 {
-        return read_path(ret, parser, path, true);
+        return read_path(ret, reader, path, true);
 }

@@ -88,7 +88,7 @@ static struct facts *read_file(struct sources *s, const char *path, struct readi
         struct facts *facts = reading->known;
         struct module module;
 
-        if (source_read(&source, s->parser, path) < 0)
+        if (source_read(&source, &s->reader, path) < 0)
                 return facts;
         if (source.tree.n > 0) {
                 module = (struct module){.path = path,
@@ -370,14 +370,14 @@ static void sort_dirs(struct sources *s)
 }
 
 int sources_init(struct sources *s, const char *root, const struct ini *ini, const char *python,
-                 struct error *err)
+                 struct tree_cache *cache, struct error *err)
 {
         char src[PATH_MAX];
 
         *s = (struct sources){0};
         s->root = arena_strn(&s->arena, root, strlen(root));
         if (s->root == NULL || search_init(&s->search, python, root, &ini->pythonpath) < 0 ||
-            (s->parser = source_parser()) == NULL || (s->library = library_create(&s->search)) == NULL) {
+            !reader_init(&s->reader, cache) || (s->library = library_create(&s->search, cache)) == NULL) {
                 sources_finish(s);
                 return error_set(err, "list", ENOMEM, "%s", root);
         }
@@ -389,8 +389,7 @@ int sources_init(struct sources *s, const char *root, const struct ini *ini, con
 
 void sources_finish(struct sources *s)
 {
-        if (s->parser != NULL)
-                ts_parser_delete(s->parser);
+        reader_finish(&s->reader);
         library_destroy(s->library);
         search_finish(&s->search);
         arena_finish(&s->arena);

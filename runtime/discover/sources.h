@@ -10,6 +10,7 @@
 #include "runtime/discover/ini.h"
 #include "runtime/discover/library.h"
 #include "runtime/discover/search.h"
+#include "runtime/discover/source.h"
 #include "spec/base/error.h"
 
 struct entry; /* what was looked for */
@@ -24,12 +25,12 @@ struct sources {
         struct library *library; /* for what expressions name in other files */
         struct entry **slots;
         size_t n_slots, n;
-        TSParser *parser;
+        struct reader reader;
 };
 
-/* PYTHON is the path of an interpreter, or NULL for none. 0 or -ENOMEM with ERR. */
+/* PYTHON is the path of an interpreter, or NULL for none; CACHE may be NULL. 0 or -ENOMEM with ERR. */
 int sources_init(struct sources *s, const char *root, const struct ini *ini, const char *python,
-                 struct error *err);
+                 struct tree_cache *cache, struct error *err);
 void sources_finish(struct sources *s);
 
 /* The facts of PATH, absolute; NULL where it cannot be read. */

@@ -56,6 +56,7 @@ const char args_help[] =
     "                                what a test may take: memory (\"64M\"), processes, processors (0.5)\n"
     "  --collect-memory BYTES        what the interpreter that collects may take (default: half of the "
     "machine's; 0: no limit)\n"
+    "  --no-discovery-cache          parse every file anew (see README: what is kept is in ~/.cache/tach)\n"
     "  --python PATH                 the interpreter (default: TACH_PYTHON, the active virtual environment,\n"
     "                                .venv of the project, /usr/bin/python3)\n"
     "  --rootdir PATH, -c FILE, -o NAME=VALUE, -p PLUGIN, -W FILTER, --import-mode MODE, --lf, --ff,\n"
@@ -73,7 +74,8 @@ const char args_help[] =
     "\n"
     "Settings may also stand in pyproject.toml ([tool.tach]: workers, timeout, max-fail, isolation, "
     "enforce,\n"
-    "reuse, network, services, keep, shared, spawn, seed, memory, pids, cpu, collect_memory, seccomp, "
+    "reuse, network, services, keep, shared, spawn, seed, memory, pids, cpu, collect_memory, "
+    "discovery_cache, seccomp, "
     "python, format, "
     "junit-xml, color, "
     "durations, "
@@ -104,6 +106,7 @@ enum {
         OPT_PIDS,
         OPT_CPU,
         OPT_COLLECT_MEMORY,
+        OPT_NO_DISCOVERY_CACHE,
         OPT_PYTHON,
         OPT_FORMAT,
         OPT_JUNIT_XML,
@@ -137,6 +140,7 @@ static const struct option options[] = {
     {"pids", required_argument, NULL, OPT_PIDS},
     {"cpu", required_argument, NULL, OPT_CPU},
     {"collect-memory", required_argument, NULL, OPT_COLLECT_MEMORY},
+    {"no-discovery-cache", no_argument, NULL, OPT_NO_DISCOVERY_CACHE},
     {"python", required_argument, NULL, OPT_PYTHON},
     {"format", required_argument, NULL, OPT_FORMAT},
     {"junit-xml", required_argument, NULL, OPT_JUNIT_XML},
@@ -273,6 +277,8 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
                 return give(s, SETTING_ISOLATION, "none", "--no-isolation", err);
         case OPT_SPAWN:
                 return spec_strv_add(&s->spawn, ".") < 0 ? error_set(err, "settings", ENOMEM, "--spawn") : 0;
+        case OPT_NO_DISCOVERY_CACHE:
+                return give(s, SETTING_DISCOVERY_CACHE, "false", "--no-discovery-cache", err);
         case OPT_SEED:
                 return give(s, SETTING_SEED, optarg, "--seed", err);
         case OPT_SECCOMP:

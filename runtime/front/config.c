@@ -73,7 +73,9 @@ static int take(void *ctx, const struct toml_value *v)
         for (size_t i = 0; i < SETTING_COUNT; i++) {
                 if (strcmp(settings_name((enum setting)i), v->key) != 0)
                         continue;
-                if (v->type != TOML_STRING && v->type != TOML_NUMBER)
+                if (i == SETTING_DISCOVERY_CACHE && v->type != TOML_BOOLEAN)
+                        return error_set(rd->err, "settings", 0, "%.600s: expected true or false", origin);
+                if (i != SETTING_DISCOVERY_CACHE && v->type != TOML_STRING && v->type != TOML_NUMBER)
                         return error_set(rd->err, "settings", 0, "%.600s: expected a string or a number",
                                          origin);
                 return settings_give(rd->s, (enum setting)i, v->text, origin, RANK_FILE, rd->err);

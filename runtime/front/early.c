@@ -14,6 +14,7 @@
 
 struct early {
         const struct args *args;
+        struct tree_cache *cache;
         struct spec_strv options;
         char root[PATH_MAX], python[PATH_MAX];
         bool has_python, started, joined, taken;
@@ -46,7 +47,8 @@ static int add_options(struct early *early, const struct spec_strv *words)
 }
 
 struct early *early_create(const struct args *args, const struct settings *settings,
-                           const struct choices *choices, const char *root, const char *cwd)
+                           const struct choices *choices, const char *root, const char *cwd,
+                           struct tree_cache *cache)
 {
         struct early *early = calloc(1, sizeof *early);
         struct error ignored;
@@ -54,6 +56,7 @@ struct early *early_create(const struct args *args, const struct settings *setti
         if (early == NULL)
                 return NULL;
         early->args = args;
+        early->cache = cache;
         (void)strcpy(early->root, root);
         early->has_python = project_python(choices->python, root, cwd, early->python, &ignored) == 0;
         if (add_options(early, &settings->file_args) < 0 || add_options(early, &settings->pytest_args) < 0) {
@@ -72,6 +75,7 @@ static void *work(void *arg)
                                           .n = early->args->paths.n,
                                           .options = &early->options,
                                           .format = FIXTURES_PROBLEMS,
+                                          .cache = early->cache,
                                           .stop = &early->stop};
         struct error ignored;
         FILE *out = open_memstream(&early->text, &early->n);

@@ -9,11 +9,13 @@
 #include "runtime/front/settings.h"
 
 struct early;
+struct tree_cache;
 
 /* NULL where it cannot be told (no memory, or options choose among the tests by what is not read here). ARGS,
- * SETTINGS and CHOICES must outlive it. */
+ * SETTINGS, CHOICES and CACHE (or NULL) must outlive it. */
 struct early *early_create(const struct args *args, const struct settings *settings,
-                           const struct choices *choices, const char *root, const char *cwd);
+                           const struct choices *choices, const char *root, const char *cwd,
+                           struct tree_cache *cache);
 
 /* Begins to read, in a thread of its own. Call it after the last fork; later calls do nothing. */
 void early_start(struct early *early);

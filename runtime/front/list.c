@@ -25,7 +25,7 @@ static void say(void *ctx, const struct fixture_report *report)
 }
 
 int list_fixtures(const struct args *args, const struct settings *settings, const struct choices *choices,
-                  const char *root, const char *cwd, struct error *err)
+                  const char *root, const char *cwd, struct tree_cache *cache, struct error *err)
 {
         char python[PATH_MAX];
         struct error ignored = {0};
@@ -40,6 +40,7 @@ int list_fixtures(const struct args *args, const struct settings *settings, cons
                       : choices->format == FORMAT_JSON ? FIXTURES_JSON
                                                        : FIXTURES_HUMAN,
             .all = args->verbosity > 0,
+            .cache = cache,
         };
 
         return fixture_list(&request, stdout, say, NULL, err);

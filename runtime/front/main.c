@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "runtime/discover/discover.h"
+#include "runtime/discover/tree_cache.h"
 #include "runtime/front/args.h"
 #include "runtime/front/check.h"
 #include "runtime/front/config.h"
@@ -112,15 +113,58 @@ static int list(const struct args *args, const struct choices *choices, const st
                            stdout, err);
 }
 
-/* Everything between the arguments and the run: root, file, variables, choices, spec. */
+/* A project, and what it is asked for with. */
+struct task {
+        const struct args *args;
+        const struct settings *settings;
+        struct choices choices;
+        const char *root, *cwd, *python; /* PYTHON: NULL where there is none */
+        struct tree_cache *cache;        /* NULL where nothing is discovered */
+};
+
+static int run_tests(const struct task *task, const struct spec *spec, struct error *err)
+{
+        struct early *early =
+            early_create(task->args, task->settings, &task->choices, task->root, task->cwd, task->cache);
+        int r = run(spec, &task->choices, task->args->verbosity, early, err);
+
+        early_destroy(early);
+        return r;
+}
+
+static int do_task(const struct task *task, struct error *err)
+{
+        const struct args *args = task->args;
+        struct select_request request = {.args = args,
+                                         .settings = task->settings,
+                                         .root = task->root,
+                                         .python = task->python,
+                                         .cache = task->cache,
+                                         .say = args->command == COMMAND_RUN ? stderr : NULL};
+        CLEANUP_SPEC struct spec spec = {0};
+        int r;
+
+        if (args->command == COMMAND_LIST)
+                return args->list == LIST_TESTS || args->list == LIST_IMPORT_GRAPH
+                           ? list(args, &task->choices, &request, err)
+                           : list_fixtures(args, task->settings, &task->choices, task->root, task->cwd,
+                                           task->cache, err);
+        if (args->command == COMMAND_CHECK)
+                return check_run(args, task->settings, &task->choices, task->root, task->cwd, stdout, err);
+        r = project_spec(args, task->settings, &task->choices, task->root, task->cwd, &spec, err);
+        if (r == 0)
+                r = select_files(&request, &spec.tach.select, err);
+        if (r < 0)
+                return r;
+        return args->command == COMMAND_SPEC ? print_spec(&spec, err) : run_tests(task, &spec, err);
+}
+
+/* Everything between the arguments and the task: root, file, variables, choices, cache. */
 static int execute(const struct args *args, struct settings *settings, struct error *err)
 {
         char cwd[PATH_MAX], root[PATH_MAX], python[PATH_MAX];
-        struct select_request request = {.args = args, .settings = settings, .root = root};
+        struct task task = {.args = args, .settings = settings, .root = root, .cwd = cwd};
         struct error none = {0};
-        CLEANUP_SPEC struct spec spec = {0};
-        struct choices choices;
-        struct early *early;
         int r;
 
         if (getcwd(cwd, sizeof cwd) == NULL)
@@ -131,27 +175,15 @@ static int execute(const struct args *args, struct settings *settings, struct er
         if (r == 0)
                 r = settings_from_environment(settings, environ, err);
         if (r == 0)
-                r = settings_choose(settings, &choices, err);
-        if (r == 0 && project_python(choices.python, root, cwd, python, &none) == 0)
-                request.python = python;
-        if (r == 0 && args->command == COMMAND_LIST)
-                return args->list == LIST_TESTS || args->list == LIST_IMPORT_GRAPH
-                           ? list(args, &choices, &request, err)
-                           : list_fixtures(args, settings, &choices, root, cwd, err);
-        if (r == 0 && args->command == COMMAND_CHECK)
-                return check_run(args, settings, &choices, root, cwd, stdout, err);
-        if (r == 0)
-                r = project_spec(args, settings, &choices, root, cwd, &spec, err);
-        request.say = args->command == COMMAND_RUN ? stderr : NULL;
-        if (r == 0)
-                r = select_files(&request, &spec.tach.select, err);
+                r = settings_choose(settings, &task.choices, err);
         if (r < 0)
                 return r;
-        if (args->command == COMMAND_SPEC)
-                return print_spec(&spec, err);
-        early = early_create(args, settings, &choices, root, cwd);
-        r = run(&spec, &choices, args->verbosity, early, err);
-        early_destroy(early);
+        if (project_python(task.choices.python, root, cwd, python, &none) == 0)
+                task.python = python;
+        if (task.choices.discovery_cache && args->command != COMMAND_CHECK)
+                task.cache = tree_cache_open(root);
+        r = do_task(&task, err);
+        tree_cache_close(task.cache);
         return r;
 }
 

@@ -211,6 +211,7 @@ static struct discover_options options_of(const struct project *p, enum discover
             .paths = args->paths.v,
             .n_paths = args->paths.n,
             .format = format,
+            .cache = p->request->cache,
             .matcher = p->matcher.keyword != NULL || p->matcher.mark != NULL ? &p->matcher : NULL};
 }
 

@@ -13,12 +13,15 @@
 #include "spec/base/error.h"
 #include "spec/spec.h"
 
+struct tree_cache;
+
 struct select_request {
         const struct args *args;
         const struct settings *settings;
-        const char *root;   /* pytest's rootdir */
-        const char *python; /* whose modules names are looked up in, or NULL */
-        FILE *say;          /* where it is said what --changed and --shard left, and why; NULL: nowhere */
+        const char *root;         /* pytest's rootdir */
+        const char *python;       /* whose modules names are looked up in, or NULL */
+        struct tree_cache *cache; /* or NULL */
+        FILE *say; /* where it is said what --changed and --shard left, and why; NULL: nowhere */
 };
 
 /* Fills RET, which is empty before, with what the run leaves out; given stays false where that is nothing.

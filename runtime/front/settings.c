@@ -11,10 +11,27 @@
 #include "spec/names.h"
 #include "spec/service.h"
 
-static const char *const names[] = {
-    "workers",   "timeout", "max-fail",         "isolation", "enforce",         "python",        "format",
-    "junit-xml", "color",   "durations",        "reuse",     "network",         "memory",        "pids",
-    "cpu",       "seccomp", "session_fixtures", "seed",      "django_settings", "collect_memory"};
+static const char *const names[] = {"workers",
+                                    "timeout",
+                                    "max-fail",
+                                    "isolation",
+                                    "enforce",
+                                    "python",
+                                    "format",
+                                    "junit-xml",
+                                    "color",
+                                    "durations",
+                                    "reuse",
+                                    "network",
+                                    "memory",
+                                    "pids",
+                                    "cpu",
+                                    "seccomp",
+                                    "session_fixtures",
+                                    "seed",
+                                    "django_settings",
+                                    "collect_memory",
+                                    "discovery_cache"};
 
 const char *settings_name(enum setting which)
 {
@@ -184,6 +201,7 @@ int settings_choose(const struct settings *s, struct choices *ret, struct error 
 {
         static const char *const formats[] = {"human", "json", NULL};
         static const char *const colors[] = {"auto", "yes", "no", NULL};
+        static const char *const switches[] = {"false", "true", "0", "1", "no", "yes", NULL};
         struct choices c = {.timeout = 60.0, .memory = -1, .pids = -1, .collect_memory = -1};
         char *end;
         int i, r = 0;
@@ -239,6 +257,10 @@ int settings_choose(const struct settings *s, struct choices *ret, struct error 
         if (i < 0)
                 return i;
         c.color = (enum color)i;
+        i = choose_word(s, SETTING_DISCOVERY_CACHE, switches, "true or false", 1, err);
+        if (i < 0)
+                return i;
+        c.discovery_cache = i % 2 == 1;
         c.django_settings = s->v[SETTING_DJANGO_SETTINGS].text;
         if (s->v[SETTING_DJANGO_SETTINGS].rank == RANK_FILE && c.django_settings[0] != '\0' &&
             getenv("DJANGO_SETTINGS_MODULE") != NULL)

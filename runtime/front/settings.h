@@ -5,6 +5,7 @@
 #ifndef TACH_FRONT_SETTINGS_H
 #define TACH_FRONT_SETTINGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "spec/base/error.h"
@@ -31,6 +32,7 @@ enum setting {
         SETTING_SEED,
         SETTING_DJANGO_SETTINGS,
         SETTING_COLLECT_MEMORY,
+        SETTING_DISCOVERY_CACHE,
         SETTING_COUNT
 };
 
@@ -68,6 +70,7 @@ struct choices {
         enum spec_session_fixtures session_fixtures;
         enum format format;
         enum color color;
+        bool discovery_cache;           /* what was parsed is kept for the next run */
         const char *python, *junit_xml; /* NULL: not given */
         const char *django_settings;    /* "": none; NULL: DJANGO_SETTINGS_MODULE, which beats the file */
 };

@@ -12,7 +12,7 @@
 #include "runtime/discover/source.h"
 
 static struct library *library;
-static TSParser *parser;
+static struct reader reader;
 static struct ini ini;
 
 static int keep(void *ctx, const struct test *test)
@@ -51,11 +51,11 @@ static int check(const char *path)
 {
         struct source skimmed, whole;
         struct buf a = {0}, b = {0};
-        int r = source_read(&skimmed, parser, path);
+        int r = source_read(&skimmed, &reader, path);
 
         if (r < 0)
                 return r;
-        r = source_read_whole(&whole, parser, path);
+        r = source_read_whole(&whole, &reader, path);
         if (r == 0 && ((skimmed.tree.n > 0 && !tree_is_sound(skimmed.tree.v, skimmed.tree.n, skimmed.n)) ||
                        (whole.tree.n > 0 && !tree_is_sound(whole.tree.v, whole.tree.n, whole.n)))) {
                 (void)printf("%s: its tree is not sound\n", path);
@@ -91,9 +91,8 @@ int main(int argc, char **argv)
         size_t n = 0, differ = 0, unread = 0;
         struct error err;
 
-        parser = source_parser();
-        library = library_create(&search);
-        if (parser == NULL || library == NULL || ini_read(&ini, "/nonexistent", &err) < 0)
+        library = library_create(&search, NULL);
+        if (!reader_init(&reader, NULL) || library == NULL || ini_read(&ini, "/nonexistent", &err) < 0)
                 return 2;
         for (int i = 1; i < argc; i++) {
                 int r = check(argv[i]);
@@ -106,7 +105,7 @@ int main(int argc, char **argv)
         }
         (void)printf("%zu files, %zu differ, %zu not read\n", n, differ, unread);
         library_destroy(library);
-        ts_parser_delete(parser);
+        reader_finish(&reader);
         ini_finish(&ini);
         return differ > 0;
 }

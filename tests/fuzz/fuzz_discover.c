@@ -51,19 +51,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static struct search search = {.complete = true};
         static struct library *library;
-        static TSParser *parser;
+        static struct reader reader;
         static struct ini ini;
         struct sink sink = {0};
         struct source source;
         struct error err;
 
-        if (parser == NULL) {
-                parser = source_parser();
-                library = library_create(&search);
-                if (parser == NULL || library == NULL || ini_read(&ini, "/nonexistent", &err) < 0)
+        if (library == NULL) {
+                library = library_create(&search, NULL);
+                if (!reader_init(&reader, NULL) || library == NULL ||
+                    ini_read(&ini, "/nonexistent", &err) < 0)
                         abort();
         }
-        if (source_parse(&source, parser, (const char *)data, size) < 0)
+        if (source_parse(&source, &reader, (const char *)data, size) < 0)
                 return 0;
         if (source.tree.n > 0) {
                 collect(library, &ini, &source, NULL, &sink);

@@ -172,13 +172,15 @@ static bool has(const struct imports *imports, enum import_kind kind, unsigned l
 
 static struct imports read_imports(struct arena *arena, const char *text)
 {
-        TSParser *parser = source_parser();
-        TSTree *tree = ts_parser_parse_string(parser, NULL, text, (uint32_t)strlen(text));
+        struct reader reader;
         struct imports imports;
+        TSTree *tree;
 
+        assert_true(reader_init(&reader, NULL));
+        tree = ts_parser_parse_string(reader.parser, NULL, text, (uint32_t)strlen(text));
         imports_read(&imports, arena, text, ts_tree_root_node(tree));
         ts_tree_delete(tree);
-        ts_parser_delete(parser);
+        reader_finish(&reader);
         return imports;
 }
 

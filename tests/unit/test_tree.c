@@ -69,13 +69,13 @@ static uint32_t same(TSNode expected, struct node node)
 
 static void an_array_is_its_tree(void **state)
 {
-        TSParser *parser = source_parser();
+        struct reader reader;
 
         (void)state;
-        assert_non_null(parser);
+        assert_true(reader_init(&reader, NULL));
         for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
                 size_t len = strlen(texts[i]);
-                TSTree *expected = ts_parser_parse_string(parser, NULL, texts[i], (uint32_t)len);
+                TSTree *expected = ts_parser_parse_string(reader.parser, NULL, texts[i], (uint32_t)len);
                 struct tree tree = {0};
 
                 assert_non_null(expected);
@@ -87,7 +87,7 @@ static void an_array_is_its_tree(void **state)
                 free((void *)tree.rows);
                 ts_tree_delete(expected);
         }
-        ts_parser_delete(parser);
+        reader_finish(&reader);
 }
 
 static void walking_leaves_out_what_it_is_told_to(void **state)
