@@ -62,6 +62,7 @@ struct run {
         struct order order; /* run_verdict.c */
         struct again again; /* again.c */
         int collected;      /* the suite is whole: run_zygote.c */
+        size_t n_collected; /* bytes of it so far */
         int quitting;       /* the zygote was told to end the session: run.c */
         int zygote_gone;    /* the zygote or its keeper */
         int stopping;       /* no further tests: run_stop() */

@@ -19,6 +19,7 @@
 
 #define LAST_WORDS_SECONDS 5.0  /* that a keeper may take to say how its zygote ended, or to end with it */
 #define START_SECONDS      10.0 /* at least this long may a worker take to its first test */
+#define MAX_COLLECTED      ((size_t)1 << 30) /* bytes: some millions of tests */
 
 /* From its start to its first test: at least START_SECONDS. */
 static void set_start_deadline(const struct run *run, struct worker *w)
@@ -153,7 +154,7 @@ void run_from_control(struct run *run)
                 CLEANUP_CLOSE int fd = -1;
                 yajl_val v = NULL;
                 int kept = 0, r = zygote_receive(run->zygote.control, &v, &fd);
-                const char *t;
+                const char *t, *broke = NULL;
 
                 if (r == 0)
                         return;
@@ -170,7 +171,10 @@ void run_from_control(struct run *run)
                          strcmp(t, "clone_failed") == 0)
                         about_worker(run, -1, t, v, &fd);
                 else if (!run->collected) {
-                        r = suite_packet(&run->suite, v, &kept);
+                        run->n_collected += (size_t)r;
+                        if (run->n_collected > MAX_COLLECTED)
+                                broke = "told of more than a GiB of tests";
+                        r = broke == NULL ? suite_packet(&run->suite, v, &kept) : -EPROTO;
                         if (strcmp(t, "header") == 0)
                                 stream_start(&run->stream, run->plan, &run->suite);
                         if (r == 1)
@@ -179,7 +183,7 @@ void run_from_control(struct run *run)
                 if (!kept)
                         yajl_tree_free(v);
                 if (r < 0) {
-                        zygote_lost(run, "broke the protocol");
+                        zygote_lost(run, broke != NULL ? broke : "broke the protocol");
                         return;
                 }
         }

@@ -25,6 +25,9 @@ static int grow(void *array, size_t n, size_t *capacity, size_t size)
         return 0;
 }
 
+/* Units in units: more than any suite's classes in packages; each item is in the lists of all of them. */
+#define MAX_NESTED 200
+
 static char *copy_text(yajl_val packet, const char *key)
 {
         const char *text = json_text(packet, key);
@@ -39,7 +42,8 @@ static int take_unit(struct suite *s, yajl_val packet)
         struct unit *u;
 
         if (json_int(packet, "u", -1) != (long long)s->n_units || s->n_units >= SUITE_MAX_ITEMS ||
-            isolation == NULL || parent < -1 || parent >= (long long)s->n_units)
+            isolation == NULL || parent < -1 || parent >= (long long)s->n_units ||
+            (parent >= 0 && s->units[parent].depth >= MAX_NESTED))
                 return -EPROTO;
         if (grow(&s->units, s->n_units, &s->units_capacity, sizeof *s->units) < 0)
                 return -ENOMEM;

@@ -196,7 +196,7 @@ int zygote_receive(int control, yajl_val *ret, int *ret_fd)
                 *ret_fd = -1;
                 return -EPROTO;
         }
-        return 1;
+        return (int)n;
 }
 
 int zygote_ask(int socket, const struct run_head *head, const uint32_t *items, const int *fds, size_t n_fds,

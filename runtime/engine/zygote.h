@@ -29,8 +29,8 @@ struct zygote {
 /* Starts interpreter (in the outer sandbox where the plan isolates) and sends its configuration. */
 int zygote_start(struct zygote *z, const struct plan *plan, struct error *err);
 
-/* One packet of CONTROL, a zygote's or a snapshot's: 1 and *RET (yajl_tree_free) and *RET_FD (or -1); 0: none
- * now; -EPIPE: the zygote closed; -EPROTO: not a packet. */
+/* One packet of CONTROL, a zygote's or a snapshot's: its bytes and *RET (yajl_tree_free) and *RET_FD (or -1);
+ * 0: none now; -EPIPE: the zygote closed; -EPROTO: not a packet. */
 int zygote_receive(int control, yajl_val *ret, int *ret_fd);
 
 /* Sends HEAD with its items on CONTROL, a zygote's or a snapshot's, waiting at most PATIENCE_MS. FDS: result,

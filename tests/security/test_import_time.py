@@ -243,6 +243,30 @@ def test_forged_end_of_a_worker_harms_only_its_test(tmp_path):
         assert result.tests()["test_it.py::test_fail"]["outcome"] in ("failed", "crashed")
 
 
+@pytest.mark.parametrize(
+    "packets, message",
+    [
+        ("os.write(CONTROL, b'{\"t\":\"unit\",\"u\":0,\"isolation\":\"module\",\"parent\":7}')", "broke the protocol"),
+        (
+            "for u in range(1000): os.write(CONTROL, b'{\"t\":\"unit\",\"u\":%d,\"isolation\":\"module\",\"parent\":%d}' % (u, u - 1))",
+            "broke the protocol",
+        ),
+        (
+            "while True: os.write(CONTROL, b'{\"t\":\"header\",\"pytest\":\"%s\"}' % (b'x' * 200000))",
+            "told of more than a GiB of tests",
+        ),
+    ],
+    ids=["no such unit", "units in units", "without end"],
+)
+def test_forged_collection_ends_the_run(tmp_path, packets, message):
+    """What the engine keeps of a suite, and how long it takes for it, has limits."""
+    suite = Suite(tmp_path / "suite")
+    suite.write("conftest.py", HOARDER + packets + "\n")
+    suite.write(text="def test_a(): pass\n")
+    result = suite.json(timeout=60)
+    assert result.code == 3 and f"the interpreter {message} while it collected the tests" in result.err, result.err
+
+
 def test_durations_that_are_none(tmp_path):
     """A test writes 1e300 and 1e308 as durations: the stream stays valid and holds nothing of the engine's memory."""
     suite = Suite(tmp_path / "suite")
