@@ -43,6 +43,21 @@ def neutralize(option):
             setattr(option, name, value)
 
 
+def _stepwise(config):
+    """The failures that --stepwise waits for; 0: it is not on."""
+    if config is None or not config.pluginmanager.hasplugin("stepwiseplugin"):
+        return 0
+    return 2 if config.option.stepwise_skip else 1
+
+
+def _lines(said, but=None):
+    """Each line of what plugins SAID in answer to a hook, in pytest's order, without what begins with BUT."""
+    for lines in reversed(said):
+        lines = [lines] if isinstance(lines, str) else list(lines)
+        if but is None or not lines or not str(lines[0]).startswith(but):
+            yield from map(str, lines)
+
+
 class Collector:
     """The plugin that takes the place of pytest's run loop."""
 
@@ -50,6 +65,7 @@ class Collector:
         self.control = control
         self.terminal = terminal
         self.settings = config
+        self.config = None
         self.deselected = 0
         self.errors = 0
         self.plugins = []
@@ -57,6 +73,7 @@ class Collector:
         self.max_fail = 0
         self.silent = False  # in a worker, whose own plugin speaks; and when the workers' warnings are repeated
         self.header = []
+        self.notes = []
         self.cache = None
         #: called with the session when it is collected
         self.before_clones = []
@@ -96,10 +113,13 @@ class Collector:
     def pytest_report_header(self):
         """Keeps what plugins say; pytest's own lines, which begin with the rootdir, are the engine's."""
         done = yield
-        for lines in reversed(done.get_result()):
-            lines = [lines] if isinstance(lines, str) else list(lines)
-            if not lines or not lines[0].startswith("rootdir: "):
-                self.header += [clip(str(line), 500) for line in lines]
+        self.header += (clip(line, 500) for line in _lines(done.get_result(), but="rootdir: "))
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_report_collectionfinish(self):
+        """As --lf and --sw, which say what they left out."""
+        done = yield
+        self.notes += (clip(line, 500) for line in _lines(done.get_result()))
 
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
         if not self.silent:
@@ -116,8 +136,10 @@ class Collector:
             exit=code,
             text=clip(text, MAX_PACKET_TEXT // 2),
             maxfail=self.max_fail,
+            stepwise=_stepwise(self.config),
             plugins=self.plugins[:100],
             header=self.header[:20],
+            notes=self.notes[:20],
         )
 
     @pytest.hookimpl(tryfirst=True)

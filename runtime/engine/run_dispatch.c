@@ -75,6 +75,12 @@ static int next_part(struct run *run, struct part *ret, int *ret_origin)
                suite_next(&run->suite, ret);
 }
 
+/* How many may run beside one another. What --stepwise skips next time must have passed. */
+static unsigned places(const struct run *run)
+{
+        return run->suite.stepwise > 0 ? 1 : run->plan->workers;
+}
+
 void run_dispatch(struct run *run)
 {
         struct error err = {0};
@@ -82,9 +88,8 @@ void run_dispatch(struct run *run)
         struct part part;
         int origin;
 
-        while (run->collected && !run->stopping && run->busy < run->plan->workers &&
-               !keep_is_behind(&run->keep) && (w = free_worker(run)) != NULL &&
-               next_part(run, &part, &origin)) {
+        while (run->collected && !run->stopping && run->busy < places(run) && !keep_is_behind(&run->keep) &&
+               (w = free_worker(run)) != NULL && next_part(run, &part, &origin)) {
                 struct worker *idle = again_idle(run, origin, &part);
 
                 if (idle != NULL) {

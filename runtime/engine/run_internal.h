@@ -143,6 +143,9 @@ int run_report_services(struct run *run, int cell, const char *nodeid);
 /* Failures that end the run; 0: none do. */
 long long run_max_failures(const struct run *run);
 
+/* Ends the run with CODE because of REASON, which a test, a plugin or an option of pytest's gave. */
+void run_request_exit(struct run *run, int code, const char *reason);
+
 /* ---- run_stop.c: ending workers before their time */
 
 /* No further tests; those that run are ended. What snapshots have set up they may tear down, as pytest does,

@@ -22,11 +22,9 @@ void run_begin_test(struct run *run, struct worker *w)
         w->deadline = run_deadline(run);
 }
 
-static void pytest_exit(struct run *run, yajl_val v)
+void run_request_exit(struct run *run, int code, const char *reason)
 {
-        const char *reason = json_text(v, "reason");
-
-        run->exit_requested = (int)json_int(v, "returncode", 2);
+        run->exit_requested = code;
         (void)snprintf(run->exit_reason, sizeof run->exit_reason, "%s", reason != NULL ? reason : "");
         stream_error(&run->stream, "exit",
                      reason != NULL && reason[0] != '\0' ? reason : "a test ended the session", NULL);
@@ -77,7 +75,7 @@ static void take_aside(struct run *run, const struct worker *w, enum worker_line
         } else if (kind == WORKER_COVERAGE) {
                 journal_line(&run->journal, "coverage", v, coverage_keys);
         } else if (kind == WORKER_EXIT) {
-                pytest_exit(run, v);
+                run_request_exit(run, (int)json_int(v, "returncode", 2), json_text(v, "reason"));
         }
 }
 

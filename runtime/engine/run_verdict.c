@@ -64,15 +64,19 @@ long long run_max_failures(const struct run *run)
 
 static void say(struct run *run, struct verdict *v)
 {
-        const long long max_fail = run_max_failures(run);
+        const long long max_fail = run_max_failures(run), stepwise = run->suite.stepwise;
 
         run_check(run, verdict_send(v, &run->suite.items[v->item], &run->stream, &run->journal));
         verdict_free(v);
-        if (max_fail > 0 && run->stream.counts.failed >= max_fail && !run->stopped) {
+        if (run->stopped || run->exit_requested >= 0)
+                return;
+        if (max_fail > 0 && run->stream.counts.failed >= max_fail) {
                 run->stopped = 1;
                 (void)snprintf(run->exit_reason, sizeof run->exit_reason, "stopping after %lld failures",
                                max_fail);
                 run_stop(run);
+        } else if (stepwise > 0 && run->stream.counts.failed >= stepwise) {
+                run_request_exit(run, 2, "Test failed, continuing from this test next run.");
         }
 }
 

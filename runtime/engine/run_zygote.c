@@ -55,7 +55,7 @@ static void about_worker(struct run *run, int origin, const char *t, yajl_val v,
 static void collected(struct run *run)
 {
         run->collected = 1;
-        if (run->plan->isolated && run_max_failures(run) == 0)
+        if (run->plan->isolated && run_max_failures(run) == 0 && run->suite.stepwise == 0)
                 run_check(run, order_begin(&run->order, &run->suite));
         stream_start(&run->stream, run->plan, &run->suite);
         stream_collected(&run->stream, &run->suite, &run->refusals);

@@ -254,6 +254,7 @@ void stream_collected(struct stream *s, const struct suite *suite, const struct 
         event_close(&ev, ']');
         send_texts(&ev, "plugins", json_field(suite->last, "plugins"));
         send_texts(&ev, "header", json_field(suite->last, "header"));
+        send_texts(&ev, "notes", json_field(suite->last, "notes"));
         emit(s, &ev);
         if (suite->deselected > 0)
                 counts_add(&s->counts, "deselected", suite->deselected);

@@ -152,6 +152,7 @@ int suite_packet(struct suite *s, yajl_val packet, int *ret_kept)
         if (strcmp(t, "collected") == 0) {
                 s->deselected = (long)json_int(packet, "deselected", 0);
                 s->max_fail = json_int(packet, "maxfail", 0);
+                s->stepwise = json_int(packet, "stepwise", 0);
                 s->exit = (int)json_int(packet, "exit", 3);
                 free(s->text);
                 s->text = copy_text(packet, "text");

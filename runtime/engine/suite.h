@@ -59,6 +59,7 @@ struct suite {
         char *pytest, *python; /* versions */
         long deselected;
         long long max_fail; /* the project's own --maxfail or -x; 0: none */
+        long long stepwise; /* failures after which pytest's --stepwise interrupts the run; 0: it is not on */
         yajl_val last;      /* the packet that ended the collection, for what plugins say in it, or NULL */
         int exit;           /* pytest's exit code if collection ends the run, else 0 */
         char *text;         /* what pytest printed about that, or NULL */

@@ -63,7 +63,9 @@ static void on_collected(struct report *r, yajl_val v)
         if (deselected > 0)
                 (void)fprintf(r->out, " / %lld deselected / %lld selected", deselected,
                               json_int(v, "number", 0));
-        (void)fputs("\n\n", r->out);
+        (void)fputc('\n', r->out);
+        print_list(r, "", "\n", json_field(v, "notes"));
+        (void)fputc('\n', r->out);
         if (fflush(r->out) != 0 && r->lost == 0)
                 r->lost = errno;
 }

@@ -213,6 +213,57 @@ def test_stepwise(suite, mode):
     assert set(second.tests()) == {"test_it.py::test_b", "test_it.py::test_c"} and second.code == 0
 
 
+STEPS = "import os, time\n" + "".join(
+    f"def test_{name}():\n    time.sleep({seconds})\n    assert not os.path.exists('{name}')\n" for name, seconds in zip("abcd", (0.4, 0, 0, 0))
+)
+
+
+def of_pytest(suite, *args):
+    """(exit code, {test: outcome}, what --sw keeps) of pytest in the suite's folder."""
+    argv = [sys.executable, "-m", "pytest", "-rA", *args]
+    done = subprocess.run(argv, cwd=suite.path, env=environment(), capture_output=True, text=True, check=False)
+    lines = (line.split() for line in done.stdout.splitlines() if line.startswith(("PASSED", "FAILED")))
+    return done.returncode, {name.partition("::")[2]: word.lower() for word, name, *_ in lines}
+
+
+@MODES
+@pytest.mark.parametrize("skip", [(), ("--sw-skip",)], ids=["sw", "sw-skip"])
+def test_stepwise_leaves_out_what_has_passed(suite, mode, skip):
+    """Run after run as under pytest, also where another worker could have come to a later failure first."""
+    seen = {}
+    for who in ("pytest", "tach"):
+        suite.write(text=STEPS)
+        (suite.path / ".pytest_cache/v/cache/stepwise").unlink(missing_ok=True)
+        for name in "acd":
+            suite.write(name)
+        for number, fixed in enumerate(["", "", "a", "c", "d", ""]):
+            if fixed:
+                (suite.path / fixed).unlink()
+            args = ["--sw", *skip]
+            if who == "pytest":
+                told = of_pytest(suite, *args)
+            else:
+                result = suite.json("-n", "2", *mode, *args)
+                told = result.code, {name.partition("::")[2]: test["outcome"] for name, test in result.tests().items()}
+            kept = json.loads((suite.path / ".pytest_cache/v/cache/stepwise").read_text())
+            seen.setdefault(number, []).append((*told, kept))
+    assert all(theirs == ours for theirs, ours in seen.values()), seen
+    assert seen[0][1][0] == 2 and seen[5][1][0] == 0
+
+
+def test_what_is_left_out_is_said(suite):
+    """What plugins answer to pytest_report_collectionfinish."""
+    suite.write("conftest.py", "def pytest_report_collectionfinish(items): return ['mine: ' + str(len(items)), 'and more']\n")
+    suite.write(text="def test_a(): assert 0\ndef test_b(): pass\n")
+    suite.tach()
+    result = suite.json("--lf")
+    assert result.event("collected")["notes"] == ["mine: 1", "and more", "run-last-failure: rerun previous 1 failure"]
+    notes = "collected 1 item\nmine: 1\nand more\nrun-last-failure: rerun previous 1 failure\n\n"
+    argv = [sys.executable, "-m", "pytest", "--lf"]
+    assert notes in subprocess.run(argv, cwd=suite.path, env=environment(), capture_output=True, text=True, check=False).stdout
+    assert notes in suite.tach("--lf").out
+
+
 @MODES
 def test_cache_fixture_is_kept_for_the_next_run(suite, mode):
     suite.write(text="def test_a(cache):\n    n = cache.get('my/count', 0); print('count', n); cache.set('my/count', n + 1)\n")
