@@ -131,7 +131,7 @@ static int cell_proof(const struct cell_plan *plan, struct proof *proof, struct 
         int r = root < 0 ? error_set(err, "proof", errno, "open /") : 0;
 
         if (r == 0)
-                r = private_scratch(root, &proof->scratch, err);
+                r = private_scratch(root, plan, &proof->scratch, err);
         if (r == 0 && plan->mounts != NULL)
                 r = mounts_scratch(root, plan->mounts, &proof->scratch, err);
         return r == 0 ? proof_begin(proof, err) : r;

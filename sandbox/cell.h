@@ -24,6 +24,8 @@ struct cell_plan {
         const struct project_parts *parts; /* of the project (project_scan) */
         const char *const *visible;        /* paths to keep where /tmp, /run... are hidden */
         size_t n_visible;
+        const char *const *temporary; /* further folders of its own, as /tmp, the shorter first (private.h) */
+        size_t n_temporary;
         const char *hostname;
         uid_t uid; /* mapped one to one */
         gid_t gid;

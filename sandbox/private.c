@@ -66,29 +66,65 @@ static int attach_visible(int root_fd, const struct cell_plan *plan, const char 
         return 0;
 }
 
+/* A tmpfs with MODE, or with what is there has, on DIR, if there is such a folder. */
+static int mount_one(int root_fd, const struct cell_plan *plan, const char *dir, const char *mode, int keep,
+                     struct error *err)
+{
+        int trees[MAX_VISIBLE] = {0}, r;
+        char options[128], own[8];
+        struct stat st;
+
+        CLEANUP_CLOSE int before = mnt_look(root_fd, dir, err);
+        if (before < 0)
+                return before == -ENOENT ? 0 : before;
+        if (mode == NULL && fstat(before, &st) < 0)
+                return error_set(err, "mount", errno, "stat %s", dir);
+        if (mode == NULL)
+                (void)snprintf(own, sizeof own, "%o", st.st_mode & 07777);
+        (void)snprintf(options, sizeof options, "%s,mode=%s", plan->tmpfs_options, mode != NULL ? mode : own);
+        r = clone_visible(root_fd, plan, dir, trees, err);
+        if (r == 0)
+                r = mnt_tmpfs(before, options, 0, err);
+        if (r == 0)
+                r = attach_visible(root_fd, plan, dir, trees, err);
+        if (r == 0 && keep) {
+                CLEANUP_CLOSE int fresh = mnt_resolve(root_fd, dir, 0, 0, err);
+
+                r = fresh < 0 ? fresh : copy_tree(before, fresh, err);
+        }
+        return r;
+}
+
+/* Whether the temporary folder number N lies in a folder that is the sandbox's own already. */
+static int is_inside(const struct cell_plan *plan, size_t n)
+{
+        for (size_t i = 0; i < N_DIRECTORIES; i++)
+                if (below(plan->temporary[n], directories[i].path))
+                        return 1;
+        for (size_t i = 0; i < n; i++)
+                if (below(plan->temporary[n], plan->temporary[i]))
+                        return 1;
+        return 0;
+}
+
 int private_mount(int root_fd, const struct cell_plan *plan, int keep, struct error *err)
 {
         for (size_t i = 0; i < N_DIRECTORIES; i++) {
-                const char *dir = directories[i].path;
-                int trees[MAX_VISIBLE] = {0}, r;
-                char options[128];
+                int r = mount_one(root_fd, plan, directories[i].path, directories[i].mode, keep, err);
 
-                CLEANUP_CLOSE int before = mnt_look(root_fd, dir, err);
-                if (before == -ENOENT)
-                        continue;
-                if (before < 0)
-                        return before;
-                (void)snprintf(options, sizeof options, "%s,mode=%s", plan->tmpfs_options,
-                               directories[i].mode);
-                r = clone_visible(root_fd, plan, dir, trees, err);
-                if (r == 0)
-                        r = mnt_tmpfs(before, options, 0, err);
-                if (r == 0)
-                        r = attach_visible(root_fd, plan, dir, trees, err);
-                if (r == 0 && keep) {
-                        CLEANUP_CLOSE int fresh = mnt_resolve(root_fd, dir, 0, 0, err);
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; i < plan->n_temporary; i++) {
+                const char *dir = plan->temporary[i];
+                int r = 0;
 
-                        r = fresh < 0 ? fresh : copy_tree(before, fresh, err);
+                if (!is_inside(plan, i)) {
+                        r = mount_one(root_fd, plan, dir, NULL, keep, err);
+                } else if (!keep) { /* else it was copied */
+                        CLEANUP_CLOSE int made = mnt_resolve(root_fd, dir, 1, 0, err);
+
+                        r = made < 0 ? made : 0;
                 }
                 if (r < 0)
                         return r;
@@ -96,14 +132,21 @@ int private_mount(int root_fd, const struct cell_plan *plan, int keep, struct er
         return 0;
 }
 
-int private_scratch(int root_fd, struct scratch *s, struct error *err)
+static int add_scratch(int root_fd, const char *dir, struct scratch *s, struct error *err)
 {
-        for (size_t i = 0; i < N_DIRECTORIES; i++) {
-                CLEANUP_CLOSE int fd = mnt_look(root_fd, directories[i].path, err);
-                int r = fd == -ENOENT ? 0 : fd < 0 ? fd : scratch_add(s, fd, err);
+        CLEANUP_CLOSE int fd = mnt_look(root_fd, dir, err);
 
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        return fd == -ENOENT ? 0 : fd < 0 ? fd : scratch_add(s, fd, err);
+}
+
+int private_scratch(int root_fd, const struct cell_plan *plan, struct scratch *s, struct error *err)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < N_DIRECTORIES; i++)
+                r = add_scratch(root_fd, directories[i].path, s, err);
+        for (size_t i = 0; r == 0 && i < plan->n_temporary; i++)
+                if (!is_inside(plan, i))
+                        r = add_scratch(root_fd, plan->temporary[i], s, err);
+        return r;
 }

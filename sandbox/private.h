@@ -1,5 +1,6 @@
 /*
- * private: the directories that every sandbox has to itself: /tmp, /var/tmp, /dev/shm and /run.
+ * private: the directories that every sandbox has to itself: /tmp, /var/tmp, /dev/shm and /run, and what its
+ * plan calls temporary.
  */
 #ifndef TACH_SANDBOX_PRIVATE_H
 #define TACH_SANDBOX_PRIVATE_H
@@ -11,10 +12,11 @@
 #define PRIVATE_OUTSIDE (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 /* Puts a fresh tmpfs on each of those that ROOT_FD has; what PLAN keeps visible below is cloned before it
- * disappears and attached again, read-only. With KEEP, what was in the directory is copied. */
+ * disappears and attached again, read-only. With KEEP, what was in the directory is copied. A temporary one
+ * that lies in another is made there. */
 int private_mount(int root_fd, const struct cell_plan *plan, int keep, struct error *err);
 
 /* Adds them, as they are now, to S. */
-int private_scratch(int root_fd, struct scratch *s, struct error *err);
+int private_scratch(int root_fd, const struct cell_plan *plan, struct scratch *s, struct error *err);
 
 #endif

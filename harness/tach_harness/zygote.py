@@ -191,9 +191,11 @@ class Collector:
                 spawned=index in self.spawner.indices,
             )
         config = session.config
-        if not self.settings["isolated"] and getattr(config, "_tmp_path_factory", None) is not None:
+        factory = getattr(config, "_tmp_path_factory", None)
+        # one for all workers, as under pytest; --basetemp is emptied once, not by each of them
+        if factory is not None and (not self.settings["isolated"] or config.option.basetemp):
             with suppress(OSError):  # the tests that need it will say so themselves
-                config._tmp_path_factory.getbasetemp()  # one for all workers, as under pytest
+                factory.getbasetemp()
         output.silence_terminal(config)
         reports.prepare(config)
         asker = asking.Asking(groups)

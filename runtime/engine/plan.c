@@ -278,6 +278,12 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         }
         if (r == 0)
                 r = plan_visible(&p, err);
+        if (r == 0 && (r = temporary_find(&spec->process.env, p.project, p.temporary)) >= 0) {
+                p.cell.n_temporary = (size_t)r;
+                r = 0;
+        } else if (r == -ENOMEM) {
+                r = no_memory(err);
+        }
         if (r == 0)
                 r = plan_ids(&p, err);
         if (r == 0) {
@@ -321,6 +327,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         ret->cell.listen.services = ret->services;
         ret->cell.parts = &ret->parts;
         ret->cell.visible = (const char *const *)ret->visible;
+        ret->cell.temporary = (const char *const *)ret->temporary;
         ret->cell.cgroup = ret->cgroup.base_fd >= 0 ? &ret->cgroup : NULL;
         ret->cell.resources = &spec->linux_.resources;
         ret->cell.collect_memory = spec->tach.collect_memory;
@@ -337,6 +344,8 @@ void plan_finish(struct plan *plan)
         filters_finish(&plan->filters);
         for (size_t i = 0; i < PLAN_MAX_VISIBLE; i++)
                 free(plan->visible[i]);
+        for (size_t i = 0; i < TEMPORARY_MAX; i++)
+                free(plan->temporary[i]);
         project_finish(&plan->parts);
         free(plan->env);
         free(plan->cwd);

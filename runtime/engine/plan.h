@@ -6,6 +6,7 @@
 #define TACH_ENGINE_PLAN_H
 
 #include "runtime/engine/filters.h"
+#include "runtime/engine/temporary.h"
 #include "sandbox/cell.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/rlimit.h"
@@ -23,6 +24,7 @@ struct plan {
         char *harness;              /* the folder to run; NULL for a command */
         char *cwd;
         char *visible[PLAN_MAX_VISIBLE];
+        char *temporary[TEMPORARY_MAX];
         char **env; /* NULL-terminated */
         unsigned workers;
         uint32_t seed; /* of the run, never 0 */
