@@ -145,6 +145,7 @@ class Collector:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
         option = session.config.option
+        output.silence_terminal(session.config)
         if session.testsfailed and not option.continue_on_collection_errors:
             self.answer(2, text="errors during collection")
             raise session.Interrupted("errors during collection")
@@ -196,7 +197,6 @@ class Collector:
         if factory is not None and (not self.settings["isolated"] or config.option.basetemp):
             with suppress(OSError):  # the tests that need it will say so themselves
                 factory.getbasetemp()
-        output.silence_terminal(config)
         reports.prepare(config)
         asker = asking.Asking(groups)
         reporter = worker.Reporter(config, self.settings["workers"], asker)

@@ -77,7 +77,7 @@ int writer_take_entry(void *context, const struct upper_entry *e)
                 writer_put_folder(w, e, path);
                 break;
         case UPPER_GONE:
-                writer_gone(w, e->path, path, &e->st.st_ctim);
+                writer_gone(w, e->path, path, &(struct removal){.time = e->st.st_ctim});
                 break;
         case UPPER_FILE:
         case UPPER_LINK:

@@ -69,15 +69,20 @@ const char *writer_split(const char *path, char folder[PATH_MAX]);
 
 /* ---- writer_remove.c */
 
-/* What was at AT (below its part) was removed at TIME. */
-void writer_gone(struct writer *w, const char *at, const char *path, const struct timespec *time);
+struct removal {
+        struct timespec time; /* the last change of what says it */
+        struct timespec made; /* of a new folder: what the project has since then stays; zero: nothing does */
+};
+
+/* What was at AT (below its part) was removed. */
+void writer_gone(struct writer *w, const char *at, const char *path, const struct removal *removal);
 
 /* An opaque folder: what the project's has and the layer's has not was removed. */
 void writer_replace(struct writer *w, const struct upper_entry *e, const char *path);
 
 /* The number of entries of the folder NAME that were removed, itself among them. */
 int writer_remove_folder(struct writer *w, int dir_fd, const char *name, const char *path,
-                         const struct timespec *time, int depth);
+                         const struct removal *removal, int depth);
 
 /* ---- writer_put.c */
 

@@ -84,7 +84,7 @@ static int put(struct writer *w, const struct upper_entry *e, const struct conte
         w->bytes_left -= bytes;
         w->run_left -= bytes;
         if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
-                (void)writer_remove_folder(w, dir, name, path, &e->st.st_ctim, 0);
+                (void)writer_remove_folder(w, dir, name, path, &(struct removal){.time = e->st.st_ctim}, 0);
         return e->kind == UPPER_FILE ? tree_put_file(dir, name, c->fd, &e->st, bytes)
                                      : tree_put_link(dir, name, c->target);
 }

@@ -169,6 +169,42 @@ def test_folders(project):
     assert stat.S_IMODE((project.path / "out/empty").stat().st_mode) == 0o750
 
 
+def test_a_folder_that_several_make_at_once(project):
+    """And the fixture around them, and the suite itself, before them: no one removed what is not theirs."""
+    project.write("pyproject.toml", '[tool.tach]\nkeep = ["out/**", "old/**", "made/**"]\n')
+    project.write("old/sub/1", "1")
+    project.write("conftest.py", "import os, pathlib, pytest\nos.makedirs('out/deep'); open('out/first', 'w').close()\n"
+        "@pytest.fixture(scope='module')\n"
+        "def wide():\n    os.makedirs('out/wide'); open('out/wide/begin', 'w').close(); yield; open('out/wide/end', 'w').close()\n"
+        "def pytest_sessionfinish(): open('out/last', 'w').close(); open('out/deep/last', 'w').close()\n")  # fmt: skip
+    project.write("test_wide.py", "def test_a(wide): open('out/wide/a', 'w').close()\ndef test_b(wide): open('out/wide/b', 'w').close()\n")
+    project.write(
+        text="import os, pathlib, pytest, shutil, time\n"
+        "@pytest.mark.parametrize('n', range(4))\n"
+        "def test_it(n):\n"
+        "    os.makedirs('made/deep/er', exist_ok=True); os.makedirs(f'made/empty{n}', exist_ok=True)\n"
+        "    time.sleep(0.3)\n"
+        "    for folder in ('made', 'made/deep/er', 'out/deep'): open(f'{folder}/{n}', 'w').close()\n"
+    )
+    project.write("test_old.py", "import os, shutil\ndef test_old(): shutil.rmtree('old'); os.makedirs('old/sub/new'); open('old/sub/2', 'w').close()\n")
+    result = project.json("-n", "4")
+    assert result.code == 0 and not errors(result), result.out
+    found = files(project.path)
+    assert set(found) == {
+        "out/first", "out/last", "out/deep/last", "out/wide/begin", "out/wide/end", "out/wide/a", "out/wide/b", "old/sub/2",
+        *(f"{folder}/{n}" for folder in ("made", "made/deep/er", "out/deep") for n in range(4)),
+    }  # fmt: skip
+    assert sorted(path.name for path in (project.path / "made").glob("empty*")) == ["empty0", "empty1", "empty2", "empty3"]
+
+
+def test_a_folder_that_is_made_anew_has_nothing_of_those_before(project):
+    project.write(text="import os, shutil\n"
+        "def test_a(): os.mkdir('out'); open('out/a', 'w').close()\n"
+        "def test_b(): shutil.rmtree('out'); os.mkdir('out'); open('out/b', 'w').close()\n")  # fmt: skip
+    result = project.json("-n", "1", "--reuse", "never")
+    assert errors(result) == ["out/a: test_it.py::test_a wrote it and test_it.py::test_b removed it: what the first one did was kept"]
+
+
 def test_a_removed_folder_keeps_what_no_pattern_has(suite):
     suite.write("pyproject.toml", '[tool.tach]\nkeep = ["out/**/*.txt"]\n')
     suite.write("out/a/1.txt", "1")

@@ -593,3 +593,12 @@ def test_limits_of_the_settings_reach_the_spec(suite):
     assert json.loads(suite.tach("spec", "--collect-memory=3M").out)["tach"]["collectMemory"] == 3 << 20
     wrong = suite.tach("spec", "--memory=lots")
     assert wrong.code == 4 and '--memory: expected bytes such as 500000000, "64M" or "2G", found "lots"' in wrong.err
+
+
+def test_what_cannot_be_collected_is_shown_once(suite):
+    suite.write(text="1 / 0\n")
+    result = suite.tach("-p", "no:cacheprovider")
+    assert result.code == 2 and result.out.count("ERROR collecting test_it.py") == 1 and "Interrupted" not in result.out
+    suite.write("conftest.py", "def pytest_terminal_summary(terminalreporter): terminalreporter.write_line('mine')\n")
+    result = suite.tach("-p", "no:cacheprovider")
+    assert result.out.count("ERROR collecting test_it.py") == 1 and "\nmine\n" in result.out
