@@ -4,7 +4,7 @@ import os
 import stat
 
 import pytest
-from running import suite  # noqa: F401
+from running import SLOW, suite  # noqa: F401
 
 KEEP = '[tool.tach]\nkeep = ["**"]\n'
 
@@ -119,7 +119,7 @@ def test_too_much_is_refused(project):
 def test_more_entries_than_anybody_needs(project):
     project.write(text="def test_it():\n    for i in range(110_000): open(f'{i:06}.bin', 'w').close()\n")
     project.write("pyproject.toml", '[tool.tach]\nkeep = ["x"]\n')
-    result = project.json("--timeout=100", timeout=120)
+    result = project.json(f"--timeout={100 * SLOW}", timeout=120)
     assert errors(result) == ["what test_it.py::test_it wrote: more than 100000 paths: the rest is lost"]
 
 
