@@ -61,6 +61,7 @@ int take_select(struct reader *rd, const struct node *n, void *at)
             {"mark", take_string, offsetof(struct spec_select, mark)},
             {"pythonClasses", take_strv, offsetof(struct spec_select, python_classes)},
             {"pythonFunctions", take_strv, offsetof(struct spec_select, python_functions)},
+            {"doctestModules", take_bool, offsetof(struct spec_select, doctest_modules)},
             {"unmatched", take_unmatched, 0},
             {"read", take_files, offsetof(struct spec_select, read)},
             {"excluded", take_files, offsetof(struct spec_select, excluded)},

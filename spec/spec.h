@@ -166,6 +166,7 @@ struct spec_select {
         bool given;
         char *keyword, *mark; /* the values of -k and -m that "unmatched" is about; NULL: not given */
         struct spec_strv python_classes, python_functions; /* the settings that it is about */
+        bool doctest_modules;                              /* so is --doctest-modules */
         struct spec_count *unmatched;                      /* files of which no test matches them */
         size_t n_unmatched;
         struct spec_strv read;     /* files whose hooks were looked at: they do not change what matches */

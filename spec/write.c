@@ -286,6 +286,7 @@ static void write_select(yajl_gen g, const struct spec_select *s)
         put_text(g, "mark", s->mark);
         put_strv(g, "pythonClasses", &s->python_classes);
         put_strv(g, "pythonFunctions", &s->python_functions);
+        put_bool(g, "doctestModules", s->doctest_modules);
         text(g, "unmatched");
         (void)yajl_gen_array_open(g);
         for (size_t i = 0; i < s->n_unmatched; i++) {

@@ -32,7 +32,7 @@ _KNOWN = {
     "xdist.plugin": {},
 }
 #: Options with which the files that are collected decide which others are.
-_CROSSING = ("lf", "last_failed", "stepwise", "doctestmodules", "keepduplicates")
+_CROSSING = ("lf", "last_failed", "stepwise", "keepduplicates")
 
 
 def _plugin_name(plugin):
@@ -93,6 +93,8 @@ class Selection:
         for name, mine in (("python_classes", "pythonClasses"), ("python_functions", "pythonFunctions")):
             if list(config.getini(name)) != select[mine]:
                 return f"{name} is another"
+        if bool(getattr(option, "doctestmodules", False)) != select.get("doctestModules", False):
+            return "--doctest-modules is another"
         for name in _CROSSING:
             if getattr(option, name, False):
                 return f"the option {name}"

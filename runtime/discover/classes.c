@@ -68,11 +68,16 @@ bool class_has_constructor(struct class_def *c, const char **ret_maybe)
         return false;
 }
 
-int class_test_flag(struct class_def *c)
+int class_test_flag(struct class_def *c, const char **ret_maybe)
 {
         struct binding *b = resolve_member(c, "__test__", NULL);
 
-        if (b == NULL || b->kind != BINDING_VALUE)
+        if (b == NULL || b->kind == BINDING_DELETED)
+                return 0;
+        if (b->kind != BINDING_VALUE || b->maybe != NULL || b->vague ||
+            !names_in_table(" true false none ", node_is_null(b->node) ? "" : node_type(b->node)))
+                *ret_maybe = "its __test__ is not known";
+        if (b->kind != BINDING_VALUE)
                 return 0;
         return node_is(b->node, "true") ? 1 : node_is(b->node, "false") || node_is(b->node, "none") ? -1 : 0;
 }
@@ -176,9 +181,13 @@ const char *class_grows(struct class_def *c)
                 if (e.binding != NULL && entity_mentions(&e, "setattr"))
                         return arena_printf(m->arena, "%s.__init_subclass__ sets attributes", base->name);
         }
-        return c->unknown_base != NULL
-                   ? arena_printf(c->scope.module->arena, "its base %s is not known", c->unknown_base)
-                   : NULL;
+        if (c->unknown_base != NULL)
+                return arena_printf(c->scope.module->arena, "its base %s is not known", c->unknown_base);
+        for (size_t i = 0; i < c->n_foreign; i++)
+                if (!resolve_is_plain(c->foreign[i]))
+                        return arena_printf(c->scope.module->arena, "its base %s cannot be read",
+                                            c->foreign[i]);
+        return NULL;
 }
 
 bool class_has_tests(struct class_def *c)

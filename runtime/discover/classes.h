@@ -13,8 +13,8 @@ bool class_is_testcase(struct class_def *class_def, const char **ret_maybe);
 /* Whether it has an __init__ or __new__ of its own; likewise. */
 bool class_has_constructor(struct class_def *class_def, const char **ret_maybe);
 
-/* The value of its __test__: 1, -1, or 0 where it is not set. */
-int class_test_flag(struct class_def *class_def);
+/* The value of its __test__: 1, -1, or 0 where it is not set; *RET_MAYBE as above. */
+int class_test_flag(struct class_def *class_def, const char **ret_maybe);
 
 /* Why it may have other tests than its text shows (a metaclass, a decorator, a base that is not known), or
  * NULL. */

@@ -70,8 +70,8 @@ static enum class_kind class_kind(const struct collector *c, const char *name, c
                                   const char **maybe)
 {
         struct class_def *class_def = b->class_def;
-        int flag = b->test_flag != 0 ? b->test_flag : class_test_flag(class_def);
         const char *why = NULL;
+        int flag = b->test_flag != 0 ? b->test_flag : class_test_flag(class_def, maybe);
 
         if (flag < 0)
                 return CLASS_NONE;
@@ -80,7 +80,7 @@ static enum class_kind class_kind(const struct collector *c, const char *name, c
                 return CLASS_TESTCASE;
         }
         if (flag == 0 && !name_matches(&c->ini->python_classes, name)) {
-                if (why == NULL || (!class_has_tests(class_def) && strstr(name, "Test") == NULL))
+                if (why == NULL || (!class_has_tests(class_def) && strcasestr(name, "test") == NULL))
                         return CLASS_NONE;
                 *maybe = first_of(*maybe, why); /* may be a TestCase */
                 return CLASS_TESTCASE;
@@ -212,11 +212,20 @@ static void collect_function(struct collector *c, const char *name, const struct
 static bool may_be_tests(const struct collector *c, const char *name, const struct entity *e)
 {
         struct nodes arguments;
+        struct node function;
 
         if (e->binding->kind != BINDING_VALUE || !node_is(e->binding->node, "call"))
                 return false;
         if (name_matches(&c->ini->python_functions, name) || name_matches(&c->ini->python_classes, name))
                 return true;
+        function = node_field(e->binding->node, "function");
+        if (node_is(function, "attribute")) { /* a class that makes others */
+                struct entity owner = resolve_node(e->scope, node_field(function, "object"));
+
+                if (owner.kind == ENTITY_BINDING && owner.binding->kind == BINDING_CLASS &&
+                    class_has_tests(owner.binding->class_def))
+                        return true;
+        }
         arguments = node_children(e->scope->module, node_field(e->binding->node, "arguments"));
         for (size_t i = 0; i < arguments.n; i++) {
                 const struct binding *b =
@@ -253,8 +262,9 @@ static void collect_binding(struct collector *c, const struct scope *scope, stru
         e = resolve_binding(scope, b);
         maybe = first_of(maybe, depends(c, b->maybe));
         if (e.kind != ENTITY_BINDING) {
-                if (e.kind == ENTITY_UNKNOWN && b->kind == BINDING_IMPORT &&
-                    selected(select, b->name, NULL, &rest) &&
+                if ((e.kind == ENTITY_UNKNOWN ||
+                     (e.kind == ENTITY_FOREIGN && e.dotted != NULL && !resolve_is_plain(e.dotted))) &&
+                    b->kind == BINDING_IMPORT && selected(select, b->name, NULL, &rest) &&
                     (name_matches(&c->ini->python_functions, b->name) ||
                      name_matches(&c->ini->python_classes, b->name)))
                         emit_partial(c, prefix, b->name, c->m, b->node,

@@ -49,8 +49,12 @@ struct value value_iterate(const struct module *m, const struct value *v)
 {
         struct value keys = {.kind = VALUE_SEQUENCE};
 
-        if (v->kind == VALUE_SEQUENCE && !v->is_param)
-                return *v;
+        if (v->kind == VALUE_SEQUENCE && !v->is_param) {
+                struct value items = *v;
+
+                items.is_generator = false;
+                return items;
+        }
         if (v->kind == VALUE_STR) {
                 keys.items = arena_get(m->arena, (v->n + 1) * sizeof *keys.items);
                 for (size_t i = 0; keys.items != NULL && i < v->n; i++) {
@@ -164,7 +168,10 @@ static struct value comprehension(struct eval *e, const struct scope *scope, str
                 c.clauses.n--;
         }
         c.out.items = arena_get(e->m->arena, sizeof *c.out.items);
-        return c.out.items != NULL && comprehend(e, scope, &c, 0) ? c.out : value_of_kind(VALUE_OBJECT);
+        if (c.out.items == NULL || !comprehend(e, scope, &c, 0))
+                c.out = value_of_kind(VALUE_OBJECT);
+        c.out.is_generator = node_is(node, "generator_expression");
+        return c.out;
 }
 
 const char *value_str(struct arena *arena, const struct value *v)

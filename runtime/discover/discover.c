@@ -10,9 +10,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "runtime/discover/collect.h"
+#include "runtime/discover/docstrings.h"
+#include "runtime/discover/doctest.h"
 #include "runtime/discover/format.h"
 #include "runtime/discover/library.h"
 #include "runtime/discover/source.h"
@@ -46,10 +49,21 @@ struct job {
 
 struct sink {
         const struct discover_options *options;
+        const struct ini *ini;
+        const struct walk_file *file_at;
         struct result *result;
         struct match_file file;
         bool is_read; /* the file has been looked at as a whole */
 };
+
+/* --deselect; what it leaves out is only not printed: a run has pytest count it. */
+static bool is_deselected(const struct ini *ini, const char *nodeid)
+{
+        for (size_t i = 0; i < ini->deselect.n; i++)
+                if (strncmp(nodeid, ini->deselect.v[i], strlen(ini->deselect.v[i])) == 0)
+                        return true;
+        return false;
+}
 
 static int keep(void *ctx, const struct test *test)
 {
@@ -57,6 +71,8 @@ static int keep(void *ctx, const struct test *test)
         struct test copy = *test;
         enum truth selected = TRUTH_YES;
 
+        if (copy.dynamic == NULL)
+                copy.dynamic = sink->file_at->unsure;
         if (sink->options->matcher != NULL && sink->is_read) {
                 if (copy.dynamic == NULL && match_unsure(&sink->file, &copy))
                         copy.dynamic = "its fixtures may have params";
@@ -69,6 +85,8 @@ static int keep(void *ctx, const struct test *test)
         if (selected == TRUTH_UNKNOWN && copy.dynamic == NULL)
                 copy.dynamic = "-k or -m may select it";
         sink->result->wanted++;
+        if (is_deselected(sink->ini, copy.nodeid))
+                return 0;
         return format_test(&sink->result->lines, sink->options->format, sink->options->root, &copy);
 }
 
@@ -112,60 +130,75 @@ static int collect_text(struct sink *sink, struct arena *arena, const struct wal
         struct test test = {.nodeid = arena_printf(arena, "%s::%s", file->nodeid, name),
                             .path = file->path,
                             .line = 1,
-                            .marks = &none};
+                            .marks = &none,
+                            .dynamic = file->unsure};
+        const struct spec_strv *encoding = &sink->ini->doctest_encoding;
+        bool is_utf8 = encoding->n == 0 || strcasecmp(encoding->v[0], "utf-8") == 0 ||
+                       strcasecmp(encoding->v[0], "utf8") == 0;
+        enum doctest_found found;
+        size_t line;
         int r = fd < 0 ? -errno : buf_read_fd(&text, fd, MAX_TEXT);
 
         if (r < 0 || test.nodeid == NULL)
                 return r < 0 ? r : -ENOMEM;
-        for (const char *p = text.data, *end = p + text.len, *eol; p != NULL && p < end; p = eol + 1) {
-                eol = memchr(p, '\n', (size_t)(end - p));
-                if (eol == NULL)
-                        eol = end;
-                while (p < eol && *p == ' ')
-                        p++;
-                if (eol - p > 3 && strncmp(p, ">>> ", 4) == 0)
-                        return file->select == NULL || strcmp(file->select, name) == 0 ? keep(sink, &test)
-                                                                                       : 0;
-        }
-        return 0;
+        found = doctest_find(text.data != NULL ? text.data : "", text.len, &line);
+        if (found == DOCTEST_FAILED)
+                return -ENOMEM;
+        if (is_utf8 && utf8_span(text.data, text.len) != text.len)
+                test.dynamic = "not UTF-8";
+        else if (!is_utf8 && test.dynamic == NULL)
+                test.dynamic = arena_printf(arena, "its encoding is %s", encoding->v[0]);
+        else if (found == DOCTEST_NONE)
+                return 0;
+        if (found == DOCTEST_BROKEN || found == DOCTEST_UNSURE)
+                test.dynamic = arena_printf(arena, "line %zu is no doctest", line + 1);
+        return file->select == NULL || strcmp(file->select, name) == 0 ? keep(sink, &test) : 0;
+}
+
+static int collect_python(struct sink *sink, struct library *library, const struct walk_file *file,
+                          const struct source *source)
+{
+        struct arena *arena = library_scratch(library);
+        struct module module = {.path = file->path,
+                                .text = source->text,
+                                .arena = arena,
+                                .own = arena,
+                                .library = library,
+                                .lines = source->lines,
+                                .n_lines = source->n_lines,
+                                .error_line = source->line};
+        struct node root = tree_root(&source->tree);
+        int r;
+
+        module_read(&module, root);
+        r = read_names(sink, &module, file);
+        if (r == 0 && file->doctests)
+                r = docstrings_collect(&module, root, sink->ini, file->nodeid, file->select, keep, sink);
+        if (r == 0 && file->tests)
+                r = collect_module(&module, sink->ini, file->nodeid, file->select, keep, sink);
+        return r;
 }
 
 static int read_file(struct job *job, struct library *library, struct reader *reader,
                      const struct walk_file *file, struct result *result)
 {
-        struct sink sink = {.options = job->options, .result = result};
-        struct arena *arena = library_scratch(library);
+        struct sink sink = {.options = job->options, .ini = job->ini, .file_at = file, .result = result};
         struct source source;
-        struct module module;
-        size_t n = strlen(file->path);
         int r;
 
-        if (n > 4 && (strcmp(file->path + n - 4, ".txt") == 0 || strcmp(file->path + n - 4, ".rst") == 0)) {
-                r = collect_text(&sink, arena, file);
+        if (file->is_text) {
+                r = collect_text(&sink, library_scratch(library), file);
                 library_reset(library);
                 return r;
         }
-        r = source_read(&source, reader, file->path);
+        r = file->doctests ? source_read_with(&source, reader, file->path, ">>>")
+                           : source_read(&source, reader, file->path);
         if (r < 0)
                 return r;
         result->problem = source.problem;
         result->line = source.line;
-        if (source.tree.n > 0) {
-                module = (struct module){.path = file->path,
-                                         .text = source.text,
-                                         .arena = arena,
-                                         .own = arena,
-                                         .library = library,
-                                         .lines = source.lines,
-                                         .n_lines = source.n_lines,
-                                         .error_line = source.line};
-                module_read(&module, tree_root(&source.tree));
-                r = read_names(&sink, &module, file);
-                if (r == 0)
-                        r = collect_module(&module, job->ini, file->nodeid, file->select, keep, &sink);
-        } else {
-                r = collect_broken(&sink, arena, file, &source);
-        }
+        r = source.tree.n > 0 ? collect_python(&sink, library, file, &source)
+                              : collect_broken(&sink, library_scratch(library), file, &source);
         library_reset(library);
         source_finish(&source);
         return r;
@@ -302,7 +335,7 @@ int discover_print(const struct discover_options *options, FILE *out, struct err
 
         if (r < 0)
                 return r;
-        r = walk_paths(&walk, &ini, options->root, options->paths, options->n_paths, err);
+        r = walk_paths(&walk, &ini, options->root, options->python, options->paths, options->n_paths, err);
         if (r == 0)
                 r = discover_print_walk(options, &ini, &walk, NULL, out, err);
         walk_finish(&walk);

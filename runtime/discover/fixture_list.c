@@ -130,7 +130,11 @@ int fixture_list(const struct fixture_request *request, FILE *out,
 
         if (r < 0)
                 return r;
-        r = walk_paths(&l.walk, &l.ini, request->root, request->paths, request->n, err);
+        r = ini_apply(&l.ini, &l.ini.addopts);
+        if (r == 0 && request->options != NULL)
+                r = ini_apply(&l.ini, request->options);
+        if (r == 0)
+                r = walk_paths(&l.walk, &l.ini, request->root, request->python, request->paths, request->n, err);
         if (r == 0)
                 r = sources_init(&l.sources, request->root, &l.ini, request->python, request->cache, err);
         if (r == 0) {

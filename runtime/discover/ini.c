@@ -23,6 +23,7 @@ static const struct key {
         const char *standard; /* pytest's default */
 } keys[] = {
     {"addopts", offsetof(struct ini, addopts), ""},
+    {"doctest_encoding", offsetof(struct ini, doctest_encoding), "utf-8"},
     {"norecursedirs", offsetof(struct ini, norecursedirs),
      "*.egg .* _darcs build CVS dist node_modules venv {arch}"},
     {"python_classes", offsetof(struct ini, python_classes), "Test"},
@@ -132,6 +133,11 @@ int ini_words(struct spec_strv *strv, const char *text)
         return r;
 }
 
+static struct spec_strv *list_at(struct ini *ini, size_t offset)
+{
+        return (struct spec_strv *)(void *)((char *)ini + offset);
+}
+
 static int ini_value(struct ini *ini, const char *name, const char *text, const struct spec_strv *array)
 {
         int r = 0;
@@ -141,7 +147,7 @@ static int ini_value(struct ini *ini, const char *name, const char *text, const 
                                strcasecmp(text, "on") == 0 || strcmp(text, "1") == 0;
         for (size_t i = 0; i < N_KEYS; i++)
                 if (strcmp(name, keys[i].name) == 0) {
-                        struct spec_strv *strv = (struct spec_strv *)(void *)((char *)ini + keys[i].offset);
+                        struct spec_strv *strv = list_at(ini, keys[i].offset);
 
                         strv_clear(strv);
                         if (array == NULL)
@@ -264,8 +270,74 @@ int ini_read(struct ini *ret, const char *root, struct error *err)
         return r;
 }
 
+/* Options that may be given many times. */
+static const struct {
+        const char *name;
+        size_t offset;
+} lists[] = {{"--deselect", offsetof(struct ini, deselect)},
+             {"--doctest-glob", offsetof(struct ini, doctest_globs)},
+             {"--ignore", offsetof(struct ini, ignore)},
+             {"--ignore-glob", offsetof(struct ini, ignore_globs)}};
+#define N_LISTS (sizeof lists / sizeof lists[0])
+
+/* The value of the option NAME, if the word at *I is it; *I is then at the last of its words. */
+static const char *value_of(const struct spec_strv *words, size_t *i, const char *name)
+{
+        const char *word = words->v[*i];
+        size_t n = strlen(name);
+
+        if (word == NULL || strncmp(word, name, n) != 0)
+                return NULL;
+        if (word[n] == '\0')
+                return *i + 1 < words->n ? words->v[++*i] : NULL;
+        return word[n] == '=' ? word + n + 1 : name[1] != '-' ? word + n : NULL;
+}
+
+/* NAME=VALUE */
+static int override(struct ini *ini, const char *text)
+{
+        const char *sep = strchr(text, '=');
+        CLEANUP_FREE char *name = sep != NULL ? strndup(text, (size_t)(sep - text)) : NULL;
+
+        return sep == NULL ? 0 : name == NULL ? -ENOMEM : ini_value(ini, name, sep + 1, NULL);
+}
+
+int ini_apply(struct ini *ini, const struct spec_strv *words)
+{
+        static const struct {
+                const char *name;
+                size_t offset;
+        } flags[] = {{"--doctest-modules", offsetof(struct ini, doctest_modules)},
+                     {"--noconftest", offsetof(struct ini, no_conftest)},
+                     {"--collect-in-virtualenv", offsetof(struct ini, in_virtualenv)}};
+        const char *value;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < words->n; i++) {
+                const char *word = words->v[i];
+
+                if ((value = value_of(words, &i, "-o")) != NULL ||
+                    (value = value_of(words, &i, "--override-ini")) != NULL)
+                        r = override(ini, value);
+                else if ((value = value_of(words, &i, "--import-mode")) != NULL)
+                        ini->import_mode = strcmp(value, "prepend") == 0  ? NULL
+                                           : strcmp(value, "append") == 0 ? "append"
+                                                                          : "importlib";
+                for (size_t k = 0; k < sizeof flags / sizeof flags[0]; k++)
+                        if (word != NULL && strcmp(word, flags[k].name) == 0)
+                                *((bool *)(void *)((char *)ini + flags[k].offset)) = true;
+                value = NULL;
+                for (size_t k = 0; value == NULL && word == words->v[i] && k < N_LISTS; k++)
+                        if ((value = value_of(words, &i, lists[k].name)) != NULL)
+                                r = spec_strv_add(list_at(ini, lists[k].offset), value);
+        }
+        return r;
+}
+
 void ini_finish(struct ini *ini)
 {
+        for (size_t i = 0; i < N_LISTS; i++)
+                strv_clear(list_at(ini, lists[i].offset));
         for (size_t i = 0; i < N_KEYS; i++)
-                strv_clear((struct spec_strv *)(void *)((char *)ini + keys[i].offset));
+                strv_clear(list_at(ini, keys[i].offset));
 }

@@ -12,12 +12,21 @@
 
 struct ini {
         struct spec_strv python_files, python_classes, python_functions, testpaths, norecursedirs, pythonpath;
-        struct spec_strv usefixtures, addopts;
+        struct spec_strv usefixtures, addopts, doctest_encoding;
         bool raw_ids; /* disable_test_id_escaping_and_forfeit_all_rights_to_community_support */
+        /* of options alone: */
+        struct spec_strv doctest_globs; /* none: test*.txt */
+        struct spec_strv ignore, ignore_globs, deselect;
+        bool doctest_modules, no_conftest, in_virtualenv;
+        const char *import_mode; /* NULL: prepend */
 };
 
 /* Reads the settings of the folder ROOT; what is not set there has pytest's default. */
 int ini_read(struct ini *ret, const char *root, struct error *err);
+
+/* What pytest's options WORDS, "--name=VALUE" or in two words, change of it: -o, and those that decide what
+ * is collected. Others are passed over. 0 or -ENOMEM. */
+int ini_apply(struct ini *ini, const struct spec_strv *words);
 void ini_finish(struct ini *ini);
 
 /* Appends the words of TEXT as shlex splits them; quotes group. 0 or -ENOMEM. */

@@ -420,6 +420,12 @@ static bool has(const struct buf *text, const char *before, const char *word)
         return n < (int)sizeof needle && memmem(text->data, text->len, needle, (size_t)n) != NULL;
 }
 
+/* Of what is installed, modules that are called something with "test". */
+static bool may_have_tests(const struct library *library, const char *dotted, const char *path)
+{
+        return is_project_s(library->search, path) || strstr(dotted, "test") != NULL;
+}
+
 static bool may_be_test(struct library *library, const struct module *from, const struct import *import,
                         int depth)
 {
@@ -430,7 +436,8 @@ static bool may_be_test(struct library *library, const struct module *from, cons
 
         if (depth > MAX_HOPS || import->name == NULL ||
             library_find(library, from, import->level, import->module, &path) != FOUND_SOURCE ||
-            path == NULL || !is_project_s(library->search, path) || (text = text_of(library, path)) == NULL)
+            path == NULL || !may_have_tests(library, import->module, path) ||
+            (text = text_of(library, path)) == NULL)
                 return false;
         if (has(text, "", "TestCase") ||
             (has(text, "class ", import->name) && has(text, "", "    def test_")))
@@ -455,7 +462,7 @@ static bool file_has_word(struct library *library, const struct module *from, in
         const char *path = NULL;
 
         return dotted != NULL && library_find(library, from, level, dotted, &path) == FOUND_SOURCE &&
-               path != NULL && is_project_s(library->search, path) &&
+               path != NULL && may_have_tests(library, dotted, path) &&
                (text = text_of(library, path)) != NULL && has(text, "", word);
 }
 

@@ -260,6 +260,6 @@ const char *value_id(struct arena *arena, const struct value *v, bool raw)
         case VALUE_NAMED:
                 return v->s;
         default:
-                return NULL;
+                return v->is_generator ? "<genexpr>" : NULL;
         }
 }

@@ -102,7 +102,7 @@ static const char *quoted(struct arena *arena, const struct namer *namer, const 
 static const char *standard(const struct module *m, const struct value *v, const char *name, size_t index,
                             const struct namer *namer)
 {
-        if (v->kind == VALUE_OBJECT || v->kind == VALUE_SEQUENCE)
+        if (!v->is_generator && (v->kind == VALUE_OBJECT || v->kind == VALUE_SEQUENCE))
                 return arena_printf(m->arena, "%s%zu", name, index);
         return value_id(m->arena, v, namer->raw);
 }

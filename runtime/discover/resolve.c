@@ -7,6 +7,7 @@
 
 #include "runtime/discover/library.h"
 #include "runtime/discover/names.h"
+#include "runtime/discover/search.h"
 #include "runtime/discover/value.h"
 
 #define MAX_HOPS 24
@@ -32,6 +33,20 @@ static bool is_not_read(const char *module)
         memcpy(head, module, n);
         head[n] = '\0';
         return names_in_table(not_read, head);
+}
+
+bool resolve_is_plain(const char *dotted)
+{
+        char head[64];
+        size_t n = strcspn(dotted, ".");
+
+        if (dotted[n] == '\0' || dotted[0] == '_')
+                return true; /* a builtin, or a module of C code behind one of the library's */
+        if (n >= sizeof head || strncmp(dotted, "unittest.test.", 14) == 0)
+                return false;
+        memcpy(head, dotted, n);
+        head[n] = '\0';
+        return names_in_table(not_read, head) || search_is_builtin(head);
 }
 
 /* The module that FROM spells so. */
@@ -148,7 +163,7 @@ static struct entity of_node(const struct scope *scope, struct node node, int ho
         if (node_is(node, "identifier")) {
                 name = node_text(m, node);
                 b = module_find(scope, name);
-                if (b != NULL)
+                if (b != NULL && !(b->kind == BINDING_VALUE && node_eq(b->node, node))) /* "a = a" */
                         return follow(scope, b, hops + 1);
                 b = module_find(&m->scope, name);
                 if (b != NULL)

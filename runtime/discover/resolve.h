@@ -29,6 +29,10 @@ struct entity resolve_binding(const struct scope *scope, struct binding *b);
 /* What NAME of MODULE is. */
 struct entity resolve_name(const struct module *module, const char *name);
 
+/* Whether what DOTTED names, an ENTITY_FOREIGN, surely has no tests: Python's and pytest's own, and what
+ * CPython has built in or in C. */
+bool resolve_is_plain(const char *dotted);
+
 /* NAME of a class: its own or inherited; *RET_SCOPE, which may be NULL, is the class body that has it. */
 struct binding *resolve_member(struct class_def *c, const char *name, const struct scope **ret_scope);
 

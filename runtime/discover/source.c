@@ -368,14 +368,17 @@ static int read_all(int fd, struct source *source)
         return 0;
 }
 
-static int read_path(struct source *ret, struct reader *reader, const char *path, bool whole)
+/* WORD: it is taken whole if it has that. */
+static int read_path(struct source *ret, struct reader *reader, const char *path, const char *word)
 {
         CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         struct source source = {0};
         int r = fd < 0 ? -errno : read_all(fd, &source);
 
         if (r == 0)
-                r = whole ? parse(&source, reader->parser, true) : parse_once(&source, reader, path);
+                r = word != NULL && memmem(source.text, source.n, word, strlen(word)) != NULL
+                        ? parse(&source, reader->parser, true)
+                        : parse_once(&source, reader, path);
         if (r < 0)
                 source_finish(&source);
         *ret = source;
@@ -384,10 +387,15 @@ static int read_path(struct source *ret, struct reader *reader, const char *path
 
 int source_read(struct source *ret, struct reader *reader, const char *path)
 {
-        return read_path(ret, reader, path, false);
+        return read_path(ret, reader, path, NULL);
 }
 
 int source_read_whole(struct source *ret, struct reader *reader, const char *path)
 {
-        return read_path(ret, reader, path, true);
+        return read_path(ret, reader, path, "");
+}
+
+int source_read_with(struct source *ret, struct reader *reader, const char *path, const char *word)
+{
+        return read_path(ret, reader, path, word);
 }

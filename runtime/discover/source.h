@@ -42,6 +42,9 @@ int source_read(struct source *ret, struct reader *reader, const char *path);
 /* The same with all of the text, and never from a cache. */
 int source_read_whole(struct source *ret, struct reader *reader, const char *path);
 
+/* The same, if the file has the word WORD; else as source_read. */
+int source_read_with(struct source *ret, struct reader *reader, const char *path, const char *word);
+
 /* As source_read, from the N bytes at BYTES, and never from a cache. */
 int source_parse(struct source *ret, struct reader *reader, const char *bytes, size_t n);
 

@@ -32,8 +32,9 @@ struct value {
         const char *s;
         size_t n; /* bytes of s, or number of items */
         struct value *items;
-        bool is_dict;  /* VALUE_OBJECT: items are keys and values in turn */
-        bool is_param; /* a pytest.param(...): its positional arguments */
+        bool is_dict;      /* VALUE_OBJECT: items are keys and values in turn */
+        bool is_generator; /* of a generator expression, which has a name for pytest */
+        bool is_param;     /* a pytest.param(...): its positional arguments */
         const char *param_id;
 };
 

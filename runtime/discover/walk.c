@@ -14,10 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/discover/ignore.h"
 #include "spec/base/buf.h"
 #include "spec/base/cleanup.h"
 
 #define MAX_DEPTH 256 /* of folders */
+#define MAX_SETUP ((size_t)4 << 20)
 
 struct seen {
         char **v; /* slots of a hash table, a power of two */
@@ -29,6 +31,7 @@ struct walker {
         const struct ini *ini;
         const char *root;
         struct seen seen;
+        struct ignore ignore;
         struct error *err;
 };
 
@@ -127,11 +130,29 @@ static int relative(struct buf *out, const char *from, const char *path)
         return r < 0 ? r : buf_adds(out, path + same);
 }
 
-static int add_file(struct walker *w, const char *path, const char *select)
+/* _pytest.doctest: a setup.py that installs something and __main__.py are not imported for their docstrings.
+ */
+static bool has_doctests(const struct walker *w, const char *path)
+{
+        const char *name = strrchr(path, '/') + 1;
+        CLEANUP_BUF struct buf text = {0};
+        CLEANUP_CLOSE int fd = -EBADF;
+
+        if (!w->ini->doctest_modules || strcmp(name, "__main__.py") == 0)
+                return false;
+        if (strcmp(name, "setup.py") != 0)
+                return true;
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        return fd < 0 || buf_read_fd(&text, fd, MAX_SETUP) < 0 || text.len == 0 ||
+               (memmem(text.data, text.len, "setuptools", 10) == NULL &&
+                memmem(text.data, text.len, "distutils", 9) == NULL);
+}
+
+static int add_file(struct walker *w, struct walk_file what, const char *path, const char *select)
 {
         CLEANUP_BUF struct buf nodeid = {0};
         struct walk *walk = w->walk;
-        struct walk_file file;
+        struct walk_file file = what;
 
         if (walk->n == walk->cap) {
                 size_t cap = walk->cap * 2 + 64;
@@ -144,18 +165,44 @@ static int add_file(struct walker *w, const char *path, const char *select)
         }
         if (relative(&nodeid, w->root, path) < 0)
                 return -ENOMEM;
-        file = (struct walk_file){strdup(path), buf_take(&nodeid), select != NULL ? strdup(select) : NULL};
+        file.path = strdup(path);
+        file.nodeid = buf_take(&nodeid);
+        file.select = select != NULL ? strdup(select) : NULL;
         walk->v[walk->n++] = file;
         return file.path == NULL || file.nodeid == NULL || (select != NULL && file.select == NULL) ? -ENOMEM
                                                                                                    : 0;
 }
 
-/* pytest's default of --doctest-glob: test*.txt */
-static bool is_doctest(const char *name)
+static bool has_suffix(const char *name, const char *suffix)
 {
-        size_t n = strlen(name);
+        size_t n = strlen(name), m = strlen(suffix);
 
-        return n >= 8 && strncmp(name, "test", 4) == 0 && strcmp(name + n - 4, ".txt") == 0;
+        return n > m && strcmp(name + n - m, suffix) == 0;
+}
+
+/* Whether --doctest-glob, by default test*.txt, has PATH, which is no Python file. */
+static bool is_doctest(const struct walker *w, const char *path)
+{
+        char *standard = (char[]){"test*.txt"};
+        const struct spec_strv globs = {.v = &standard, .n = 1};
+
+        return matches(w->ini->doctest_globs.n > 0 ? &w->ini->doctest_globs : &globs, path);
+}
+
+/* What is collected of the file PATH, one of the arguments if NAMED; false: nothing. */
+static bool is_collected(const struct walker *w, const char *path, bool named, struct walk_file *ret)
+{
+        struct walk_file file = {0};
+
+        if (has_suffix(strrchr(path, '/') + 1, ".py")) {
+                file.tests = named || matches(&w->ini->python_files, path);
+                file.doctests = has_doctests(w, path);
+        } else {
+                file.is_text =
+                    is_doctest(w, path) || (named && (has_suffix(path, ".txt") || has_suffix(path, ".rst")));
+        }
+        *ret = file;
+        return file.tests || file.doctests || file.is_text;
 }
 
 struct entry {
@@ -193,9 +240,11 @@ struct above {
         ino_t ino;
         const struct above *next;
         int depth;
+        struct ignore_rules rules;
 };
 
-static int read_entries(const char *dir, struct above *here, struct entry **ret, size_t *ret_n)
+static int read_entries(const struct walker *w, const char *dir, struct above *here, struct entry **ret,
+                        size_t *ret_n)
 {
         struct entry *v = NULL, *more;
         size_t n = 0, cap = 0;
@@ -218,9 +267,15 @@ static int read_entries(const char *dir, struct above *here, struct entry **ret,
                 unsigned char type = type_of(dirfd(stream), d);
 
                 if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
-                    (type != DT_DIR && (type != DT_REG || len < 4 ||
-                                        (strcmp(d->d_name + len - 3, ".py") != 0 && !is_doctest(d->d_name)))))
+                    (type != DT_DIR && type != DT_REG))
                         continue;
+                if (type == DT_REG && (len < 4 || strcmp(d->d_name + len - 3, ".py") != 0)) {
+                        char path[PATH_MAX];
+
+                        if (snprintf(path, sizeof path, "%s/%s", dir, d->d_name) >= (int)sizeof path ||
+                            !is_doctest(w, path))
+                                continue;
+                }
                 if (n == cap) {
                         cap = cap * 2 + 32;
                         more = realloc(v, cap * sizeof *v);
@@ -250,45 +305,65 @@ static int read_entries(const char *dir, struct above *here, struct entry **ret,
 
 static bool recurse_into(const struct walker *w, const char *path)
 {
-        return strcmp(strrchr(path, '/') + 1, "__pycache__") != 0 && !is_virtualenv(path) &&
-               !matches(&w->ini->norecursedirs, path);
+        return (w->ini->in_virtualenv || !is_virtualenv(path)) && !matches(&w->ini->norecursedirs, path);
 }
 
-static int walk_dir(struct walker *w, const char *dir, const struct above *above)
+static int walk_dir(struct walker *w, const char *dir, const struct above *above, const char *unsure);
+
+/* One entry of a folder. INIT: only __init__.py, which is the package's own module and comes before its
+ * other files. */
+static int walk_entry(struct walker *w, const struct entry *entry, const char *path, const struct above *here,
+                      const char *unsure)
+{
+        struct walk_file file;
+        int r;
+
+        if (entry->type == DT_DIR && (here->depth >= MAX_DEPTH || strcmp(entry->name, "__pycache__") == 0))
+                return 0;
+        if (entry->type == DT_REG && !is_collected(w, path, false, &file))
+                return 0;
+        switch (ignore_path(&w->ignore, &here->rules, path, &unsure)) {
+        case TRUTH_YES:
+                return 0;
+        default:
+                break;
+        }
+        if (entry->type == DT_DIR)
+                return recurse_into(w, path) ? walk_dir(w, path, here, unsure) : 0;
+        file.unsure = unsure;
+        r = seen_add(&w->seen, path);
+        return r > 0 ? add_file(w, file, path, NULL) : r;
+}
+
+static int walk_dir(struct walker *w, const char *dir, const struct above *above, const char *unsure)
 {
         struct above here = {.next = above, .depth = above != NULL ? above->depth + 1 : 0};
         struct entry *v = NULL;
         char path[PATH_MAX];
         size_t n = 0;
-        int r = read_entries(dir, &here, &v, &n);
+        int r = read_entries(w, dir, &here, &v, &n);
 
         if (r < 0 && r != -ENOMEM) {
                 (void)fprintf(stderr, "tach: warning: %s: %s\n", dir,
                               r == -ELOOP ? "a link to a folder above it: not entered" : strerror(-r));
                 return 0;
         }
-        /* __init__.py is the package's own module: it comes before the package's other files */
-        for (int init = 1; init >= 0; init--)
+        if (r == 0)
+                r = ignore_enter(&w->ignore, above != NULL ? &above->rules : NULL, dir, &here.rules);
+        /* first __init__.py, then the other files, then the folders */
+        for (int turn = 0; turn < 3; turn++)
                 for (size_t i = 0; r == 0 && i < n; i++)
-                        if (v[i].type == DT_REG && (strcmp(v[i].name, "__init__.py") == 0) == init &&
+                        if ((v[i].type == DT_DIR                     ? 2
+                             : strcmp(v[i].name, "__init__.py") == 0 ? 0
+                                                                     : 1) == turn &&
                             snprintf(path, sizeof path, "%s/%s", strcmp(dir, "/") == 0 ? "" : dir,
-                                     v[i].name) < (int)sizeof path &&
-                            (is_doctest(v[i].name) || matches(&w->ini->python_files, path))) {
-                                r = seen_add(&w->seen, path);
-                                r = r > 0 ? add_file(w, path, NULL) : r;
-                        }
-        for (size_t i = 0; r == 0 && i < n; i++)
-                if (v[i].type == DT_DIR && here.depth < MAX_DEPTH &&
-                    snprintf(path, sizeof path, "%s/%s", strcmp(dir, "/") == 0 ? "" : dir, v[i].name) <
-                        (int)sizeof path &&
-                    recurse_into(w, path))
-                        r = walk_dir(w, path, &here);
+                                     v[i].name) < (int)sizeof path)
+                                r = walk_entry(w, &v[i], path, &here, unsure);
         entries_free(v, n);
         return r;
 }
 
-/* os.path.abspath: PATH from CWD without ".", ".." and doubled slashes. */
-static int absolute(char out[PATH_MAX], const char *cwd, const char *path, size_t n)
+int walk_absolute(char *out, const char *cwd, const char *path, size_t n)
 {
         char joined[PATH_MAX * 2], *rest = joined, *part;
         size_t len = 0;
@@ -323,21 +398,24 @@ static int walk_argument(struct walker *w, const char *cwd, const char *arg)
         const char *bracket = strchr(arg, '['), *colons = strstr(arg, "::");
         char path[PATH_MAX];
         struct stat st = {0};
+        struct walk_file file;
         int r;
 
         if (bracket != NULL && colons != NULL && bracket < colons)
                 colons = NULL;
-        r = absolute(path, cwd, arg, colons != NULL ? (size_t)(colons - arg) : strlen(arg));
+        r = walk_absolute(path, cwd, arg, colons != NULL ? (size_t)(colons - arg) : strlen(arg));
         if (r == 0 && stat(path, &st) < 0)
                 r = -errno;
         if (r < 0)
                 return error_set(w->err, "list", -r, "file or directory not found: %.400s", arg);
         if (!S_ISDIR(st.st_mode))
-                return add_file(w, path, colons != NULL ? colons + 2 : NULL);
+                return is_collected(w, path, true, &file)
+                           ? add_file(w, file, path, colons != NULL ? colons + 2 : NULL)
+                           : 0;
         if (colons != NULL)
                 return error_set(w->err, "list", ENOTDIR, "package argument cannot contain :: parts: %.400s",
                                  arg);
-        return walk_dir(w, path, NULL);
+        return walk_dir(w, path, NULL, NULL);
 }
 
 static int walk_testpaths(struct walker *w, const char *cwd, size_t *ret_n)
@@ -356,8 +434,8 @@ static int walk_testpaths(struct walker *w, const char *cwd, size_t *ret_n)
         return r;
 }
 
-int walk_paths(struct walk *ret, const struct ini *ini, const char *root, char *const *paths, size_t n,
-               struct error *err)
+int walk_paths(struct walk *ret, const struct ini *ini, const char *root, const char *python,
+               char *const *paths, size_t n, struct error *err)
 {
         struct walk walk = {0};
         struct walker w = {.walk = &walk, .ini = ini, .root = root, .err = err};
@@ -367,15 +445,17 @@ int walk_paths(struct walk *ret, const struct ini *ini, const char *root, char *
 
         if (getcwd(cwd, sizeof cwd) == NULL)
                 return error_set(err, "list", errno, "the current folder");
+        r = ignore_init(&w.ignore, ini, root, python, cwd, &walk.arena);
         for (size_t i = 0; r == 0 && i < n; i++)
                 r = walk_argument(&w, cwd, paths[i]);
-        if (n == 0 && strcmp(cwd, root) == 0)
+        if (r == 0 && n == 0 && strcmp(cwd, root) == 0)
                 r = walk_testpaths(&w, cwd, &testpaths);
         if (r == 0 && n == 0 && testpaths == 0)
-                r = walk_dir(&w, cwd, NULL);
+                r = walk_dir(&w, cwd, NULL, NULL);
         for (size_t i = 0; i < w.seen.cap; i++)
                 free(w.seen.v[i]);
         free(w.seen.v);
+        ignore_finish(&w.ignore);
         if (r == -ENOMEM)
                 (void)error_set(err, "list", ENOMEM, "the list of files");
         if (r < 0)
@@ -393,5 +473,6 @@ void walk_finish(struct walk *walk)
                 free(walk->v[i].select);
         }
         free(walk->v);
+        arena_finish(&walk->arena);
         *walk = (struct walk){0};
 }

@@ -60,8 +60,11 @@ const char args_help[] =
     "  --python PATH                 the interpreter (default: TACH_PYTHON, the active virtual environment,\n"
     "                                .venv of the project, /usr/bin/python3)\n"
     "  --rootdir PATH, -c FILE, -o NAME=VALUE, -p PLUGIN, -W FILTER, --import-mode MODE, --lf, --ff,\n"
-    "  --nf, --sw, --sw-skip, --lfnf all|none, --cache-clear, --strict-markers, --strict-config, --runxfail, "
-    "--doctest-modules, --continue-on-collection-errors\n"
+    "  --nf, --sw, --sw-skip, --lfnf all|none, --cache-clear, --strict-markers, --strict-config, "
+    "--runxfail,\n"
+    "  --continue-on-collection-errors, --noconftest, --collect-in-virtualenv, --doctest-modules, "
+    "--doctest-glob GLOB,\n"
+    "  --doctest-report FORMAT, --doctest-ignore-import-errors, --doctest-continue-on-failure\n"
     "                                as pytest\n"
     "report\n"
     "  -v, --verbose; -q, --quiet    more, less\n"
@@ -181,6 +184,12 @@ static const struct option options[] = {
     {"strict-config", no_argument, NULL, OPT_PYTEST},
     {"runxfail", no_argument, NULL, OPT_PYTEST},
     {"doctest-modules", no_argument, NULL, OPT_PYTEST},
+    {"doctest-glob", required_argument, NULL, OPT_PYTEST},
+    {"doctest-report", required_argument, NULL, OPT_PYTEST},
+    {"doctest-ignore-import-errors", no_argument, NULL, OPT_PYTEST},
+    {"doctest-continue-on-failure", no_argument, NULL, OPT_PYTEST},
+    {"noconftest", no_argument, NULL, OPT_PYTEST},
+    {"collect-in-virtualenv", no_argument, NULL, OPT_PYTEST},
     {"continue-on-collection-errors", no_argument, NULL, OPT_PYTEST},
     {"capture", required_argument, NULL, OPT_PYTEST},
     {NULL, 0, NULL, 0},

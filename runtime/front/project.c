@@ -88,10 +88,12 @@ static int common_ancestor(const struct args *args, const char *cwd, char *ret, 
                 if (snprintf(path, sizeof path, "%s%s%.*s", given[0] == '/' ? "" : cwd,
                              given[0] == '/' ? "" : "/", n, given) >= (int)sizeof path)
                         return error_set(err, "project", ENAMETOOLONG, "%.200s", given);
-                if (realpath(path, real) == NULL || stat(real, &st) < 0)
+                if (stat(path, &st) < 0)
                         continue; /* pytest will say that it is not there */
-                if (!S_ISDIR(st.st_mode))
-                        up(real);
+                if (!S_ISDIR(st.st_mode)) /* a link to a file counts where the link is */
+                        up(path);
+                if (realpath(path, real) == NULL)
+                        continue;
                 if (ret[0] == '\0')
                         (void)strcpy(ret, real);
                 else

@@ -15,6 +15,14 @@ static int add_all(struct spec_strv *to, const struct spec_strv *from)
         return r;
 }
 
+static void clear(struct spec_strv *strv)
+{
+        for (size_t i = 0; i < strv->n; i++)
+                free(strv->v[i]);
+        free(strv->v);
+        *strv = (struct spec_strv){0};
+}
+
 /* The value of the option -LETTER, if the word at *I is it; *I is then at the last of its words. */
 static const char *value_of(const struct spec_strv *words, size_t *i, char letter)
 {
@@ -32,18 +40,42 @@ static const char *or_nothing(const char *text)
         return text[strspn(text, " \t")] != '\0' ? text : NULL;
 }
 
+/* The addopts of -o or --override-ini, the last one, or NULL. */
+static const char *overridden(const struct spec_strv *words)
+{
+        static const char name[] = "addopts=", option[] = "--override-ini";
+        const char *found = NULL;
+
+        for (size_t i = 0; i < words->n; i++) {
+                const char *value = value_of(words, &i, 'o');
+
+                if (value == NULL && strncmp(words->v[i], option, sizeof option - 1) == 0)
+                        value = words->v[i][sizeof option - 1] == '=' ? words->v[i] + sizeof option
+                                : i + 1 < words->n                    ? words->v[++i]
+                                                                      : NULL;
+                if (value != NULL && strncmp(value, name, sizeof name - 1) == 0)
+                        found = value + sizeof name - 1;
+        }
+        return found;
+}
+
 int pytest_words_read(struct pytest_words *ret, const struct ini *ini, const struct settings *settings)
 {
         struct pytest_words w = {0};
+        struct spec_strv given = {0};
         const char *variable = getenv("PYTEST_ADDOPTS"), *value;
-        int r = add_all(&w.all, &ini->addopts);
+        int r = variable != NULL ? ini_words(&given, variable) : 0;
 
-        if (r == 0 && variable != NULL)
-                r = ini_words(&w.all, variable);
         if (r == 0)
-                r = add_all(&w.all, &settings->file_args);
+                r = add_all(&given, &settings->file_args);
         if (r == 0)
-                r = add_all(&w.all, &settings->pytest_args);
+                r = add_all(&given, &settings->pytest_args);
+        value = overridden(&given);
+        if (r == 0)
+                r = value != NULL ? ini_words(&w.all, value) : add_all(&w.all, &ini->addopts);
+        if (r == 0)
+                r = add_all(&w.all, &given);
+        clear(&given);
         for (size_t i = 0; r == 0 && i < w.all.n; i++)
                 if ((value = value_of(&w.all, &i, 'k')) != NULL)
                         w.keyword = or_nothing(value);
@@ -59,12 +91,7 @@ int pytest_words_read(struct pytest_words *ret, const struct ini *ini, const str
 
 void pytest_words_finish(struct pytest_words *w)
 {
-        struct spec_strv *const lists[] = {&w->plugins, &w->all};
-
-        for (size_t k = 0; k < 2; k++) {
-                for (size_t i = 0; i < lists[k]->n; i++)
-                        free(lists[k]->v[i]);
-                free(lists[k]->v);
-        }
+        clear(&w->plugins);
+        clear(&w->all);
         *w = (struct pytest_words){0};
 }

@@ -74,12 +74,13 @@ static int project_read(struct project *p, const struct select_request *request,
         p->root = request->root;
         if (r < 0)
                 return r;
-        if (pytest_words_read(&p->words, &p->ini, request->settings) < 0)
+        if (pytest_words_read(&p->words, &p->ini, request->settings) < 0 ||
+            ini_apply(&p->ini, &p->words.all) < 0)
                 return no_memory(p, err);
         r = matcher_init(&p->matcher, p->words.keyword, p->words.mark, err);
         if (r < 0 || !(all || selects(p)))
                 return r;
-        r = walk_paths(&p->walk, &p->ini, p->root, args->paths.v, args->paths.n, err);
+        r = walk_paths(&p->walk, &p->ini, p->root, request->python, args->paths.v, args->paths.n, err);
         return r == 0 && number_files(p) < 0 ? no_memory(p, err) : r;
 }
 
@@ -342,6 +343,7 @@ static int list_files(const struct project *p, struct spec_select *ret)
                 r = copy_text(&ret->keyword, p->words.keyword);
         if (r == 0)
                 r = copy_text(&ret->mark, p->words.mark);
+        ret->doctest_modules = p->ini.doctest_modules;
         if (r == 0)
                 r = add_strv(&ret->python_classes, &p->ini.python_classes);
         return r == 0 ? add_strv(&ret->python_functions, &p->ini.python_functions) : r;

@@ -264,8 +264,8 @@ HOOKS = {
     "a hook that makes items": ("conftest.py", "def pytest_pycollect_makeitem(collector, name): return None\n", []),
     "parameters for all": ("conftest.py", "def pytest_generate_tests(metafunc): pass\n", []),
     "a plugin": ("hooks.py", "def pytest_collection_modifyitems(items): pass\n", ["-p", "hooks"]),
-    "other names of tests": ("hooks.py", "", ["-o", "python_functions=test check"]),
-    "doctests": ("hooks.py", "", ["--doctest-modules"]),
+    "other names of tests": ("other.ini", "[pytest]\npython_functions = test check\n", ["-c", "other.ini"]),
+    "doctests": ("hooks.py", "def pytest_configure(config): config.option.doctestmodules = True\n", ["-p", "hooks"]),
 }  # fmt: skip
 
 
@@ -275,6 +275,20 @@ def test_what_could_change_the_answer_has_all_imported(tmp_path, name):
     write(tmp_path, LOGGED | {"hooks.py": "def pytest_collection_modifyitems(items): pass\n"} | {file: text})
     code, counts, imported = run(tmp_path, "-k", "b_one", *args)
     assert imported == ["a", "b", "c"] and code == 0 and counts == {"passed": 1, "deselected": 5}
+
+
+def test_files_without_a_doctest_that_matches_are_not_imported(tmp_path):
+    files = {name.replace("test_", "test_t"): textwrap.dedent(text) for name, text in LOGGED.items()}
+    for n, name in enumerate("ab"):
+        log = textwrap.dedent(LOGGED[f"test_{name}.py"]).partition("def")[0]
+        files[f"src_{name}.py"] = f"{log}def f():\n    '''\n    >>> {n}\n    {n}\n    '''\n"
+    write(tmp_path, files)
+    assert run(tmp_path, "--doctest-modules") == (0, {"passed": 8}, ["a", "b", "c"])
+    assert run(tmp_path, "--doctest-modules", "-k", "src_b") == (0, {"passed": 1, "deselected": 7}, ["b"])
+    assert run(tmp_path, "--doctest-modules", "-k", "a_one") == (0, {"passed": 1, "deselected": 7}, ["a"])
+    assert run(tmp_path, "--doctest-modules", "-k", "a_one", "-o", "python_functions=test check")[1] == {"passed": 1, "deselected": 7}
+    parts = [run(tmp_path, "--doctest-modules", "--shard", f"{k}/2")[1]["passed"] for k in (1, 2)]
+    assert sum(parts) == 8 and all(parts)
 
 
 def test_hooks_that_only_mark_leave_files_out(tmp_path):
