@@ -43,7 +43,7 @@ static void open_project(struct project *p)
 
         assert_int_equal(ini_read(&p->ini, root, &err), 0);
         assert_int_equal(sources_init(&p->sources, root, &p->ini, NULL, NULL, &err), 0);
-        assert_int_equal(fixtures_init(&p->fixtures, &p->sources, &p->ini, NULL, NULL, &err), 0);
+        assert_int_equal(fixtures_init(&p->fixtures, &p->sources, &p->ini, NULL, &err), 0);
 }
 
 static void close_project(struct project *p)
