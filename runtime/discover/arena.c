@@ -54,15 +54,17 @@ char *arena_strn(struct arena *arena, const char *s, size_t n)
 
 char *arena_printf(struct arena *arena, const char *fmt, ...)
 {
+        char first[256], *s;
         va_list args, again;
-        char *s;
         int n;
 
         va_start(args, fmt);
         va_copy(again, args);
-        n = vsnprintf(NULL, 0, fmt, args);
+        n = vsnprintf(first, sizeof first, fmt, args);
         s = n < 0 ? NULL : arena_get(arena, (size_t)n + 1);
-        if (s != NULL)
+        if (s != NULL && (size_t)n < sizeof first)
+                memcpy(s, first, (size_t)n);
+        else if (s != NULL)
                 (void)vsnprintf(s, (size_t)n + 1, fmt, again);
         va_end(again);
         va_end(args);

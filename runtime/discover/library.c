@@ -30,6 +30,8 @@ struct shelf {
         struct arena own;
         struct buf text;
         bool tried;
+        bool has_cases;     /* TEXT has TestCase */
+        bool has_methods;   /* and methods that are called test_... */
         struct shelf *next; /* of all */
 };
 
@@ -394,8 +396,13 @@ static bool is_project_s(const struct search *search, const char *path)
         return true;
 }
 
-/* The text of the project's file PATH, NULL if it cannot be read. */
-static const struct buf *text_of(struct library *library, const char *path)
+static bool has(const struct buf *text, const char *word)
+{
+        return memmem(text->data, text->len, word, strlen(word)) != NULL;
+}
+
+/* The shelf with the text of the project's file PATH, NULL if it cannot be read. */
+static const struct shelf *text_of(struct library *library, const char *path)
 {
         CLEANUP_CLOSE int fd = -EBADF;
         char key[PATH_MAX + 2];
@@ -408,16 +415,32 @@ static const struct buf *text_of(struct library *library, const char *path)
                 fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
                 if (fd >= 0 && buf_read_fd(&s->text, fd, MAX_TEXT) < 0)
                         buf_finish(&s->text);
+                if (s->text.data != NULL) {
+                        s->has_cases = has(&s->text, "TestCase");
+                        s->has_methods = has(&s->text, "    def test_");
+                }
         }
-        return s->text.data != NULL ? &s->text : NULL;
+        return s->text.data != NULL ? s : NULL;
 }
 
-static bool has(const struct buf *text, const char *before, const char *word)
-{
-        char needle[300];
-        int n = snprintf(needle, sizeof needle, "%s%s", before, word);
+enum binds { BINDS_NOT, BINDS_OTHER, BINDS_CLASS };
 
-        return n < (int)sizeof needle && memmem(text->data, text->len, needle, (size_t)n) != NULL;
+/* How TEXT may bind NAME, by what stands before it wherever it stands. */
+static enum binds binds(const struct buf *text, const char *name)
+{
+        const char *p = text->data, *end = p + text->len;
+        size_t n = strlen(name);
+        enum binds found = BINDS_NOT;
+
+        for (; n > 0 && (p = memmem(p, (size_t)(end - p), name, n)) != NULL; p += n) {
+                size_t before = (size_t)(p - text->data);
+
+                if (before >= 6 && memcmp(p - 6, "class ", 6) == 0)
+                        return BINDS_CLASS;
+                if ((before >= 4 && memcmp(p - 4, "def ", 4) == 0) || (before >= 1 && p[-1] == '\n'))
+                        found = BINDS_OTHER;
+        }
+        return found;
 }
 
 /* Of what is installed, modules that are called something with "test". */
@@ -430,8 +453,9 @@ static bool may_be_test(struct library *library, const struct module *from, cons
                         int depth)
 {
         const char *path = NULL;
-        const struct buf *text;
+        const struct shelf *text;
         const struct module *m;
+        enum binds how;
         const struct binding *b;
 
         if (depth > MAX_HOPS || import->name == NULL ||
@@ -439,12 +463,11 @@ static bool may_be_test(struct library *library, const struct module *from, cons
             path == NULL || !may_have_tests(library, import->module, path) ||
             (text = text_of(library, path)) == NULL)
                 return false;
-        if (has(text, "", "TestCase") ||
-            (has(text, "class ", import->name) && has(text, "", "    def test_")))
+        if (text->has_cases)
                 return true;
-        if (has(text, "class ", import->name) || has(text, "def ", import->name) ||
-            has(text, "\n", import->name))
-                return false;
+        how = binds(&text->text, import->name);
+        if (how != BINDS_NOT)
+                return how == BINDS_CLASS && text->has_methods;
         m = library_load(library, path); /* it may have the name from elsewhere */
         b = m != NULL ? module_find(&m->scope, import->name) : NULL;
         return b != NULL && b->kind == BINDING_IMPORT && may_be_test(library, m, &b->import, depth + 1);
@@ -458,12 +481,12 @@ bool library_may_be_test(struct library *library, const struct module *from, con
 static bool file_has_word(struct library *library, const struct module *from, int level, const char *dotted,
                           const char *word)
 {
-        const struct buf *text;
+        const struct shelf *text;
         const char *path = NULL;
 
         return dotted != NULL && library_find(library, from, level, dotted, &path) == FOUND_SOURCE &&
                path != NULL && may_have_tests(library, dotted, path) &&
-               (text = text_of(library, path)) != NULL && has(text, "", word);
+               (text = text_of(library, path)) != NULL && has(&text->text, word);
 }
 
 bool library_has_word(struct library *library, const struct module *from, const struct binding *b,

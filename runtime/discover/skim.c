@@ -1,6 +1,6 @@
 /* How it works: logical lines are copied one by one. Where one is a def that ends with a colon, the lines
  * below it that are indented more are its body: they are looked at by suspect.c, and then copied or left out.
- */
+ * The def itself is looked at too, and written on one line without its annotations. */
 #include "runtime/discover/skim.h"
 
 #include <stdlib.h>
@@ -16,45 +16,49 @@ struct skimmer {
         bool failed;
 };
 
+enum telling { TELLS_NOT, TELLS_OF_CODE, TELLS };
+
 /* Words for whose sake a body is kept: they tell what else is collected, which fixtures it asks for, and what
- * a function makes that is used as a decorator or to make fixtures. */
-static bool is_telling(const char *text, size_t n)
+ * a function makes that is used as a decorator or to make fixtures. TELLS_OF_CODE: what happens when it runs,
+ * which for a test is after all tests have been found. */
+static enum telling telling(const char *text, size_t n)
 {
         static const struct {
                 const char *word;
                 size_t n;
-        } telling[] = {{"getfixturevalue", 15},
-                       {"SkipTest", 8},
-                       {"importorskip", 12},
-                       {"globals", 7},
-                       {"setattr", 7},
-                       {"__dict__", 8},
-                       {"parametrize", 11},
-                       {"ResourceDenied", 14},
-                       {"modules", 7},
-                       {"fixture", 7},
-                       {"pluginmanager", 13},
-                       {"import_plugin", 13},
-                       {"mark", 4},
-                       {"wraps", 5},
-                       {"exec", 4},
-                       {"eval", 4},
-                       {"locals", 6},
-                       {"vars", 4},
-                       {"delattr", 7},
-                       {"__import__", 10},
-                       {"__signature__", 13},
-                       {"__wrapped__", 11},
-                       {"_fixturemanager", 15},
-                       {"parsefactories", 14},
-                       {"_arg2fixturedefs", 16}};
+                enum telling how;
+        } words[] = {{"getfixturevalue", 15, TELLS},
+                     {"SkipTest", 8, TELLS_OF_CODE},
+                     {"importorskip", 12, TELLS_OF_CODE},
+                     {"globals", 7, TELLS_OF_CODE},
+                     {"setattr", 7, TELLS_OF_CODE},
+                     {"__dict__", 8, TELLS_OF_CODE},
+                     {"parametrize", 11, TELLS},
+                     {"ResourceDenied", 14, TELLS_OF_CODE},
+                     {"modules", 7, TELLS_OF_CODE},
+                     {"fixture", 7, TELLS},
+                     {"pluginmanager", 13, TELLS},
+                     {"import_plugin", 13, TELLS},
+                     {"mark", 4, TELLS},
+                     {"wraps", 5, TELLS},
+                     {"exec", 4, TELLS_OF_CODE},
+                     {"eval", 4, TELLS_OF_CODE},
+                     {"locals", 6, TELLS_OF_CODE},
+                     {"vars", 4, TELLS_OF_CODE},
+                     {"delattr", 7, TELLS_OF_CODE},
+                     {"__import__", 10, TELLS_OF_CODE},
+                     {"__signature__", 13, TELLS},
+                     {"__wrapped__", 11, TELLS},
+                     {"_fixturemanager", 15, TELLS},
+                     {"parsefactories", 14, TELLS},
+                     {"_arg2fixturedefs", 16, TELLS}};
 
         if (n < 4)
-                return false;
-        for (size_t i = 0; i < sizeof telling / sizeof telling[0]; i++)
-                if (n == telling[i].n && memcmp(text, telling[i].word, n) == 0)
-                        return true;
-        return false;
+                return TELLS_NOT;
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+                if (n == words[i].n && memcmp(text, words[i].word, n) == 0)
+                        return words[i].how;
+        return TELLS_NOT;
 }
 
 static void add_line(struct skimmer *s, uint32_t line)
@@ -114,7 +118,9 @@ struct line {
         const char *text; /* behind the indentation */
         uint32_t number, column;
         bool blank, is_string, is_def, opens; /* is_def and opens: a block follows */
-        bool telling, returns, on_class;      /* on_class: the statement begins with cls */
+        bool is_test;                         /* the def of a function called test_... */
+        bool returns, on_class;               /* on_class: the statement begins with cls */
+        enum telling telling;                 /* of its most telling word */
 };
 
 /* Reads a logical line; SUSPECT, which may be NULL, gets its tokens. False at the end of the text, or where
@@ -125,6 +131,7 @@ static bool read_line(struct skimmer *s, struct line *ret, struct suspect *suspe
         size_t tokens = 0;
         int depth = 0;
         char last = '\0';
+        enum telling how;
 
         *ret = (struct line){.start = l->p, .number = l->line};
         if (l->p >= l->end)
@@ -152,7 +159,11 @@ static bool read_line(struct skimmer *s, struct line *ret, struct suspect *suspe
                                 ret->is_def = true; /* if def follows */
                         else if (tokens == 1 && ret->is_def && last == 'a')
                                 ret->is_def = is_word(l, "def", 3);
-                        ret->telling |= is_telling(l->start, (size_t)(l->p - l->start));
+                        how = telling(l->start, (size_t)(l->p - l->start));
+                        ret->telling = how > ret->telling ? how : ret->telling;
+                        if (ret->is_def && last == 'd' && l->p - l->start > 5 &&
+                            memcmp(l->start, "test_", 5) == 0)
+                                ret->is_test = true;
                 }
                 depth += token == TOKEN_OPEN ? 1 : token == TOKEN_CLOSE ? -1 : 0;
                 if (depth < 0) {
@@ -174,6 +185,56 @@ static bool read_line(struct skimmer *s, struct line *ret, struct suspect *suspe
         return !s->failed;
 }
 
+static bool is_word_like(enum token token)
+{
+        return token == TOKEN_NAME || token == TOKEN_NUMBER || token == TOKEN_STRING;
+}
+
+/* Writes the def LINE on one line, without its annotations and without what ends the line. False, with
+ * nothing written, where it cannot be told what they are. */
+static bool put_def(struct skimmer *s, const struct line *line)
+{
+        struct lexer l = {.p = line->text, .end = s->lex.p, .line = line->number};
+        enum token token, last = TOKEN_END;
+        size_t before = s->out->n;
+        bool annotation = false, in_parameters = false;
+        int depth = 0, outside = 0; /* OUTSIDE: how deep the annotation is */
+
+        memcpy(s->out->text + s->out->n, line->start, (size_t)(line->text - line->start));
+        s->out->n += (size_t)(line->text - line->start);
+        while ((token = lexer_next(&l)) != TOKEN_END) {
+                size_t n = (size_t)(l.p - l.start);
+                char c = *l.start;
+
+                if (token == TOKEN_NEWLINE)
+                        continue;
+                if (is_word(&l, "lambda", 6) || (token == TOKEN_STRING && memchr(l.start, '\n', n) != NULL)) {
+                        s->out->n = before;
+                        return false;
+                }
+                depth -= token == TOKEN_CLOSE;
+                if (annotation && depth == outside &&
+                    (outside == 0 ? n == 1 && c == ':' : n == 1 && (c == ',' || c == '=')))
+                        annotation = false;
+                else if (annotation && depth < outside)
+                        annotation = false;
+                else if (!annotation && ((depth == 1 && in_parameters && n == 1 && c == ':') ||
+                                         (depth == 0 && n == 2 && c == '-')))
+                        annotation = true, outside = depth;
+                in_parameters |= depth == 0 && c == '(';
+                depth += token == TOKEN_OPEN;
+                if (annotation)
+                        continue;
+                if (is_word_like(last) && (is_word_like(token) || last == TOKEN_NUMBER))
+                        s->out->text[s->out->n++] = ' ';
+                memcpy(s->out->text + s->out->n, l.start, n);
+                s->out->n += n;
+                last = token;
+        }
+        add_line(s, line->number);
+        return true;
+}
+
 /* "0" in place of the statements that begin with LINE. */
 static void replace(struct skimmer *s, const struct line *line)
 {
@@ -185,8 +246,17 @@ static void replace(struct skimmer *s, const struct line *line)
         add_line(s, line->number);
 }
 
-/* The body of the def DEF, of which S is behind the colon: left out or copied. */
-static void skim_body(struct skimmer *s, const struct line *def)
+static void put(struct skimmer *s, const char *text)
+{
+        size_t n = strlen(text);
+
+        memcpy(s->out->text + s->out->n, text, n);
+        s->out->n += n;
+}
+
+/* The body of the def DEF, of which S is behind the colon: left out or copied. OPEN: the line of the def has
+ * been written, but for its end. */
+static void skim_body(struct skimmer *s, const struct line *def, bool open)
 {
         const char *from = s->lex.p, *to = from, *p;
         uint32_t number = s->lex.line;
@@ -206,38 +276,53 @@ static void skim_body(struct skimmer *s, const struct line *def)
                         break;
                 if (line.blank)
                         continue;
-                keep |= line.telling || (only_text && line.returns) || (def->column == 0 && line.on_class);
+                keep |= line.telling > (def->is_test ? TELLS_OF_CODE : TELLS_NOT) ||
+                        (only_text && line.returns) || (def->column == 0 && line.on_class);
                 only_text &= line.is_string;
                 if (first.start == NULL)
                         first = line;
                 to = s->lex.p;
         }
-        if (s->failed || first.start == NULL)
-                return; /* without a body, the parser will say so */
-        if (keep || suspect_end(&suspect))
-                copy(s, from, to, number);
-        else
+        if (s->failed)
+                return;
+        if (first.start == NULL || keep || suspect_end(&suspect)) {
+                put(s, open ? "\n" : "");
+                copy(s, from, to, number); /* without a body, the parser will say so */
+        } else if (open) {
+                put(s, " 0\n");
+        } else {
                 replace(s, &first);
+        }
 }
 
 bool skim_text(struct skim *ret, const char *text, size_t n)
 {
-        struct skim out = {.text = malloc(n + 8)};
+        struct skim out = {.text = malloc(n * 2 + 8)}; /* blanks between tokens may be added */
         struct skimmer s = {.lex = {.p = text, .end = text + n, .line = 1}, .out = &out};
         struct line line;
+        const char *p;
 
         *ret = (struct skim){0};
         if (out.text == NULL)
                 return false;
-        while (read_line(&s, &line, NULL)) {
+        for (;;) {
+                struct suspect suspect;
+                bool open = false;
+
+                suspect_begin(&suspect, indentation(s.lex.p, &p));
+                if (!read_line(&s, &line, *p == 'd' || *p == 'a' ? &suspect : NULL))
+                        break;
                 if (line.blank)
                         continue;
                 if (line.is_string)
                         replace(&s, &line);
-                else
+                else if (line.is_def && line.opens && line.telling == TELLS_NOT && !suspect.bad &&
+                         suspect.opened)
+                        open = put_def(&s, &line);
+                if (!line.is_string && !open)
                         copy(&s, line.start, s.lex.p, line.number);
                 if (line.is_def && line.opens)
-                        skim_body(&s, &line);
+                        skim_body(&s, &line, open);
                 if (s.failed)
                         break;
         }

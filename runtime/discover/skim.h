@@ -16,10 +16,10 @@ struct skim {
         uint32_t n_lines;
 };
 
-/* Fills RET from the N bytes of UTF-8 at TEXT. A function's body becomes "0", unless it is short, has words
- * that tell something (getfixturevalue, SkipTest, setattr...) or is not surely free of syntax errors: a text
- * with a syntax error still has it. False, with RET empty, where the text cannot be told into lines: take it
- * whole. */
+/* Fills RET from the N bytes of UTF-8 at TEXT. A function loses its annotations, and its body becomes "0",
+ * unless it is short, has words that tell something (getfixturevalue, SkipTest, setattr...) or is not surely
+ * free of syntax errors: a text with a syntax error still has it. False, with RET empty, where the text
+ * cannot be told into lines: take it whole. */
 bool skim_text(struct skim *ret, const char *text, size_t n);
 
 void skim_finish(struct skim *skim);

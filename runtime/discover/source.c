@@ -168,6 +168,17 @@ static int recode(struct source *source, const char *name)
 static size_t first_bad(const char *text, size_t n)
 {
         for (size_t i = 0; i < n;) {
+                uint64_t eight;
+
+                while (i + sizeof eight <= n) {
+                        memcpy(&eight, text + i, sizeof eight);
+                        if ((eight & 0x8080808080808080U) != 0)
+                                break;
+                        i += sizeof eight;
+                }
+                if (i >= n)
+                        break;
+
                 unsigned char c = (unsigned char)text[i];
                 size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
 
