@@ -312,8 +312,8 @@ static int parse(struct source *source, TSParser *parser, bool whole)
         return r;
 }
 
-/* SOURCE, whose text is the file's bytes, is looked up in the cache, or parsed. */
-static int parse_once(struct source *source, struct reader *reader, const char *path)
+/* SOURCE, whose text is the file's bytes, is looked up in the cache, or parsed: WHOLE, or skimmed. */
+static int parse_once(struct source *source, struct reader *reader, const char *path, bool whole)
 {
         struct tree_key key;
         struct source found;
@@ -321,14 +321,14 @@ static int parse_once(struct source *source, struct reader *reader, const char *
         int r;
 
         if (reader->cache == NULL)
-                return parse(source, reader->parser, false);
-        tree_cache_key(&key, source->text, bytes);
+                return parse(source, reader->parser, whole);
+        tree_cache_key(&key, source->text, bytes, whole);
         if (tree_cache_get(reader->cache, &key, &found)) {
                 source_finish(source);
                 *source = found;
                 return 0;
         }
-        r = parse(source, reader->parser, false);
+        r = parse(source, reader->parser, whole);
         if (r == 0 && source->problem == NULL)
                 tree_cache_put(reader->cache, &key, path, bytes, source);
         return r;
@@ -387,9 +387,8 @@ static int read_path(struct source *ret, struct reader *reader, const char *path
         int r = fd < 0 ? -errno : read_all(fd, &source);
 
         if (r == 0)
-                r = word != NULL && memmem(source.text, source.n, word, strlen(word)) != NULL
-                        ? parse(&source, reader->parser, true)
-                        : parse_once(&source, reader, path);
+                r = parse_once(&source, reader, path,
+                               word != NULL && memmem(source.text, source.n, word, strlen(word)) != NULL);
         if (r < 0)
                 source_finish(&source);
         *ret = source;

@@ -39,7 +39,7 @@ void reader_finish(struct reader *reader);
  */
 int source_read(struct source *ret, struct reader *reader, const char *path);
 
-/* The same with all of the text, and never from a cache. */
+/* The same with all of the text. */
 int source_read_whole(struct source *ret, struct reader *reader, const char *path);
 
 /* The same, if the file has the word WORD; else as source_read. */

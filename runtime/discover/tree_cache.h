@@ -20,7 +20,8 @@ struct tree_cache *tree_cache_open(const char *root);
  */
 void tree_cache_close(struct tree_cache *cache);
 
-void tree_cache_key(struct tree_key *ret, const void *bytes, size_t n);
+/* The key of the N bytes of a text, read WHOLE or without what skim.h leaves out. */
+void tree_cache_key(struct tree_key *ret, const void *bytes, size_t n, bool whole);
 
 /* Fills RET (for source_finish) if CACHE has KEY. */
 bool tree_cache_get(struct tree_cache *cache, const struct tree_key *key, struct source *ret);

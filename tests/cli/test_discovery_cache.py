@@ -23,7 +23,11 @@ def test_pairs(a, b): assert a
 @pytest.mark.parametrize("v", VALUES)
 def test_values_{n}(v): pass
 class TestMany:
-    '''{filling}'''
+    '''{filling}
+
+    >>> {n}
+    {n}
+    '''
     def test_a(self, made_{n}): pass
     def test_b(self, missing_{n}): pass
 """
@@ -46,6 +50,9 @@ def cache(tmp_path):
     return tmp_path / "xdg"
 
 
+WAYS = (["--format=json"], ["-k", "test_a"], ["--fixtures", "--format=json"], ["--doctest-modules"])
+
+
 def run(project, cache, *args, **env):
     env = environment(XDG_CACHE_HOME=str(cache), **env)
     command = [TACH, "list", *args]
@@ -54,7 +61,7 @@ def run(project, cache, *args, **env):
 
 
 def answers(project, cache, **env):
-    return [run(project, cache, *args, **env) for args in (["--format=json"], ["-k", "test_a"], ["--fixtures", "--format=json"])]
+    return [run(project, cache, *args, **env) for args in WAYS]
 
 
 def anew(project):
