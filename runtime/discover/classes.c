@@ -123,6 +123,23 @@ static struct entity decorator_of(const struct class_def *c, size_t i, struct no
         return resolve_node(c->scope.outer, *ret_node);
 }
 
+const char *class_sets(struct class_def *c, const char *name)
+{
+        for (size_t i = 0; i < c->n_mro; i++) {
+                struct class_def *base = c->mro[i];
+
+                for (size_t k = 0; k < base->decorators.n; k++) {
+                        struct node node;
+                        const struct entity e = decorator_of(base, k, &node);
+
+                        if (e.kind == ENTITY_BINDING && assigns_attributes(&e) && entity_mentions(&e, name))
+                                return arena_printf(c->scope.module->arena, "the decorator %s may set it",
+                                                    node_quote(base->scope.module, node));
+                }
+        }
+        return NULL;
+}
+
 const char *class_changed(struct class_def *c)
 {
         const struct module *m = c->scope.module;
@@ -131,7 +148,8 @@ const char *class_changed(struct class_def *c)
                 struct node node;
                 const struct entity e = decorator_of(c, i, &node);
 
-                if (e.kind == ENTITY_BINDING && (entity_mentions(&e, "wraps(") || assigns_attributes(&e)))
+                if (e.kind == ENTITY_BINDING && (entity_mentions(&e, "wraps(") ||
+                                                 (assigns_attributes(&e) && entity_mentions(&e, "__test__"))))
                         return arena_printf(m->arena, "its decorator %s may change it", node_quote(m, node));
         }
         return NULL;

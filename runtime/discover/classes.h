@@ -20,9 +20,11 @@ int class_test_flag(struct class_def *class_def, const char **ret_maybe);
  * NULL. */
 const char *class_grows(struct class_def *class_def);
 
-/* Why its tests may not be what its text shows (a decorator that wraps it, or assigns to its attributes), or
- * NULL. */
+/* Why its tests may not be what its text shows (a decorator that wraps it), or NULL. */
 const char *class_changed(struct class_def *class_def);
+
+/* Why NAME of it may not be what its text shows (a decorator assigns to it), or NULL. */
+const char *class_sets(struct class_def *class_def, const char *name);
 
 /* Whether a name that begins with "test" is bound in it or a base. */
 bool class_has_tests(struct class_def *class_def);

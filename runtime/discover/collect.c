@@ -307,6 +307,7 @@ static void collect_method(struct collector *c, struct class_def *class_def, con
         if (b == NULL)
                 return;
         maybe = first_of(maybe, depends(c, b->maybe));
+        maybe = first_of(maybe, class_sets(class_def, name));
         if (e.kind != ENTITY_BINDING) {
                 e = (struct entity){.kind = ENTITY_BINDING, .scope = scope, .binding = b};
                 maybe = first_of(
@@ -375,7 +376,9 @@ static void collect_class(struct collector *c, struct class_def *class_def, cons
                         for (size_t k = 0; k < scope->n; k++)
                                 if (scope->v[k].kind != BINDING_DELETED &&
                                     resolve_member(class_def, scope->v[k].name, NULL) == &scope->v[k])
-                                        collect_binding(c, scope, &scope->v[k], prefix, select, &here, maybe);
+                                        collect_binding(
+                                            c, scope, &scope->v[k], prefix, select, &here,
+                                            first_of(maybe, class_sets(class_def, scope->v[k].name)));
                 }
         }
         if (grows != NULL && select == NULL)

@@ -161,18 +161,63 @@ static int has_attribute(const struct scope *scope, const struct nodes *argument
         return b == NULL ? 0 : b->maybe == NULL ? 1 : -1;
 }
 
-/* A function that is nothing but a return. */
+/* What BLOCK, in a function, returns, if only conditions that can be told stand before it. *RET_DONE: it
+ * does.
+ */
+static int of_block(const struct scope *scope, struct node block, int depth, bool *ret_done)
+{
+        struct nodes statements = node_children(scope->module, block);
+
+        for (size_t i = 0; i < statements.n; i++) {
+                struct node s = statements.v[i], taken = {0};
+                struct nodes parts;
+                int truth;
+
+                if (node_is(s, "expression_statement") && node_is(node_named_child(s, 0), "string"))
+                        continue;
+                *ret_done = true;
+                if (node_is(s, "return_statement"))
+                        return node_named_child_count(s) == 1
+                                   ? holds(scope, node_named_child(s, 0), depth + 1)
+                                   : 0;
+                if (!node_is(s, "if_statement") || depth > MAX_DEPTH)
+                        return -1;
+                truth = holds(scope, node_field(s, "condition"), depth + 1);
+                if (truth == 1)
+                        taken = node_field(s, "consequence");
+                parts = node_children(scope->module, s);
+                for (size_t k = 0; truth == 0 && k < parts.n; k++)
+                        if (node_is(parts.v[k], "elif_clause")) {
+                                truth = holds(scope, node_field(parts.v[k], "condition"), depth + 1);
+                                if (truth == 1)
+                                        taken = node_field(parts.v[k], "consequence");
+                        } else if (node_is(parts.v[k], "else_clause")) {
+                                taken = node_field(parts.v[k], "body");
+                        }
+                if (truth < 0)
+                        return -1;
+                *ret_done = false;
+                if (!node_is_null(taken)) {
+                        truth = of_block(scope, taken, depth + 1, ret_done);
+                        if (*ret_done)
+                                return truth;
+                }
+        }
+        return -1;
+}
+
+/* A function of nothing but conditions and what it returns. */
 static int of_function(const struct scope *scope, struct node node, int depth)
 {
         struct entity e = resolve_node(scope, node_field(node, "function"));
         struct scope *inside;
-        struct node result;
+        bool done = false;
 
-        if (e.kind != ENTITY_BINDING || e.binding->kind != BINDING_FUNCTION || e.binding->decorators.n > 0)
+        if (e.kind != ENTITY_BINDING || e.binding->kind != BINDING_FUNCTION || e.binding->decorators.n > 0 ||
+            e.binding->maybe != NULL)
                 return -1;
-        result = inline_result(&e);
-        inside = node_is_null(result) ? NULL : inline_scope(scope, node, &e);
-        return inside != NULL ? holds(inside, result, depth + 1) : -1;
+        inside = inline_scope(scope, node, &e);
+        return inside != NULL ? of_block(inside, node_field(e.binding->node, "body"), depth + 1, &done) : -1;
 }
 
 /* sys.platform.startswith("win") */

@@ -483,7 +483,10 @@ static void read_try(struct reader *r, struct scope *scope, struct node node)
                 } else if (node_is(parts.v[i], "else_clause") && !caught && r->stopped == NULL) {
                         read_block(r, scope, node_field(parts.v[i], "body"));
                 } else if (node_is(parts.v[i], "finally_clause")) {
-                        read_block(r, scope, node_named_child(parts.v[i], 0));
+                        struct nodes body = node_children(r->module, parts.v[i]);
+
+                        if (body.n > 0)
+                                read_block(r, scope, body.v[body.n - 1]);
                 }
         if (r->tries == 0)
                 r->stopped = NULL;

@@ -119,9 +119,44 @@ struct line {
         uint32_t number, column;
         bool blank, is_string, is_def, opens; /* is_def and opens: a block follows */
         bool is_test;                         /* the def of a function called test_... */
-        bool returns, on_class;               /* on_class: the statement begins with cls */
+        bool returns, on_class, on_platform;  /* on_class: the statement begins with cls */
         enum telling telling;                 /* of its most telling word */
+        const char *name; /* of a def: its first parameter's; else: what an attribute is assigned of */
+        size_t n_name;
 };
+
+static bool is_operator(const struct lexer *l, char c)
+{
+        return l->p - l->start == 1 && *l->start == c;
+}
+
+/* Token number AT of a line that may be "NAME.attribute = ..." or "def f(NAME...". */
+static void note_name(struct line *line, const struct lexer *l, enum token token, size_t at, char last)
+{
+        bool name = token == TOKEN_NAME;
+
+        if (line->is_def) {
+                if (name && last == '(' && line->n_name == 0 && at <= 4) {
+                        line->name = l->start;
+                        line->n_name = (size_t)(l->p - l->start);
+                }
+                return;
+        }
+        if (at == 0 && name) {
+                line->name = l->start;
+                line->n_name = (size_t)(l->p - l->start);
+        } else if ((at == 1 && !is_operator(l, '.')) || (at == 2 && !name) ||
+                   (at == 3 && !is_operator(l, '='))) {
+                line->n_name = 0;
+        }
+}
+
+/* Whether LINE, in the body of DEF, assigns to an attribute of DEF's first parameter. */
+static bool assigns(const struct line *def, const struct line *line)
+{
+        return !line->is_def && line->n_name > 0 && line->n_name == def->n_name &&
+               memcmp(line->name, def->name, def->n_name) == 0;
+}
 
 /* Reads a logical line; SUSPECT, which may be NULL, gets its tokens. False at the end of the text, or where
  * it cannot be told what is a line. */
@@ -154,6 +189,7 @@ static bool read_line(struct skimmer *s, struct line *ret, struct suspect *suspe
                                 ret->returns = true;
                         if (tokens == 0 && (is_word(l, "cls", 3) || is_word(l, "klass", 5)))
                                 ret->on_class = true;
+                        ret->on_platform |= is_word(l, "platform", 8);
                         ret->is_def |= (tokens == 0 || (tokens == 1 && ret->is_def)) && is_word(l, "def", 3);
                         if (tokens == 0 && is_word(l, "async", 5))
                                 ret->is_def = true; /* if def follows */
@@ -165,6 +201,8 @@ static bool read_line(struct skimmer *s, struct line *ret, struct suspect *suspe
                             memcmp(l->start, "test_", 5) == 0)
                                 ret->is_test = true;
                 }
+                if (tokens <= 4)
+                        note_name(ret, l, token, tokens, last);
                 depth += token == TOKEN_OPEN ? 1 : token == TOKEN_CLOSE ? -1 : 0;
                 if (depth < 0) {
                         s->failed = true;
@@ -181,6 +219,8 @@ static bool read_line(struct skimmer *s, struct line *ret, struct suspect *suspe
         if (tokens > 0 && suspect != NULL)
                 suspect_line_end(suspect);
         ret->blank = tokens == 0;
+        if (!ret->is_def && tokens <= 3)
+                ret->n_name = 0;
         ret->opens = last == ':';
         return !s->failed;
 }
@@ -277,7 +317,8 @@ static void skim_body(struct skimmer *s, const struct line *def, bool open)
                 if (line.blank)
                         continue;
                 keep |= line.telling > (def->is_test ? TELLS_OF_CODE : TELLS_NOT) ||
-                        (only_text && line.returns) || (def->column == 0 && line.on_class);
+                        (only_text && line.returns) ||
+                        (def->column == 0 && (line.on_class || line.on_platform || assigns(def, &line)));
                 only_text &= line.is_string;
                 if (first.start == NULL)
                         first = line;

@@ -31,6 +31,31 @@ def check(folder, files, *args):
 
 
 FILES = {
+    "conditions in functions": {
+        "lib.py": """
+            import sys, unittest
+            def can():
+                "Doc."
+                if sys.platform == "wasi":
+                    return False
+                elif sys.platform == "emscripten":
+                    return sys.unknown
+                else:
+                    return True
+            CAN = can()
+            def needs(*, module=False):
+                if module:
+                    if not CAN:
+                        raise unittest.SkipTest("no")
+        """,
+        "test_a.py": "import lib\nlib.needs(module=True)\nif lib.can():\n    def test_can(): pass\nelse:\n    def test_not(): pass\n",
+    },
+    "functions that become methods": {
+        "test_a.py": "class TestA: pass\ndef test_f(self=None): pass\nTestA.test_f = test_f\nclass TestB:\n    test_f = test_f\n",
+    },
+    "generators as parameters": {
+        "test_a.py": "import pytest\n@pytest.mark.parametrize('g', [(i for i in range(2)), (c for c in open), [1]])\ndef test_g(g): pass\n".replace("open", "'ab'"),
+    },
     "bases in other files": {
         "base.py": "import unittest\nclass Base(unittest.TestCase):\n    def test_base(self): pass\nclass Mixin:\n    def test_mixed(self): pass\n",
         "pkg/__init__.py": "from .deep import *\n",
@@ -70,6 +95,45 @@ def test_followed(tmp_path, name):
 
 
 CASES = {
+    "a decorator that sets attributes": (
+        {
+            "test_a.py": """
+                def deco(case):
+                    if True:
+                        case.extra = 3
+                        case.test_added = case.test_a
+                        case.test_gone = None
+                    return case
+                @deco
+                class TestA:
+                    def test_a(self): pass
+                    def test_b(self): pass
+                    def test_gone(self): pass
+            """
+        },
+        {
+            "test_a.py::TestA": "its decorator deco sets attributes",
+            "test_a.py::TestA::test_a": "the decorator deco may set it",
+            "test_a.py::TestA::test_gone": "the decorator deco may set it",
+        },
+    ),
+    "__test__ that is computed": (
+        {"test_a.py": "class TestA:\n    @property\n    def __test__(self): return True\n    def test_a(self): pass\n"},
+        {"test_a.py::TestA::test_a": "its __test__ is not known"},
+    ),
+    "a class that makes classes": (
+        {
+            "test_a.py": """
+                import unittest
+                class Base(unittest.TestCase):
+                    def test_a(self): pass
+                    @classmethod
+                    def make(cls): return type("Made", (cls,), {})
+                made = Base.make()
+            """
+        },
+        {"test_a.py::made": "value of Base.make()"},
+    ),
     "condition": (
         {"test_a.py": "import os\nif os.environ.get('HOME'):\n    def test_a(): pass\nelse:\n    def test_b(): pass\ndef test_c(): pass\n"},
         {"test_a.py::test_a": "depends on os.environ.get('HOME')", "test_a.py::test_b": "depends on os.environ.get('HOME')"},
@@ -295,3 +359,10 @@ def test_unreadable_and_vanishing(tmp_path):
     assert folder.exists()
     listed = subprocess.run([TACH, "list", "test_a.py", "test_gone.py"], cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert listed.returncode == 4 and "test_gone.py" in listed.stderr
+
+
+def test_classes_without_source_are_not_lost(tmp_path):
+    native = {"native.cpython-311-x86_64-linux-gnu.so": b"", "native.abi3.so": b""}
+    write(tmp_path, {"test_a.py": "from native import TestNative\nclass TestA(TestNative): pass\n", **native})
+    found = {e["nodeid"]: e["why"] for e in entries(tmp_path)}
+    assert found == {"test_a.py::TestNative": "native.TestNative is not known", "test_a.py::TestA": "its base native.TestNative cannot be read"}
