@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -266,14 +265,18 @@ def test_a_skipped_test_sets_nothing_up(suite):
 def test_tests_and_modules_run_beside_one_another(suite):
     text = (
         "import time, pytest\n@pytest.fixture(scope='module', autouse=True)\ndef m(whole): time.sleep(0.5)\n"
-        "@pytest.mark.parametrize('i', range(4))\ndef test_it(i): time.sleep(0.5)\n"
+        "@pytest.mark.parametrize('i', range(4))\ndef test_it(i, record_property):\n"
+        "    record_property('began', time.monotonic())\n    time.sleep(1)\n"
     )
     suite.write("conftest.py", "import pytest\n@pytest.fixture(scope='session')\ndef whole(): pass\n")
     suite.write("test_a.py", text)
     suite.write("test_b.py", text)
-    began = time.monotonic()
-    assert suite.json("--workers=8").code == 0
-    assert time.monotonic() - began < 3  # 5 s one after another
+    tests = suite.json("--workers=8").tests().values()
+    began = {(test["location"]["file"], test["user_properties"][0][1]) for test in tests}
+    for file in ("test_a.py", "test_b.py"):
+        beside = [(one, when) for one, when in began if when - min(t for f, t in began if f == file) < 1]
+        assert {one for one, _ in beside} == {"test_a.py", "test_b.py"}, began
+        assert len([one for one, _ in beside if one == file]) > 1, began
 
 
 def test_what_a_fixture_printed_belongs_to_the_first_test(suite):

@@ -9,6 +9,7 @@ import time
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
+from running import SLOW  # noqa: E402
 from serving import Echo, echo  # noqa: E402, F401
 
 LIMIT = 256  # connections at once, of one cell
@@ -122,7 +123,7 @@ def test_flood_that_never_stops_ends_with_its_test(hostile, echo):
         args=("--timeout=2", "-n1"),
     )
     assert [test["outcome"] for test in result.tests().values()] == ["timeout", "passed"]
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 20 * SLOW
 
 
 def test_slow_reader_costs_no_memory_and_no_time(hostile, echo):
@@ -136,7 +137,7 @@ def test_slow_reader_costs_no_memory_and_no_time(hostile, echo):
         echo,
     )
     all_passed(result, 1)
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 15 * SLOW
 
 
 def test_cells_do_not_see_each_other(hostile, echo):
