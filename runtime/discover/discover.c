@@ -56,15 +56,6 @@ struct sink {
         bool is_read; /* the file has been looked at as a whole */
 };
 
-/* --deselect; what it leaves out is only not printed: a run has pytest count it. */
-static bool is_deselected(const struct ini *ini, const char *nodeid)
-{
-        for (size_t i = 0; i < ini->deselect.n; i++)
-                if (strncmp(nodeid, ini->deselect.v[i], strlen(ini->deselect.v[i])) == 0)
-                        return true;
-        return false;
-}
-
 static int keep(void *ctx, const struct test *test)
 {
         struct sink *sink = ctx;
@@ -85,7 +76,7 @@ static int keep(void *ctx, const struct test *test)
         if (selected == TRUTH_UNKNOWN && copy.dynamic == NULL)
                 copy.dynamic = "-k or -m may select it";
         sink->result->wanted++;
-        if (is_deselected(sink->ini, copy.nodeid))
+        if (ini_deselects(sink->ini, copy.nodeid)) /* only not printed: a run has pytest count it */
                 return 0;
         return format_test(&sink->result->lines, sink->options->format, sink->options->root, &copy);
 }

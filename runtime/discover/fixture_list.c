@@ -15,8 +15,10 @@ struct lister {
         const struct fixture_request *request;
         struct sources sources;
         struct fixtures fixtures;
-        struct ini ini;
-        struct walk walk;
+        struct ini own_ini;
+        struct walk own_walk;
+        const struct ini *ini;
+        const struct walk *walk;
         struct fixture_writer writer;
         struct fixture_report *reports;
         size_t n_reports, cap_reports, n_tests;
@@ -25,8 +27,18 @@ struct lister {
 struct reading {
         struct lister *l;
         const struct walk_file *file;
+        const struct matcher *matcher; /* or NULL */
+        struct match_file names;
         struct names nodeids; /* without brackets */
 };
+
+/* Whether TEST is surely one of those that count. */
+static bool is_selected(struct reading *reading, const struct test *test)
+{
+        if (ini_deselects(reading->l->ini, test->nodeid))
+                return false;
+        return reading->matcher == NULL || match_test(reading->matcher, &reading->names, test) == TRUTH_YES;
+}
 
 static int keep_test(void *ctx, const struct test *test)
 {
@@ -36,7 +48,8 @@ static int keep_test(void *ctx, const struct test *test)
         const char *last = reading->nodeids.n > 0 ? reading->nodeids.v[reading->nodeids.n - 1] : "";
         char *nodeid;
 
-        if (test->partial || (strncmp(last, test->nodeid, n) == 0 && last[n] == '\0'))
+        if (test->partial || (strncmp(last, test->nodeid, n) == 0 && last[n] == '\0') ||
+            !is_selected(reading, test))
                 return 0;
         nodeid = arena_strn(&reading->l->sources.arena, test->nodeid, n);
         return nodeid != NULL && names_add(&reading->l->sources.arena, &reading->nodeids, nodeid) ? 0
@@ -46,8 +59,15 @@ static int keep_test(void *ctx, const struct test *test)
 static int read_tests(void *ctx, struct module *module)
 {
         struct reading *reading = ctx;
+        const char *root = reading->l->request->root;
+        const char *conftests =
+            reading->matcher != NULL ? match_conftests(module->arena, root, reading->file->path) : NULL;
 
-        return collect_module(module, &reading->l->ini, reading->file->nodeid, reading->file->select,
+        if (reading->matcher != NULL &&
+            (conftests == NULL ||
+             match_file_init(&reading->names, module, root, reading->file->nodeid, conftests) < 0))
+                return -ENOMEM;
+        return collect_module(module, reading->l->ini, reading->file->nodeid, reading->file->select,
                               keep_test, reading);
 }
 
@@ -76,15 +96,15 @@ static bool remember(struct lister *l, const struct problem *problem)
         return true;
 }
 
-static int list_test(struct lister *l, const char *path, const char *nodeid)
+static int list_test(struct lister *l, const struct walk_file *file, const char *nodeid)
 {
         struct closure closure;
         int r = 0;
 
         l->n_tests++;
-        if (!fixtures_of(&l->fixtures, path, nodeid, &closure))
+        if (!fixtures_of(&l->fixtures, file->path, nodeid, &closure))
                 return l->sources.arena.failed ? -ENOMEM : fixture_write_unknown(&l->writer, nodeid);
-        for (size_t i = 0; i < closure.n_problems; i++)
+        for (size_t i = 0; i < closure.n_problems && file->unsure == NULL; i++)
                 if (!remember(l, &closure.problems[i]))
                         return -ENOMEM;
         if (l->request->format != FIXTURES_PROBLEMS)
@@ -101,63 +121,94 @@ static bool is_stopped(const struct lister *l)
  * for all. */
 static int list_files(struct lister *l)
 {
-        struct names *tests = arena_get(&l->sources.arena, (l->walk.n + 1) * sizeof *tests);
+        struct names *tests = arena_get(&l->sources.arena, (l->walk->n + 1) * sizeof *tests);
         int r = tests == NULL ? -ENOMEM : 0;
 
-        for (size_t i = 0; r == 0 && i < l->walk.n; i++) {
-                struct reading reading = {.l = l, .file = &l->walk.v[i]};
+        for (size_t i = 0; r == 0 && i < l->walk->n; i++) {
+                const struct fixture_selection *selection = l->request->selection;
+                struct reading reading = {
+                    .l = l, .file = &l->walk->v[i], .matcher = selection != NULL ? selection->matcher : NULL};
 
                 if (is_stopped(l))
                         return -ECANCELED;
-                r = sources_read(&l->sources, l->walk.v[i].path, read_tests, &reading);
-                fixtures_announce(&l->fixtures, l->walk.v[i].path);
+                if (!reading.file->tests || (selection != NULL && selection->left_out[i]))
+                        continue;
+                r = sources_read(&l->sources, l->walk->v[i].path, read_tests, &reading);
+                fixtures_announce(&l->fixtures, l->walk->v[i].path);
                 tests[i] = reading.nodeids;
         }
-        for (size_t i = 0; r == 0 && i < l->walk.n; i++) {
+        for (size_t i = 0; r == 0 && i < l->walk->n; i++) {
                 if (is_stopped(l))
                         return -ECANCELED;
                 for (size_t k = 0; r == 0 && k < tests[i].n; k++)
-                        r = list_test(l, l->walk.v[i].path, tests[i].v[k]);
+                        r = list_test(l, &l->walk->v[i], tests[i].v[k]);
         }
         return r;
+}
+
+/* What fixture_list does once the files are known. */
+static int list_all(struct lister *l, FILE *out, void (*each)(void *ctx, const struct fixture_report *report),
+                    void *ctx, struct error *err)
+{
+        const struct fixture_request *request = l->request;
+        int r = fixtures_init(&l->fixtures, &l->sources, l->ini, request->options, err);
+
+        if (r < 0)
+                return r;
+        fixture_write_begin(&l->writer, request, &l->fixtures, out);
+        r = list_files(l);
+        for (size_t i = 0; r == 0 && i < l->n_reports; i++) {
+                r = fixture_write_problem(&l->writer, &l->reports[i]);
+                if (r == 0 && each != NULL)
+                        each(ctx, &l->reports[i]);
+        }
+        if (r == 0)
+                r = fixture_write_end(&l->writer);
+        if (r < 0)
+                (void)error_set(err, "list", -r, r == -ENOMEM ? "the fixtures" : "write");
+        fixture_write_finish(&l->writer);
+        fixtures_finish(&l->fixtures);
+        return r;
+}
+
+/* Finds the files itself. */
+static int find_files(struct lister *l, struct error *err)
+{
+        const struct fixture_request *request = l->request;
+        int r = ini_read(&l->own_ini, request->root, err);
+
+        l->ini = &l->own_ini;
+        l->walk = &l->own_walk;
+        if (r == 0)
+                r = ini_apply(&l->own_ini, &l->own_ini.addopts);
+        if (r == 0 && request->options != NULL)
+                r = ini_apply(&l->own_ini, request->options);
+        return r == 0 ? walk_paths(&l->own_walk, l->ini, request->root, request->python, request->paths,
+                                   request->n, err)
+                      : r;
 }
 
 int fixture_list(const struct fixture_request *request, FILE *out,
                  void (*each)(void *ctx, const struct fixture_report *report), void *ctx, struct error *err)
 {
+        const struct fixture_selection *selection = request->selection;
         struct lister l = {.request = request};
-        int r = ini_read(&l.ini, request->root, err);
+        int r = 0;
 
-        if (r < 0)
-                return r;
-        r = ini_apply(&l.ini, &l.ini.addopts);
-        if (r == 0 && request->options != NULL)
-                r = ini_apply(&l.ini, request->options);
+        if (selection != NULL) {
+                l.ini = selection->ini;
+                l.walk = selection->walk;
+        } else {
+                r = find_files(&l, err);
+        }
         if (r == 0)
-                r = walk_paths(&l.walk, &l.ini, request->root, request->python, request->paths, request->n, err);
-        if (r == 0)
-                r = sources_init(&l.sources, request->root, &l.ini, request->python, request->cache, err);
+                r = sources_init(&l.sources, request->root, l.ini, request->python, request->cache, err);
         if (r == 0) {
-                r = fixtures_init(&l.fixtures, &l.sources, &l.ini, request->options, err);
-                if (r == 0) {
-                        fixture_write_begin(&l.writer, request, &l.fixtures, out);
-                        r = list_files(&l);
-                        for (size_t i = 0; r == 0 && i < l.n_reports; i++) {
-                                r = fixture_write_problem(&l.writer, &l.reports[i]);
-                                if (r == 0 && each != NULL)
-                                        each(ctx, &l.reports[i]);
-                        }
-                        if (r == 0)
-                                r = fixture_write_end(&l.writer);
-                        if (r < 0)
-                                (void)error_set(err, "list", -r, r == -ENOMEM ? "the fixtures" : "write");
-                        fixture_write_finish(&l.writer);
-                        fixtures_finish(&l.fixtures);
-                }
+                r = list_all(&l, out, each, ctx, err);
                 sources_finish(&l.sources);
         }
         free(l.reports);
-        walk_finish(&l.walk);
-        ini_finish(&l.ini);
+        walk_finish(&l.own_walk);
+        ini_finish(&l.own_ini);
         return r < 0 ? r : l.n_tests == 0 ? 5 : 0;
 }

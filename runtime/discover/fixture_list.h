@@ -7,6 +7,8 @@
 #include <stdio.h>
 
 #include "runtime/discover/fixtures.h"
+#include "runtime/discover/match.h"
+#include "runtime/discover/walk.h"
 #include "spec/base/error.h"
 
 enum fixture_format {
@@ -18,6 +20,14 @@ enum fixture_format {
 
 struct tree_cache;
 
+/* The tests that count, where that is known; others have no problems. */
+struct fixture_selection {
+        const struct ini *ini; /* with what the options say */
+        const struct walk *walk;
+        const bool *left_out;          /* of the walk's files */
+        const struct matcher *matcher; /* NULL: all match */
+};
+
 struct fixture_request {
         const char *root;   /* pytest's rootdir, absolute */
         const char *python; /* the interpreter, absolute; it is not started */
@@ -25,9 +35,10 @@ struct fixture_request {
         size_t n;
         const struct spec_strv *options; /* pytest's, or NULL */
         enum fixture_format format;
-        bool all;                 /* those of plugins too */
-        struct tree_cache *cache; /* or NULL */
-        const atomic_bool *stop;  /* gives up when it becomes true; may be NULL */
+        const struct fixture_selection *selection; /* NULL: all tests that PATHS name */
+        bool all;                                  /* those of plugins too */
+        struct tree_cache *cache;                  /* or NULL */
+        const atomic_bool *stop;                   /* gives up when it becomes true; may be NULL */
 };
 
 /* A problem, and the tests that have it. */

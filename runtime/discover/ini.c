@@ -334,6 +334,14 @@ int ini_apply(struct ini *ini, const struct spec_strv *words)
         return r;
 }
 
+bool ini_deselects(const struct ini *ini, const char *nodeid)
+{
+        for (size_t i = 0; i < ini->deselect.n; i++)
+                if (strncmp(nodeid, ini->deselect.v[i], strlen(ini->deselect.v[i])) == 0)
+                        return true;
+        return false;
+}
+
 void ini_finish(struct ini *ini)
 {
         for (size_t i = 0; i < N_LISTS; i++)

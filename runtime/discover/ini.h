@@ -27,6 +27,9 @@ int ini_read(struct ini *ret, const char *root, struct error *err);
 /* What pytest's options WORDS, "--name=VALUE" or in two words, change of it: -o, and those that decide what
  * is collected. Others are passed over. 0 or -ENOMEM. */
 int ini_apply(struct ini *ini, const struct spec_strv *words);
+
+/* Whether --deselect leaves out NODEID. */
+bool ini_deselects(const struct ini *ini, const char *nodeid);
 void ini_finish(struct ini *ini);
 
 /* Appends the words of TEXT as shlex splits them; quotes group. 0 or -ENOMEM. */

@@ -2,66 +2,29 @@
  * the engine's. */
 #include "runtime/front/early.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/discover/fixture_list.h"
-#include "runtime/front/project.h"
-
 struct early {
-        const struct args *args;
-        struct tree_cache *cache;
-        struct spec_strv options;
-        char root[PATH_MAX], python[PATH_MAX];
-        bool has_python, started, joined, taken;
+        struct select_request request;
+        const struct spec_select *select;
+        bool started, joined, taken;
         atomic_bool stop, done;
         pthread_t thread;
         char *text; /* lines */
         size_t n;
 };
 
-/* Options of pytest that leave out tests for reasons that are not read here. */
-static bool chooses(const char *word)
-{
-        static const char *const options[] = {
-            "-k",   "-m",         "--deselect", "--ignore", "--lf", "--last-failed",
-            "--sw", "--stepwise", "--pyargs",   "--co"};
-
-        for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-                if (strncmp(word, options[i], strlen(options[i])) == 0)
-                        return true;
-        return false;
-}
-
-static int add_options(struct early *early, const struct spec_strv *words)
-{
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < words->n; i++)
-                r = chooses(words->v[i]) ? -1 : spec_strv_add(&early->options, words->v[i]);
-        return r;
-}
-
-struct early *early_create(const struct args *args, const struct settings *settings,
-                           const struct choices *choices, const char *root, const char *cwd,
-                           struct tree_cache *cache)
+struct early *early_create(const struct select_request *request, const struct spec_select *select)
 {
         struct early *early = calloc(1, sizeof *early);
-        struct error ignored;
 
-        if (early == NULL)
-                return NULL;
-        early->args = args;
-        early->cache = cache;
-        (void)strcpy(early->root, root);
-        early->has_python = project_python(choices->python, root, cwd, early->python, &ignored) == 0;
-        if (add_options(early, &settings->file_args) < 0 || add_options(early, &settings->pytest_args) < 0) {
-                early_destroy(early);
-                return NULL;
+        if (early != NULL) {
+                early->request = *request;
+                early->select = select;
         }
         return early;
 }
@@ -69,19 +32,11 @@ struct early *early_create(const struct args *args, const struct settings *setti
 static void *work(void *arg)
 {
         struct early *early = arg;
-        struct fixture_request request = {.root = early->root,
-                                          .python = early->has_python ? early->python : NULL,
-                                          .paths = early->args->paths.v,
-                                          .n = early->args->paths.n,
-                                          .options = &early->options,
-                                          .format = FIXTURES_PROBLEMS,
-                                          .cache = early->cache,
-                                          .stop = &early->stop};
         struct error ignored;
         FILE *out = open_memstream(&early->text, &early->n);
 
         if (out != NULL) {
-                int r = fixture_list(&request, out, NULL, NULL, &ignored);
+                int r = select_problems(&early->request, early->select, &early->stop, out, &ignored);
 
                 if (fclose(out) != 0 || r < 0)
                         early->n = 0;
@@ -132,9 +87,6 @@ void early_destroy(struct early *early)
                 return;
         atomic_store(&early->stop, true);
         join(early);
-        for (size_t i = 0; i < early->options.n; i++)
-                free(early->options.v[i]);
-        free(early->options.v);
         free(early->text);
         free(early);
 }

@@ -5,17 +5,12 @@
 #ifndef TACH_FRONT_EARLY_H
 #define TACH_FRONT_EARLY_H
 
-#include "runtime/front/args.h"
-#include "runtime/front/settings.h"
+#include "runtime/front/select.h"
 
 struct early;
-struct tree_cache;
 
-/* NULL where it cannot be told (no memory, or options choose among the tests by what is not read here). ARGS,
- * SETTINGS, CHOICES and CACHE (or NULL) must outlive it. */
-struct early *early_create(const struct args *args, const struct settings *settings,
-                           const struct choices *choices, const char *root, const char *cwd,
-                           struct tree_cache *cache);
+/* Of the run that REQUEST and SELECT (select_files) are of, which must outlive it. NULL: no memory. */
+struct early *early_create(const struct select_request *request, const struct spec_select *select);
 
 /* Begins to read, in a thread of its own. Call it after the last fork; later calls do nothing. */
 void early_start(struct early *early);

@@ -122,10 +122,10 @@ struct task {
         struct tree_cache *cache;        /* NULL where nothing is discovered */
 };
 
-static int run_tests(const struct task *task, const struct spec *spec, struct error *err)
+static int run_tests(const struct task *task, const struct select_request *request, const struct spec *spec,
+                     struct error *err)
 {
-        struct early *early =
-            early_create(task->args, task->settings, &task->choices, task->root, task->cwd, task->cache);
+        struct early *early = early_create(request, &spec->tach.select);
         int r = run(spec, &task->choices, task->args->verbosity, early, err);
 
         early_destroy(early);
@@ -156,7 +156,7 @@ static int do_task(const struct task *task, struct error *err)
                 r = select_files(&request, &spec.tach.select, err);
         if (r < 0)
                 return r;
-        return args->command == COMMAND_SPEC ? print_spec(&spec, err) : run_tests(task, &spec, err);
+        return args->command == COMMAND_SPEC ? print_spec(&spec, err) : run_tests(task, &request, &spec, err);
 }
 
 /* Everything between the arguments and the task: root, file, variables, choices, cache. */

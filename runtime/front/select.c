@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/discover/fixture_list.h"
 #include "runtime/discover/import_graph.h"
 #include "runtime/discover/import_index.h"
 #include "runtime/discover/shard.h"
@@ -403,4 +404,75 @@ int select_print_imports(const struct select_request *request, FILE *out, struct
         import_graph_free(graph);
         project_finish(&p);
         return r;
+}
+
+/* Options of pytest that leave out tests for reasons that are not read here. */
+static bool chooses(const struct spec_strv *words)
+{
+        static const char *const options[] = {"--lf",       "--last-failed", "--sw",
+                                              "--stepwise", "--pyargs",      "--co"};
+
+        for (size_t k = 0; k < words->n; k++)
+                for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+                        if (strncmp(words->v[k], options[i], strlen(options[i])) == 0)
+                                return true;
+        return false;
+}
+
+static int number_names(struct project *p, struct import_table *ret, const struct spec_strv *names,
+                        uint32_t value)
+{
+        for (size_t i = 0; i < names->n; i++)
+                if (!import_table_set(&p->arena, ret, names->v[i], value))
+                        return -ENOMEM;
+        return 0;
+}
+
+/* Leaves out the files that the run leaves out. */
+static int take_selection(struct project *p, const struct spec_select *select)
+{
+        struct import_table names = {0};
+        uint32_t out = 1, in = 2;
+
+        if (number_names(p, &names, &select->included, in) < 0 ||
+            number_names(p, &names, &select->excluded, out) < 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < select->n_unmatched; i++)
+                if (!import_table_set(&p->arena, &names, select->unmatched[i].file, out))
+                        return -ENOMEM;
+        for (size_t i = 0; i < p->walk.n; i++) {
+                const char *name = p->walk.v[i].nodeid;
+                uint32_t known = import_table_get(&names, name, strlen(name));
+
+                p->left_out[i] = known == out || (select->shards > 0 && known != in);
+        }
+        return 0;
+}
+
+int select_problems(const struct select_request *request, const struct spec_select *select,
+                    const atomic_bool *stop, FILE *out, struct error *err)
+{
+        struct project p = {0};
+        int r = project_read(&p, request, true, err);
+        bool matched = p.matcher.keyword != NULL || p.matcher.mark != NULL;
+
+        if (r == 0 && (take_selection(&p, select) < 0 || (matched && read_conftests(&p) < 0)))
+                r = no_memory(&p, err);
+        if (r == 0 && !chooses(&p.words.all)) {
+                struct fixture_selection selection = {.ini = &p.ini,
+                                                      .walk = &p.walk,
+                                                      .left_out = p.left_out,
+                                                      .matcher = matched ? &p.matcher : NULL};
+                struct fixture_request fixtures = {.root = p.root,
+                                                   .python = request->python,
+                                                   .options = &p.words.all,
+                                                   .format = FIXTURES_PROBLEMS,
+                                                   .selection = &selection,
+                                                   .cache = request->cache,
+                                                   .stop = stop};
+
+                r = fixture_list(&fixtures, out, NULL, NULL, err);
+        }
+        project_finish(&p);
+        return r < 0 ? r : 0;
 }

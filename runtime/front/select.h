@@ -5,6 +5,7 @@
 #ifndef TACH_FRONT_SELECT_H
 #define TACH_FRONT_SELECT_H
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "runtime/discover/discover.h"
@@ -31,6 +32,12 @@ int select_files(const struct select_request *request, struct spec_select *ret, 
 /* Prints the tests that are left; as discover_print. */
 int select_list(const struct select_request *request, enum discover_format format, FILE *out,
                 struct error *err);
+
+/* Writes to OUT, as events, what is wrong with the fixtures of the tests that are surely run; SELECT is what
+ * select_files said. Gives up when STOP becomes true. Nothing is written where options choose among the tests
+ * by what is not read here. 0 or -errno. */
+int select_problems(const struct select_request *request, const struct spec_select *select,
+                    const atomic_bool *stop, FILE *out, struct error *err);
 
 /* Prints the import graph of the test files that are left in Graphviz' language. */
 int select_print_imports(const struct select_request *request, FILE *out, struct error *err);

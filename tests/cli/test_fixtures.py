@@ -831,6 +831,39 @@ def test_a_run_of_other_tests_says_nothing(folder):
         assert "fixture_problem" not in tach(folder, "--format=json", "-p", "no:cacheprovider", *args).stdout
 
 
+CHOSEN = {
+    "by name": (["-k", "wrong_too"], ["test_a.py::test_wrong_too"]),
+    "by name, not": (["-k", "not too and not other"], ["test_a.py::test_wrong"]),
+    "by mark": (["-m", "slow"], ["test_b.py::test_other"]),
+    "by mark, not": (["-m", "not slow"], ["test_a.py::test_wrong", "test_a.py::test_wrong_too"]),
+    "deselected": (["--deselect", "test_a.py"], ["test_b.py::test_other"]),
+    "ignored": (["--ignore", "test_a.py"], ["test_b.py::test_other"]),
+    "changed": (["--changed"], ["test_b.py::test_other"]),
+    "named": (["test_b.py"], ["test_b.py::test_other"]),
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_a_run_says_it_of_the_tests_that_it_selects(folder, name):
+    write(folder, WRONG)
+    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    write(folder, {"test_b.py": "import pytest\n@pytest.mark.slow\ndef test_other(nothing_like_it): pass\n"})
+    args, expected = CHOSEN[name]
+    done = tach(folder, "--no-isolation", "--format=json", "-p", "no:cacheprovider", *args)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [e["nodeid"] for e in events if e["event"] == "fixture_problem"] == expected, done.stderr
+
+
+def test_shards_say_it_of_their_own_tests(folder):
+    write(folder, WRONG | {"test_b.py": "def test_other(nothing_like_it): pass\n"})
+    said = []
+    for shard in ("1/2", "2/2"):
+        done = tach(folder, "--no-isolation", "--format=json", "-p", "no:cacheprovider", "--shard", shard)
+        said.append([e["nodeid"] for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "fixture_problem"])
+    assert sorted(said) == [["test_a.py::test_wrong", "test_a.py::test_wrong_too"], ["test_b.py::test_other"]]
+
+
 def test_what_is_said_of_a_fixture(folder):
     write(
         folder,
