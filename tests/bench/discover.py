@@ -6,9 +6,10 @@ usage: discover.py [--rounds N] [--files N,N,N] [SUITE...]
 1. Recall and precision, on real suites (tests/parity/fetch gets them): of the node ids that pytest collects, how many
    tach list has as static; static ones that pytest does not have ("invented"); those that an entry marked as dynamic
    stands for; and those that nothing stands for ("lost").
-2. Speed on the same suites: medians of rounds in turn of pytest, tach list and tests/bench/parse.c, which reads and
-   parses the same files whole, in as many threads.
-3. Time and memory for generated projects of 1,000, 3,000 and 10,000 files with 20 tests each.
+2. Speed on the same suites: medians of rounds in turn of pytest, tach list with nothing kept from before (it keeps
+   what it parses), tach list with what the rounds before left ("again"), and tests/bench/parse.c, which reads and parses
+   the same files whole, in as many threads.
+3. Time and memory for generated projects of 1,000, 3,000 and 10,000 files with 20 tests each, first and again.
 
 Absolute times say little on a shared machine: read the ratios. The exit code is 1 if an id is invented or lost.
 """
@@ -17,6 +18,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -28,6 +30,9 @@ TACH = os.environ.get("TACH", str(ROOT / "build" / "tach"))
 PARSE = os.environ.get("PARSE", str(ROOT / "build" / "bench" / "parse"))
 SUITES = pathlib.Path(os.environ.get("TACH_SUITES", os.environ.get("TMPDIR", "/tmp") + "/tach-suites"))
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+#: where tach keeps what it parsed, not the user's own
+CACHE = pathlib.Path(tempfile.mkdtemp(prefix="tach-kept."))
+os.environ["XDG_CACHE_HOME"] = str(CACHE)
 #: suite: (the folder of its tests, what PYTHONPATH has)
 CASES = {
     "jinja2": ("tests", ["src"]),
@@ -88,6 +93,11 @@ def test_g(): assert helper(2) == [0, 2]
 def test_h(): pass
 def test_i(): pass
 """
+
+
+def forget():
+    """The next tach list has nothing from before."""
+    shutil.rmtree(CACHE / "tach", ignore_errors=True)
 
 
 def environment(suite):
@@ -160,13 +170,15 @@ def race(suite, rounds):
     tests, env, cwd = CASES[suite][0], environment(suite), SUITES / suite
     files = test_files(suite)
     threads = str(os.cpu_count())
-    argvs = {"pytest": [*PYTEST, tests], "tach": [TACH, "list", tests], "parse": [PARSE, "-t", threads, *files]}
+    argvs = {"pytest": [*PYTEST, tests], "tach": [TACH, "list", tests], "again": [TACH, "list", tests], "parse": [PARSE, "-t", threads, *files]}
     times = {name: [] for name in argvs}
     cpu = {name: [] for name in argvs}
     for n in range(rounds):
         for name, argv in argvs.items():
             if name == "pytest" and suite == "cpython" and n > 1:
                 continue
+            if name == "tach":
+                forget()
             seconds, _, busy = run(argv, cwd, env)
             times[name].append(seconds)
             cpu[name].append(busy)
@@ -174,9 +186,11 @@ def race(suite, rounds):
     busy = {name: statistics.median(values) for name, values in cpu.items()}
     size = sum(os.path.getsize(f) for f in files)
     print(
-        f"{suite:12} {len(files):4} files {size / 1e6:6.2f} MB   pytest {wall['pytest'] * 1000:8.1f} ms   tach list {wall['tach'] * 1000:7.1f} ms"
-        f"   parse {wall['parse'] * 1000:7.1f} ms   pytest/tach {wall['pytest'] / wall['tach']:6.1f}   tach/parse {wall['tach'] / wall['parse']:5.2f}"
-        f"   (processor time: {busy['pytest'] / busy['tach']:.1f}, {busy['tach'] / busy['parse']:.2f})"
+        f"{suite:12} {len(files):4} files {size / 1e6:6.2f} MB   pytest {wall['pytest'] * 1000:8.1f} ms   tach list {wall['tach'] * 1000:7.1f} ms   again {wall['again'] * 1000:6.1f} ms"
+        f"   parse {wall['parse'] * 1000:7.1f} ms   pytest/tach {wall['pytest'] / wall['tach']:6.1f} (again {wall['pytest'] / wall['again']:.1f})"
+        f"   tach/parse {wall['tach'] / wall['parse']:5.2f} (again {wall['again'] / wall['parse']:.2f})"
+        f"   processor ms {busy['pytest'] * 1000:.0f}, {busy['tach'] * 1000:.1f}, {busy['again'] * 1000:.1f}, {busy['parse'] * 1000:.1f}:"
+        f" {busy['pytest'] / busy['tach']:.1f} (again {busy['pytest'] / busy['again']:.1f}), {busy['tach'] / busy['parse']:.2f} (again {busy['again'] / busy['parse']:.2f})"
     )
 
 
@@ -192,17 +206,31 @@ def grow(counts, rounds):
                     folder.mkdir()
                 (folder / f"test_{n:05}.py").write_text(MODULE.format(n=n))
             made = count
-            results = [run([TACH, "list"], root, dict(os.environ)) for _ in range(rounds)]
+            results, again = [], []
+            for _ in range(rounds):
+                forget()
+                results.append(run([TACH, "list"], root, dict(os.environ)))
+                again.append(run([TACH, "list"], root, dict(os.environ)))
             lines = subprocess.run([TACH, "list"], cwd=root, stdout=subprocess.PIPE, check=True).stdout.count(b"\n")
-            seconds = statistics.median(r[0] for r in results)
-            memory = max(r[1] for r in results)
+            seconds, busy = (statistics.median(r[n] for r in results) for n in (0, 2))
+            memory, memory_again = (max(r[1] for r in some) for some in (results, again))
+            kept = sum(f.stat().st_size for f in CACHE.glob("tach/*.trees"))
             print(
-                f"{count:6} files {lines:7} tests   {seconds:7.3f} s  {seconds / count * 1e6:6.1f} us a file"
+                f"{count:6} files {lines:7} tests   {seconds:7.3f} s  {seconds / count * 1e6:6.1f} us a file (processor {busy / count * 1e6:.1f})"
                 f"   {memory:6.1f} MiB peak  {memory * 1024 * 1024 / lines:6.0f} bytes a test"
+                f"   again {statistics.median(r[0] for r in again):.3f} s (processor {statistics.median(r[2] for r in again) / count * 1e6:.1f} us a file)"
+                f"  {memory_again:.1f} MiB   kept {kept / 1e6:.1f} MB"
             )
 
 
 def main():
+    try:
+        return measure()
+    finally:
+        shutil.rmtree(CACHE)
+
+
+def measure():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--files", default="1000,3000,10000")
