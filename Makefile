@@ -128,7 +128,11 @@ $(BUILD)/fuzz_discover: tests/fuzz/fuzz_discover.c $(call src,runtime/discover) 
 $(BUILD)/fuzz_worker: tests/fuzz/fuzz_worker.c $(filter-out %/main.c %/toml.c,$(call src,runtime/engine runtime/base sandbox spec/base spec)) spec/seccomp.json
 	@mkdir -p $(@D)
 	clang -std=gnu17 -D_GNU_SOURCE -I. -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(filter-out %.json,$^) -o $@ $(shell pkg-config --cflags --libs $(PKGS))
-fuzz: bootstrap $(BUILD)/fuzz_spec $(BUILD)/fuzz_seccomp $(BUILD)/fuzz_discover $(BUILD)/fuzz_worker
+# what is kept of parsed texts, damaged
+$(BUILD)/fuzz_trees: tests/fuzz/fuzz_trees.c $(call src,runtime/discover) $(call src,runtime/base spec/base spec) spec/seccomp.json $(GRAMMAR_OBJ)
+	@mkdir -p $(@D)
+	clang -std=gnu17 -D_GNU_SOURCE -I. -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(filter-out %.json,$^) -o $@ $(shell pkg-config --cflags --libs yajl) -ltree-sitter
+fuzz: bootstrap $(BUILD)/fuzz_spec $(BUILD)/fuzz_seccomp $(BUILD)/fuzz_discover $(BUILD)/fuzz_trees $(BUILD)/fuzz_worker
 	@mkdir -p $(BUILD)/corpus
 	$(BUILD)/fuzz_spec -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 $(addprefix -dict=,$(wildcard tests/fuzz/spec.dict)) $(BUILD)/corpus $(wildcard tests/spec/valid tests/spec/invalid)
 	@mkdir -p $(BUILD)/corpus_seccomp && cp spec/seccomp.json $(BUILD)/corpus_seccomp
@@ -137,6 +141,8 @@ fuzz: bootstrap $(BUILD)/fuzz_spec $(BUILD)/fuzz_seccomp $(BUILD)/fuzz_discover 
 	$(BUILD)/fuzz_worker -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 -dict=tests/fuzz/worker.dict $(BUILD)/corpus_worker tests/fuzz/worker
 	@mkdir -p $(BUILD)/corpus_discover
 	$(BUILD)/fuzz_discover -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=2048 -max_len=20000 -print_final_stats=1 -verbosity=0 -dict=tests/fuzz/python.dict $(BUILD)/corpus_discover tests/cli tests/example tests/harness
+	@mkdir -p $(BUILD)/corpus_trees
+	$(BUILD)/fuzz_trees -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=2048 -max_len=4000 -print_final_stats=1 -verbosity=0 -dict=tests/fuzz/python.dict $(BUILD)/corpus_trees tests/cli
 fuzz-short:
 	$(MAKE) fuzz FUZZ_SECONDS=30
 
