@@ -77,7 +77,6 @@ class Spawned:
         self.neutralize(config.option)
         config.option.maxfail = 0
         config.args = [self.task["path"]]
-        config.workerinput = worker.worker_input(self.task["slot"], self.task["settings"]["workers"])
 
     def pytest_collectreport(self, report):
         if report.failed:

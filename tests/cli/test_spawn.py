@@ -101,3 +101,17 @@ def test_it_is_as_isolated(suite):
     result = suite.json("--spawn")
     assert set(outcomes(result).values()) == {"passed"}, result.out
     assert not (suite.path / "written").exists()
+
+
+@MODES
+def test_plugins_configure_themselves_as_for_a_fork(suite, mode):
+    """What pytest-xdist's controller would have told its worker is not there."""
+    suite.write(
+        "conftest.py",
+        "import pytest\n"
+        "def pytest_configure(config):\n    if hasattr(config, 'workerinput'): config.workerinput['told by pytest_configure_node']\n"
+        "@pytest.fixture\ndef worker(request): return request.config.workerinput['workerid']\n",
+    )
+    suite.write(text="def test_it(worker): assert worker.startswith('gw')\n")
+    result = suite.json("--spawn", *mode)
+    assert outcomes(result) == outcomes(suite.json(*mode)) == {"test_it.py::test_it": "passed"}, result.out
