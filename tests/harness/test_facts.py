@@ -171,3 +171,26 @@ def test_temporary_folders_are_numbered_and_the_last_three_kept(tmp_path):
     kept = sorted(path.name for path in base.iterdir() if not path.is_symlink())
     assert kept == ["pytest-2", "pytest-3", "pytest-4"] and pathlib.Path(base, "pytest-current").resolve().name == "pytest-4"
     assert sorted(path.name for path in (base / "pytest-4").iterdir() if not path.is_symlink()) == ["test_a0", "test_b0"]
+
+
+@pytest.mark.skipif(not hasattr(pytest, "version_tuple") or pytest.version_tuple < (7, 3), reason="pytest has no such setting")
+@pytest.mark.parametrize("policy", ["all", "failed", "none"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_which_temporary_folders_are_kept(tmp_path, policy, fails):
+    """Without isolation, as pytest keeps them."""
+    (tmp_path / "suite").mkdir()
+    (tmp_path / "suite/pytest.ini").write_text(f"[pytest]\ntmp_path_retention_policy = {policy}\ntmp_path_retention_count = 2\n")
+    (tmp_path / "suite/test_it.py").write_text(
+        f"import pytest\ndef test_a(tmp_path): (tmp_path / 'x').touch()\ndef test_b(tmp_path): (tmp_path / 'y').touch(); assert not {fails}\n"
+        "@pytest.fixture(scope='module')\ndef wide(tmp_path_factory): return tmp_path_factory.mktemp('wide')\ndef test_c(wide): pass\n"
+    )
+    found = []
+    for command in ([sys.executable, "-m", "pytest"], [TACH, "--no-isolation", "-n", "1", "--python", sys.executable]):
+        root = tmp_path / f"root{len(found)}"
+        root.mkdir()
+        env = engine.clean_environment() | {"PYTEST_DEBUG_TEMPROOT": str(root)}
+        for _ in range(3):
+            done = subprocess.run([*command, "-p", "no:cacheprovider"], cwd=tmp_path / "suite", env=env, check=False, capture_output=True)
+            assert done.returncode == fails
+        found.append(sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.name != ".lock"))
+    assert found[0] == found[1] and any("pytest-2" in path for path in found[0])

@@ -10,6 +10,9 @@ import pytest
 
 import parity
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
+import test_fork_safety  # noqa: E402
+
 HERE = pathlib.Path(__file__).resolve().parent
 #: What pytest needs, by the names of its packages.
 _NEEDS = ["pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments", "attr", "attrs", "exceptiongroup", "tomli"]
@@ -44,14 +47,29 @@ def _pytest_for(python, folder):
     return path
 
 
-@pytest.mark.parametrize("suite", ["fixtures", "outcomes"])
-@pytest.mark.parametrize("version", ["3.10", "3.12", "3.13", "3.14"])
-def test_same_as_pytest(version, suite, tmp_path):
+def _compare(version, folder, *args):
     python = _others().get(tuple(map(int, version.split("."))))
     if python is None:
         pytest.skip(f"there is no other CPython {version} here")
-    env = {"PYTHONPATH": os.pathsep.join([str(HERE), path]) if (path := _pytest_for(python, tmp_path / "pytest")) else str(HERE)}
-    shutil.copytree(HERE / "suites" / suite, tmp_path / "suite", ignore=shutil.ignore_patterns("__pycache__"))
-    found, expected, actual = parity.compare(str(tmp_path / "suite"), ["-p", "no:cacheprovider"], env=env, python=python)
+    path = _pytest_for(python, folder.parent / "pytest")
+    env = {"PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), path]))}
+    found, expected, actual = parity.compare(str(folder), ["-p", "no:cacheprovider", *args], env=env, python=python)
     assert not found, "\n".join(found)
     assert expected.tests and actual.tests, expected.text + actual.text
+    return actual
+
+
+@pytest.mark.parametrize("suite", ["fixtures", "outcomes"])
+@pytest.mark.parametrize("version", ["3.10", "3.12", "3.13", "3.14"])
+def test_same_as_pytest(version, suite, tmp_path):
+    shutil.copytree(HERE / "suites" / suite, tmp_path / "suite", ignore=shutil.ignore_patterns("__pycache__"))
+    _compare(version, tmp_path / "suite")
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])
+def test_processes_that_a_test_starts(version, tmp_path):
+    """Python warns from 3.12 on where a process with threads forks: it does so neither in tests, nor where these come from."""
+    (tmp_path / "suite").mkdir()
+    (tmp_path / "suite/test_it.py").write_text(test_fork_safety.SUITES["processes"])
+    run = _compare(version, tmp_path / "suite", "-W", "error:This process:DeprecationWarning")
+    assert {test.outcome for test in run.tests.values()} == {"passed"}
