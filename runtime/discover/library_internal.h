@@ -1,0 +1,37 @@
+/* library_internal: what library.c and its parts share. A shelf's key is a path, or "BASE:name" for where a
+ * top-level module is, a folder with a slash for the folder that its top-level package lies in, "*folder" for
+ * what that has,
+ * "?path" for a text. */
+#ifndef TACH_DISCOVER_LIBRARY_INTERNAL_H
+#define TACH_DISCOVER_LIBRARY_INTERNAL_H
+
+#include "runtime/discover/library.h"
+#include "runtime/discover/source.h"
+#include "spec/base/buf.h"
+
+struct shelf {
+        const char *key;
+        enum found found;
+        const char *path;
+        struct module *module;
+        struct source source;
+        struct arena own;
+        struct buf text;
+        bool tried;
+        bool has_cases;     /* TEXT has TestCase */
+        bool has_methods;   /* and methods that are called test_... */
+        struct shelf *next; /* of all */
+};
+
+struct library {
+        const struct search *search;
+        struct reader reader;
+        struct arena scratch, names;
+        struct shelf **slots, *all;
+        size_t n, n_slots;
+};
+
+/* The shelf of KEY, a new one where there is none (tried is then false); NULL: no memory. */
+struct shelf *library_shelf(struct library *library, const char *key);
+
+#endif
