@@ -119,7 +119,7 @@ struct holder *fixtures_holder(struct fixtures *f, const struct facts *file, con
                                const char *plugin);
 struct holder *fixtures_class(struct fixtures *f, struct fact_class *c, const char *baseid);
 
-/* closure.c keeps for check.c what a test sees. */
+/* view.c: what a test sees. */
 struct view {
         struct fixtures *f;
         const struct facts *file;
@@ -135,6 +135,11 @@ struct view {
         struct names initial; /* names that the test asks for itself: by marks, arguments and autouse */
         bool args_unsure, skips, hooks;
 };
+
+/* What test NODEID of FILE, at PATH, sees; *RET_OWNER is the class that its function is written in, or NULL.
+ * False: there is no such test, or no memory. */
+bool fixtures_view(struct fixtures *f, struct facts *file, const char *path, const char *nodeid,
+                   struct view *ret, struct fact_class **ret_owner);
 
 /* The last of the definitions of NAME that VIEW shows, the one below BELOW (NULL: the nearest). */
 const struct fixture_def *fixtures_find(const struct view *view, const char *name,

@@ -11,7 +11,7 @@
 
 #define MAX_DEPTH 100 /* of nested blocks; Python itself ends at 100 levels of indentation */
 
-struct reader {
+struct reading {
         struct module *module;
         struct class_def *class_def; /* whose body is read, or NULL */
         int depth;
@@ -22,7 +22,7 @@ struct reader {
         bool by_import;            /* by an ImportError */
 };
 
-static void read_block(struct reader *r, struct scope *scope, struct node block);
+static void read_block(struct reading *r, struct scope *scope, struct node block);
 
 /* Text that lives as long as the module. */
 static const char *keep(const struct module *m, struct node node)
@@ -54,7 +54,7 @@ static struct nodes keep_nodes(const struct module *m, struct nodes nodes)
         return kept;
 }
 
-static struct binding *bind(struct reader *r, struct scope *scope, const char *name, struct binding what)
+static struct binding *bind(struct reading *r, struct scope *scope, const char *name, struct binding what)
 {
         const struct binding *old = module_find(scope, name);
 
@@ -68,7 +68,7 @@ static struct binding *bind(struct reader *r, struct scope *scope, const char *n
         return scope_bind(r->module->own, scope, name, what);
 }
 
-static void add_event(struct reader *r, struct event event)
+static void add_event(struct reading *r, struct event event)
 {
         struct module *m = r->module;
 
@@ -86,7 +86,7 @@ static void add_event(struct reader *r, struct event event)
 }
 
 /* The module ends here, if what is around it holds. */
-static void stop(struct reader *r, struct node node, bool by_import, const char *why)
+static void stop(struct reading *r, struct node node, bool by_import, const char *why)
 {
         if (r->class_def != NULL && !by_import)
                 return;
@@ -108,7 +108,7 @@ static struct nodes decorators_of(const struct module *m, struct node decorated)
         return keep_nodes(m, found);
 }
 
-static void read_class(struct reader *r, struct scope *scope, struct node node, struct nodes decorators)
+static void read_class(struct reading *r, struct scope *scope, struct node node, struct nodes decorators)
 {
         struct module *m = r->module;
         struct class_def *c = arena_get(m->own, sizeof *c), *outer = r->class_def;
@@ -139,7 +139,7 @@ static void read_class(struct reader *r, struct scope *scope, struct node node, 
             (struct binding){.kind = BINDING_CLASS, .node = node, .decorators = decorators, .class_def = c});
 }
 
-static void read_definition(struct reader *r, struct scope *scope, struct node node, struct nodes decorators)
+static void read_definition(struct reading *r, struct scope *scope, struct node node, struct nodes decorators)
 {
         if (node_is(node, "class_definition"))
                 read_class(r, scope, node, decorators);
@@ -150,7 +150,7 @@ static void read_definition(struct reader *r, struct scope *scope, struct node n
 }
 
 /* OWNER.NAME = VALUE */
-static void bind_attribute(struct reader *r, struct scope *scope, struct node left, struct node right)
+static void bind_attribute(struct reading *r, struct scope *scope, struct node left, struct node right)
 {
         struct module *m = r->module;
         struct binding *b = module_resolve(m, scope, node_text(m, node_field(left, "object")));
@@ -165,7 +165,7 @@ static void bind_attribute(struct reader *r, struct scope *scope, struct node le
                            (struct binding){.kind = BINDING_VALUE, .node = right});
 }
 
-static void bind_pattern(struct reader *r, struct scope *scope, struct node left, struct node right)
+static void bind_pattern(struct reading *r, struct scope *scope, struct node left, struct node right)
 {
         struct module *m = r->module;
 
@@ -244,7 +244,7 @@ static bool is_unavailable(const struct module *m, const char *name)
 }
 
 /* A call whose result may be thrown away: what it does may be to end the module, or to add tests. */
-static void read_call(struct reader *r, struct scope *scope, struct node call)
+static void read_call(struct reading *r, struct scope *scope, struct node call)
 {
         struct module *m = r->module;
         const char *dotted = module_dotted(m, scope, node_field(call, "function"));
@@ -271,7 +271,7 @@ static void read_call(struct reader *r, struct scope *scope, struct node call)
         }
 }
 
-static void read_assignment(struct reader *r, struct scope *scope, struct node node)
+static void read_assignment(struct reading *r, struct scope *scope, struct node node)
 {
         struct module *m = r->module;
         struct node value = node_field(node, "right"), end = value;
@@ -304,7 +304,7 @@ static void read_assignment(struct reader *r, struct scope *scope, struct node n
         }
 }
 
-static void read_expression(struct reader *r, struct scope *scope, struct node node)
+static void read_expression(struct reading *r, struct scope *scope, struct node node)
 {
         struct module *m = r->module;
         struct binding *b = NULL;
@@ -324,7 +324,7 @@ static void read_expression(struct reader *r, struct scope *scope, struct node n
 }
 
 /* "from X import *": the names that X's __all__ lists, else all that do not begin with an underscore. */
-static void bind_star(struct reader *r, struct scope *scope, struct node node, struct import import)
+static void bind_star(struct reading *r, struct scope *scope, struct node node, struct import import)
 {
         struct module *m = r->module, *from;
         const char *path = NULL;
@@ -359,7 +359,7 @@ static void bind_star(struct reader *r, struct scope *scope, struct node node, s
 }
 
 /* "a.b" in "import a.b" binds a; with "as c", c is a.b. */
-static void read_import(struct reader *r, struct scope *scope, struct node node)
+static void read_import(struct reading *r, struct scope *scope, struct node node)
 {
         struct module *m = r->module;
         bool from = node_is(node, "import_from_statement");
@@ -409,10 +409,10 @@ static void read_import(struct reader *r, struct scope *scope, struct node node)
 }
 
 /* A branch that is taken if HOLDS is 1, or perhaps if it is -1. */
-static void read_branch(struct reader *r, struct scope *scope, struct node block, int holds,
+static void read_branch(struct reading *r, struct scope *scope, struct node block, int holds,
                         const char *maybe, bool otherwise)
 {
-        struct reader saved = *r;
+        struct reading saved = *r;
 
         if (holds < 0) {
                 r->outer = r->maybe;
@@ -425,7 +425,7 @@ static void read_branch(struct reader *r, struct scope *scope, struct node block
         r->otherwise = saved.otherwise;
 }
 
-static void read_if(struct reader *r, struct scope *scope, struct node node)
+static void read_if(struct reading *r, struct scope *scope, struct node node)
 {
         struct nodes parts = node_children(r->module, node);
         int holds = condition_holds(scope, node_field(node, "condition"));
@@ -459,7 +459,7 @@ static bool catches_import(const struct module *m, struct node clause)
                strstr(text, "SkipTest") != NULL;
 }
 
-static void read_try(struct reader *r, struct scope *scope, struct node node)
+static void read_try(struct reading *r, struct scope *scope, struct node node)
 {
         struct nodes parts = node_children(r->module, node);
         size_t events = r->module->n_events;
@@ -492,7 +492,7 @@ static void read_try(struct reader *r, struct scope *scope, struct node node)
                 r->stopped = NULL;
 }
 
-static void read_delete(struct reader *r, struct scope *scope, struct node node)
+static void read_delete(struct reading *r, struct scope *scope, struct node node)
 {
         struct nodes names = node_children(r->module, node);
 
@@ -510,7 +510,7 @@ static void read_delete(struct reader *r, struct scope *scope, struct node node)
         }
 }
 
-static void read_statement(struct reader *r, struct scope *scope, struct node node)
+static void read_statement(struct reading *r, struct scope *scope, struct node node)
 {
         const char *type = node_type(node);
 
@@ -538,7 +538,7 @@ static void read_statement(struct reader *r, struct scope *scope, struct node no
         }
 }
 
-static void read_block(struct reader *r, struct scope *scope, struct node block)
+static void read_block(struct reading *r, struct scope *scope, struct node block)
 {
         struct nodes statements;
 
@@ -553,7 +553,7 @@ static void read_block(struct reader *r, struct scope *scope, struct node block)
 
 void module_read(struct module *module, struct node root)
 {
-        struct reader r = {.module = module};
+        struct reading r = {.module = module};
 
         module->scope.module = module;
         read_block(&r, &module->scope, root);
