@@ -11,7 +11,6 @@
 #include <string.h>
 #include <strings.h>
 
-
 #define MAX_COOKIE 40
 
 static uint32_t line_of(const char *text, size_t at)
@@ -190,6 +189,10 @@ int source_decode(struct source *source)
                 if (r < 0 || source->problem != NULL)
                         return r;
         }
+        for (char *p = source->text, *end = p + source->n; (p = memchr(p, '\r', (size_t)(end - p))) != NULL;
+             p++)
+                if (p[1] != '\n') /* an end of line of its own */
+                        *p = '\n';
         bad = first_bad(source->text, source->n);
         if (bad < source->n)
                 fail(source, "not UTF-8, and its first lines name no other encoding", bad);

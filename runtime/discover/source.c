@@ -11,11 +11,15 @@
 #include <unistd.h>
 
 #include "runtime/discover/decode.h"
+#include "runtime/discover/lexer.h"
 #include "runtime/discover/skim.h"
 #include "runtime/discover/tree_cache.h"
 #include "spec/base/cleanup.h"
 
-#define MAX_BYTES ((off_t)256 << 20) /* of one file */
+#define MAX_BLOCKS   99                 /* CPython's MAXINDENT */
+#define MAX_BRACKETS 200                /* CPython's MAXLEVEL */
+#define MAX_DEEP     2500               /* nodes in one another: some 3,000 are too many for its compiler */
+#define MAX_BYTES    ((off_t)256 << 20) /* of one file */
 
 const TSLanguage *tree_sitter_python(void);
 
@@ -74,12 +78,61 @@ static uint32_t first_error(TSNode root)
         return line;
 }
 
+/* The line, from 1, in which brackets lie deeper in one another than CPython's tokenizer allows; 0: none. */
+static uint32_t too_many_brackets(const struct source *source)
+{
+        struct lexer l = {.p = source->text, .end = source->text + source->n, .line = 1};
+        enum token token;
+        int depth = 0;
+
+        while ((token = lexer_next(&l)) != TOKEN_END && token != TOKEN_BAD) {
+                depth += token == TOKEN_OPEN ? 1 : token == TOKEN_CLOSE ? -1 : 0;
+                if (depth > MAX_BRACKETS)
+                        return l.line;
+        }
+        return 0;
+}
+
+/* The line, from 1, that is indented by more levels than CPython allows; 0: none. */
+static uint32_t too_many_blocks(const struct tree *tree)
+{
+        uint32_t ends[MAX_BLOCKS], n = 0;
+
+        for (uint32_t at = 0; at < tree->n; at++) {
+                const struct node node = {tree, at};
+
+                while (n > 0 && at >= ends[n - 1])
+                        n--;
+                if (!node_is(node, "block"))
+                        continue;
+                if (n == MAX_BLOCKS)
+                        return node_row(node) + 1;
+                ends[n++] = node_behind(node);
+        }
+        return 0;
+}
+
 /* SOURCE's tree becomes that of its text, below ROOT. */
 static int pack(struct source *source, TSNode root)
 {
-        int r = tree_pack(&source->tree, root);
+        uint32_t deepest, line = 0;
+        int r = tree_pack(&source->tree, root, &deepest);
 
-        return r == 0 ? tree_find_rows(&source->tree, source->text, source->n) : r;
+        if (r < 0)
+                return r;
+        r = tree_find_rows(&source->tree, source->text, source->n);
+        if (r == 0 && deepest > MAX_BLOCKS)
+                line = too_many_blocks(&source->tree);
+        if (line == 0 && deepest > MAX_BRACKETS)
+                line = too_many_brackets(source);
+        if (line == 0 && deepest > MAX_DEEP)
+                line = 1;
+        if (line > 0 && source->problem == NULL) {
+                source->problem = "nested more deeply than Python allows";
+                source->line =
+                    source->lines != NULL && line <= source->n_lines ? source->lines[line - 1] : line;
+        }
+        return r;
 }
 
 /* The tree of the text without what skim.c leaves out; 0 where that cannot be used, 1 where it can. */

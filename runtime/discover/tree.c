@@ -38,11 +38,11 @@ static bool add(struct growing *g, TSNode node, TSFieldId field, uint32_t around
 }
 
 /* Until all that is in a node has been seen, its size is the number of the node around it. */
-int tree_pack(struct tree *ret, TSNode root)
+int tree_pack(struct tree *ret, TSNode root, uint32_t *ret_deepest)
 {
         TSTreeCursor cursor = ts_tree_cursor_new(root);
         struct growing g = {0};
-        uint32_t open = 0;
+        uint32_t open = 0, depth = 0, deepest = 0;
         bool ok = add(&g, root, 0, 0), more = true;
 
         while (ok && more) {
@@ -50,6 +50,7 @@ int tree_pack(struct tree *ret, TSNode root)
                     ts_tree_cursor_goto_first_child(&cursor)) {
                         uint32_t around = open;
 
+                        deepest = ++depth > deepest ? depth : deepest;
                         open = (uint32_t)g.n;
                         ok = add(&g, ts_tree_cursor_current_node(&cursor),
                                  ts_tree_cursor_current_field_id(&cursor), around);
@@ -70,6 +71,7 @@ int tree_pack(struct tree *ret, TSNode root)
                                 break;
                         }
                         (void)ts_tree_cursor_goto_parent(&cursor);
+                        depth--;
                         open = around;
                 }
         }
@@ -79,6 +81,7 @@ int tree_pack(struct tree *ret, TSNode root)
                 return -ENOMEM;
         }
         *ret = (struct tree){.v = g.v, .n = (uint32_t)g.n};
+        *ret_deepest = deepest;
         return 0;
 }
 

@@ -98,6 +98,11 @@ void run_zygote_ended(struct run *run, int status)
         struct usage used;
         char how[192], killed[160];
 
+        /* without tests it ends by itself, perhaps before it is told to */
+        if (WIFEXITED(status) && run->collected && run->suite.exit != 0) {
+                run->zygote_gone = 1;
+                return;
+        }
         usage_read(group, groups->controllers, &used);
         if (WIFSIGNALED(status) && usage_killed(&used, group, killed, sizeof killed))
                 (void)snprintf(how, sizeof how, "was %s (collect_memory)", killed);

@@ -1,9 +1,11 @@
 """What `tach list` follows into other files, what it says is not sure, and the facts that it prints as JSON."""
 
 import json
+import os
 import pathlib
 import re
 import subprocess
+import tempfile
 
 import pytest
 
@@ -348,6 +350,55 @@ def test_deep_and_large(tmp_path):
     for name in ("a.py::test_a", "lists.py::test_lists", "large.py::test_large", "aliases.py::TestA::test_x"):
         assert f"test_{name}" in listed.stdout.splitlines(), listed.stderr
     assert "test_binary.py::test_binary" in listed.stdout
+
+
+NESTED = {
+    "brackets": ("x = " + "[" * 10000 + "]" * 10000, "too many nested parentheses"),
+    "201 brackets": ("x = " + "(" * 201 + ")" * 201, "too many nested parentheses"),
+    "200 brackets": ("x = " + "(" * 199 + "[]" + ")" * 199, None),
+    "brackets in a string": ("x = '" + "(" * 1000 + "'", None),
+    "attributes": ("x = 1" + " .real" * 10000, "recursion"),
+    "operators": ("x = " + "+".join(["1"] * 10000), "recursion"),
+    "not": ("x = " + "not " * 10000 + "1", "MemoryError"),
+    "indentation": ("".join(" " * n + "if 1:\n" for n in range(101)) + " " * 101 + "pass", "indentation"),
+    "a long sum": ("x = " + "+".join(["1"] * 900), None),
+    "carriage returns": ("def test_a(): pass\rdef test_b(): pass\r# \r\n", None),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_what_is_nested_too_deeply_is_dynamic(tmp_path, name):
+    text, error = NESTED[name]
+    write(tmp_path, {"pytest.ini": "[pytest]\n", "test_a.py": text.encode() + b"\ndef test_last(): pass\n"})
+    done = subprocess.run(
+        ["/usr/bin/python3", "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    listed = tach_list(tmp_path, "--format=json")
+    found = [json.loads(line) for line in listed.stdout.splitlines()]
+    if error is None:
+        assert [e["nodeid"] for e in found if not e["dynamic"]] == [line for line in done.stdout.splitlines() if "::" in line]
+        assert found and not listed.stderr
+    else:
+        assert done.returncode == 2 and error in done.stdout
+        assert found and all(e["dynamic"] for e in found) and "test_a.py:" in listed.stderr
+
+
+def test_unreadable_files_are_named():
+    user = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+    with tempfile.TemporaryDirectory(prefix="tach-unreadable.") as place:
+        folder = pathlib.Path(place)
+        write(folder, {"pytest.ini": "[pytest]\n", "test_a.py": "def test_a(): pass\n", "test_b.py": "def test_b(): pass\n", "sub/test_c.py": ""})
+        folder.chmod(0o755)
+        (folder / "test_b.py").chmod(0)
+        (folder / "sub").chmod(0)
+        try:
+            listed = subprocess.run([TACH, "list"], cwd=folder, env=environment(), capture_output=True, text=True, **user)
+        except PermissionError:
+            pytest.skip("an ordinary user cannot start tach where it is")
+        finally:
+            (folder / "sub").chmod(0o755)
+    assert listed.stdout == "test_a.py::test_a\n" and listed.returncode == 0
+    assert "test_b.py: Permission denied: not listed" in listed.stderr and "sub: Permission denied" in listed.stderr
 
 
 def test_unreadable_and_vanishing(tmp_path):

@@ -258,6 +258,14 @@ def test_only_files_that_match_are_imported(tmp_path):
     assert run(tmp_path) == (0, {"passed": 1, "deselected": 5}, ["c"])
 
 
+@pytest.mark.parametrize("isolation", [["-n", "8"], ["--no-isolation"]])
+def test_an_interpreter_without_tests_ends_by_itself(tmp_path, isolation):
+    write(tmp_path, LOGGED)
+    for _ in range(5):  # it may end before or after it is told to
+        done = tach(tmp_path, "-p", "no:cacheprovider", "-k", "nothing", *isolation, LOG=os.devnull)
+        assert done.returncode == 5 and not done.stderr, done.stdout + done.stderr
+
+
 HOOKS = {
     "a hook that renames": ("conftest.py", "def pytest_itemcollected(item): item.extra_keyword_matches.add('odd')\n", []),
     "a hook that is imported": ("conftest.py", "from hooks import pytest_collection_modifyitems\n", []),

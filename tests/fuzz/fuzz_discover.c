@@ -1,10 +1,12 @@
-/* Any bytes as a test file: read, collected and printed as JSON, its fixtures' facts with it, once as it is
- * and once by a node id that is in it. */
+/* Any bytes as a test file: read, collected and printed as JSON, its doctests and its fixtures' facts with
+ * it, once as it is and once by a node id that is in it; and as a text with doctests. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/discover/collect.h"
+#include "runtime/discover/docstrings.h"
+#include "runtime/discover/doctest.h"
 #include "runtime/discover/facts.h"
 #include "runtime/discover/format.h"
 #include "runtime/discover/library.h"
@@ -43,6 +45,7 @@ static void collect(struct library *library, const struct ini *ini, const struct
 
         module_read(&module, tree_root(&source->tree));
         (void)facts_read(arena, &module, tree_root(&source->tree), module.path);
+        (void)docstrings_collect(&module, tree_root(&source->tree), ini, "test_it.py", select, keep, sink);
         (void)collect_module(&module, ini, "test_it.py", select, keep, sink);
         library_reset(library);
 }
@@ -56,7 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct sink sink = {0};
         struct source source;
         struct error err;
+        size_t line;
 
+        (void)doctest_find((const char *)data, size, &line);
         if (library == NULL) {
                 library = library_create(&search, NULL);
                 if (!reader_init(&reader, NULL) || library == NULL ||
