@@ -3,15 +3,12 @@
  * object is known for those that are common; anything else makes its item dynamic. */
 #include "runtime/discover/docstrings.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "runtime/discover/classes.h"
+#include "runtime/discover/docstring.h"
 #include "runtime/discover/doctest.h"
 #include "runtime/discover/effects.h"
 #include "runtime/discover/library.h"
@@ -37,11 +34,6 @@ struct finder {
         struct node *seen;
         size_t n_seen, cap_seen;
 };
-
-static bool is_name(char c)
-{
-        return isalnum((unsigned char)c) || c == '_' || ((unsigned char)c & 0x80) != 0;
-}
 
 static bool is_seen(struct finder *f, struct node node)
 {
@@ -75,34 +67,6 @@ static void add_item(struct finder *f, const char *name, uint32_t line, const ch
         f->items[f->n++] = (struct item){name, line, why};
 }
 
-/* DocTestFinder._find_lineno: the first line from LINE on that has a quote in front or behind a colon. */
-static uint32_t quote_line(const struct finder *f, uint32_t line)
-{
-        const char *p = f->m->text;
-        uint32_t at = 1;
-
-        for (; at < line && (p = strchr(p, '\n')) != NULL; at++)
-                p++;
-        for (; p != NULL; at++) {
-                size_t n = strcspn(p, "\n");
-
-                for (size_t i = 0; i < n; i++) {
-                        size_t k = i;
-
-                        if (p[i] != '"' && p[i] != '\'')
-                                continue;
-                        while (k > 0 && is_name(p[k - 1]))
-                                k--;
-                        while (k > 0 && (p[k - 1] == ' ' || p[k - 1] == '\t'))
-                                k--;
-                        if (k == 0 || memchr(p, ':', k) != NULL)
-                                return at;
-                }
-                p = p[n] == '\n' ? p + n + 1 : NULL;
-        }
-        return line;
-}
-
 /* An object called NAME with the docstring DOC, which is no string where it has none. */
 static void add_docstring(struct finder *f, const char *name, const struct value *doc, uint32_t line,
                           const char *why)
@@ -133,146 +97,6 @@ static void add_docstring(struct finder *f, const char *name, const struct value
         }
 }
 
-/* The docstring that BODY, of a module, class or function, begins with. */
-static struct value docstring(const struct scope *scope, struct node body)
-{
-        struct nodes statements = node_children(scope->module, body);
-        struct node node = statements.n > 0 && node_is(statements.v[0], "expression_statement")
-                               ? node_named_child(statements.v[0], 0)
-                               : (struct node){0};
-        struct value none = value_of_kind(VALUE_NONE);
-
-        while (node_is(node, "parenthesized_expression"))
-                node = node_named_child(node, 0);
-        if (!node_is(node, "string") && !node_is(node, "concatenated_string"))
-                return none;
-        for (uint32_t i = 0; i < node_named_child_count(node); i++) {
-                struct node part = node_named_child(node, i);
-
-                if (node_is(part, "interpolation"))
-                        return none;
-                for (uint32_t k = 0; node_is(part, "string") && k < node_named_child_count(part); k++)
-                        if (node_is(node_named_child(part, k), "interpolation"))
-                                return none;
-        }
-        if (strpbrk(arena_strn(scope->module->arena, node_text(scope->module, node),
-                               strcspn(node_text(scope->module, node), "\"'")),
-                    "fF") != NULL)
-                return none; /* an f-string without fields is no docstring either */
-        return value_read(scope, node, NULL);
-}
-
-static bool has_examples(const struct value *doc)
-{
-        size_t at;
-
-        return doc->kind == VALUE_STR && doctest_find(doc->s, doc->n, &at) != DOCTEST_NONE;
-}
-
-/* What a decorator leaves of a function for DocTestFinder. */
-enum leaves {
-        LEAVES_DOC,      /* a function of the same module with the same docstring */
-        LEAVES_PROPERTY, /* a property */
-        LEAVES_NOTHING,
-        LEAVES_UNKNOWN,
-};
-
-/* Decorators that return the function, or one that has its docstring and module. */
-static const char faithful[] =
-    " abc.abstractmethod abstractmethod functools.cache functools.lru_cache functools.singledispatch "
-    "functools.wraps contextlib.contextmanager contextlib.asynccontextmanager typing.final "
-    "typing.no_type_check typing.runtime_checkable typing_extensions.final typing.override "
-    "typing_extensions.override atexit.register unittest.skip unittest.skipIf unittest.skipUnless "
-    "unittest.expectedFailure types.coroutine asyncio.coroutine unittest.mock.patch "
-    "unittest.mock.patch.object unittest.mock.patch.dict ";
-
-static bool is_faithful_name(const char *dotted)
-{
-        return dotted != NULL &&
-               (names_in_table(faithful, dotted) || strncmp(dotted, "pytest.mark.", 12) == 0);
-}
-
-/* The first parameter of the function E, or "". */
-static const char *first_parameter(const struct entity *e)
-{
-        const struct module *m = e->scope->module;
-        struct nodes parameters = node_children(m, node_field(e->binding->node, "parameters"));
-
-        return parameters.n > 0 && node_is(parameters.v[0], "identifier") ? node_text(m, parameters.v[0])
-                                                                          : "";
-}
-
-/* Whether all that the function E returns is its own argument. */
-static bool returns_argument(const struct entity *e)
-{
-        const struct module *m = e->scope->module;
-        struct nodes body = node_children(m, node_field(e->binding->node, "body"));
-        const char *name = first_parameter(e);
-
-        if (body.n == 0 || name[0] == '\0' || !node_is(body.v[body.n - 1], "return_statement"))
-                return false;
-        for (size_t i = 0; i + 1 < body.n; i++)
-                if (strstr(node_text(m, body.v[i]), "return") != NULL)
-                        return false;
-        return strcmp(node_text(m, node_named_child(body.v[body.n - 1], 0)), name) == 0;
-}
-
-static enum leaves leaves_of(struct finder *f, const struct scope *scope, struct node decorator,
-                             bool in_class)
-{
-        struct node function = node_is(decorator, "call") ? node_field(decorator, "function") : decorator;
-        const char *dotted = module_dotted(scope->module, scope, function);
-        const char *word = names_last_word(dotted);
-        struct entity e;
-
-        if (dotted != NULL && (strcmp(dotted, "staticmethod") == 0 || strcmp(dotted, "classmethod") == 0))
-                return in_class ? LEAVES_DOC : LEAVES_UNKNOWN;
-        if (dotted != NULL &&
-            (strcmp(dotted, "property") == 0 || strcmp(dotted, "abc.abstractproperty") == 0))
-                return in_class ? LEAVES_PROPERTY : LEAVES_NOTHING;
-        if (is_faithful_name(dotted))
-                return LEAVES_DOC;
-        if (word != NULL && strcmp(word, "overload") == 0)
-                return LEAVES_NOTHING;
-        e = resolve_node(scope, function);
-        if (is_faithful_name(e.dotted))
-                return LEAVES_DOC;
-        if (e.kind == ENTITY_BINDING && e.binding->kind == BINDING_FUNCTION && e.binding->decorators.n == 0 &&
-            !entity_mentions(&e, "__doc__") && !entity_mentions(&e, "__module__") &&
-            !entity_mentions(&e, "setattr")) {
-                if (!node_is(decorator, "call") && returns_argument(&e))
-                        return LEAVES_DOC;
-                if (entity_mentions(&e, "wraps(") || entity_mentions(&e, "update_wrapper("))
-                        return LEAVES_DOC;
-        }
-        if (f->more == NULL && (e.dotted == NULL || strncmp(e.dotted, "pytest.", 7) != 0))
-                f->more = arena_printf(f->m->arena, "the decorator %s may give a docstring",
-                                       node_quote(scope->module, decorator));
-        return LEAVES_UNKNOWN;
-}
-
-/* The function that "@NAME.setter" and the like were put on first, a property of the same class body. */
-static struct node getter_of(const struct scope *scope, struct node function, const char *name)
-{
-        const struct module *m = scope->module;
-        struct node body = node_parent(node_parent(function));
-        struct nodes statements = node_children(m, body);
-
-        for (size_t i = 0; i < statements.n; i++) {
-                struct node d = node_field(statements.v[i], "definition");
-
-                if (node_is(statements.v[i], "decorated_definition") && node_is(d, "function_definition") &&
-                    strcmp(node_text(m, node_field(d, "name")), name) == 0)
-                        return node_eq(d, function) ? (struct node){0} : d;
-        }
-        return (struct node){0};
-}
-
-static uint32_t line_of(const struct finder *f, struct node node)
-{
-        return quote_line(f, module_line(f->m, node));
-}
-
 static void find_function(struct finder *f, const struct scope *scope, const struct binding *b,
                           const char *name, bool in_class, const char *why)
 {
@@ -288,7 +112,8 @@ static void find_function(struct finder *f, const struct scope *scope, const str
                 const char *word = strrchr(text, '.');
 
                 if (in_class && word != NULL && names_in_table(" .setter .getter .deleter ", word)) {
-                        struct node getter = getter_of(scope, node, node_text(m, node_field(node, "name")));
+                        struct node getter =
+                            docstring_getter(scope, node, node_text(m, node_field(node, "name")));
 
                         leaves = LEAVES_PROPERTY;
                         if (node_is_null(getter))
@@ -296,40 +121,20 @@ static void find_function(struct finder *f, const struct scope *scope, const str
                         else
                                 node = getter;
                 } else {
-                        leaves = leaves_of(f, scope, b->decorators.v[i], in_class);
+                        leaves = docstring_after(scope, b->decorators.v[i], in_class, &f->more);
                 }
         }
-        doc = docstring(scope, node_field(node, "body"));
+        doc = docstring_of(scope, node_field(node, "body"));
         if (leaves == LEAVES_NOTHING)
                 return;
-        if (leaves == LEAVES_UNKNOWN && why == NULL && has_examples(&doc))
+        if (leaves == LEAVES_UNKNOWN && why == NULL && docstring_has_examples(&doc))
                 why = arena_printf(f->m->arena, "its decorator %s is not known",
                                    node_quote(m, b->decorators.v[0]));
-        add_docstring(f, name, &doc, line_of(f, node), why);
+        add_docstring(f, name, &doc, docstring_line_of(f->m, node), why);
 }
 
 static void find_scope(struct finder *f, const struct scope *scope, const char *prefix,
                        const char *class_name, const char *why, int depth);
-
-static uint32_t class_line(const struct finder *f, const char *name)
-{
-        const char *p = f->m->text;
-        size_t n = strlen(name);
-
-        for (uint32_t at = 1; p != NULL; at++) {
-                const char *q = p + strspn(p, " \t\f");
-
-                if (strncmp(q, "class", 5) == 0) {
-                        q += 5;
-                        q += strspn(q, " \t");
-                        if (strncmp(q, name, n) == 0 && !is_name(q[n]))
-                                return at;
-                }
-                p = strchr(p, '\n');
-                p = p != NULL ? p + 1 : NULL;
-        }
-        return 1;
-}
 
 static void find_class(struct finder *f, struct class_def *c, struct node node, const char *name,
                        const char *why, int depth)
@@ -345,14 +150,14 @@ static void find_class(struct finder *f, struct class_def *c, struct node node, 
                 why = grows != NULL ? grows : c->decorators.n > 0 ? class_changed(c) : NULL;
         if (module_find(&c->scope, "__module__") != NULL)
                 why = "its class sets __module__";
-        doc = docstring(&c->scope, node_field(node, "body"));
+        doc = docstring_of(&c->scope, node_field(node, "body"));
         if (own != NULL && own->kind == BINDING_VALUE) {
                 doc = own->vague || node_is_null(own->node) ? value_of_kind(VALUE_UNKNOWN)
                                                             : value_read(&c->scope, own->node, NULL);
                 if (doc.kind == VALUE_UNKNOWN && f->more == NULL)
                         f->more = arena_printf(f->m->arena, "the __doc__ of %s is not known", name);
         }
-        add_docstring(f, name, &doc, quote_line(f, class_line(f, c->name)), why);
+        add_docstring(f, name, &doc, docstring_line(f->m, docstring_class_line(f->m, c->name)), why);
         find_scope(f, &c->scope, name, c->name, why, depth + 1);
 }
 
@@ -385,11 +190,11 @@ static bool find_descriptor(struct finder *f, const struct scope *scope, const s
         if (doc.kind == VALUE_UNKNOWN && f->more == NULL)
                 f->more = arena_printf(f->m->arena, "the docstring of %s is not known", name);
         if (e.kind != ENTITY_BINDING || e.scope->module != m || e.binding->kind != BINDING_FUNCTION) {
-                add_docstring(f, name, &doc, line_of(f, b->node), why);
+                add_docstring(f, name, &doc, docstring_line_of(f->m, b->node), why);
         } else if (is_property) {
                 if (doc.kind == VALUE_NONE && e.binding->decorators.n == 0)
-                        doc = docstring(scope, node_field(e.binding->node, "body"));
-                add_docstring(f, name, &doc, line_of(f, e.binding->node), why);
+                        doc = docstring_of(scope, node_field(e.binding->node, "body"));
+                add_docstring(f, name, &doc, docstring_line_of(f->m, e.binding->node), why);
         } else {
                 find_function(f, e.scope, e.binding, name, true, why);
         }
@@ -448,7 +253,7 @@ static void find_value(struct finder *f, const struct scope *scope, const struct
                        !node_is(b->node, "tuple");
         }
         if (may)
-                add_item(f, name, line_of(f, b->node),
+                add_item(f, name, docstring_line_of(f->m, b->node),
                          why != NULL ? why
                                      : arena_printf(f->m->arena, "value of %s", node_quote(m, b->node)));
 }
@@ -558,50 +363,6 @@ static void find_assigned(struct finder *f)
                                                 node_quote(f->m, f->m->events[i].node));
 }
 
-static bool is_identifier(const char *s, size_t n)
-{
-        for (size_t i = 0; i < n; i++)
-                if (!is_name(s[i]))
-                        return false;
-        return n > 0 && !isdigit((unsigned char)s[0]);
-}
-
-static bool is_package(const char *dir, size_t n)
-{
-        char path[PATH_MAX];
-
-        return snprintf(path, sizeof path, "%.*s/__init__.py", (int)n, dir) < (int)sizeof path &&
-               access(path, F_OK) == 0;
-}
-
-/* What the module is called once pytest has imported it from the folder above its outermost package. */
-static const char *module_name(const struct module *m)
-{
-        const char *path = m->path, *base = strrchr(path, '/') + 1;
-        size_t n = (size_t)(base - path) - 1, len = strlen(base) - 3, start = (size_t)(base - path);
-        bool is_init = strcmp(base, "__init__.py") == 0;
-        char *name;
-
-        while (n > 0 && is_package(path, n)) {
-                size_t at = n;
-
-                while (at > 0 && path[at - 1] != '/')
-                        at--;
-                if (!is_identifier(path + at, n - at))
-                        break;
-                start = at;
-                n = at > 0 ? at - 1 : 0;
-        }
-        if (start == (size_t)(base - path))
-                return arena_strn(m->arena, base, len);
-        name = arena_strn(m->arena, path + start,
-                          is_init ? (size_t)(base - path) - 1 - start : (size_t)(base - path) + len - start);
-        for (char *p = name; p != NULL && *p != '\0'; p++)
-                if (*p == '/')
-                        *p = '.';
-        return name;
-}
-
 /* "from X import *" replaces what it has, which may be unknown. */
 static void find_stars(struct finder *f)
 {
@@ -609,7 +370,7 @@ static void find_stars(struct finder *f)
                 const char *name = p, *path;
                 int level = 0;
 
-                while (name > f->m->text && (is_name(name[-1]) || name[-1] == '.'))
+                while (name > f->m->text && strchr(" \t\n;:", name[-1]) == NULL)
                         name--;
                 for (; *name == '.'; name++)
                         level++;
@@ -662,10 +423,10 @@ int docstrings_collect(struct module *m, struct node root, const struct ini *ini
                        const char *select, test_sink *each, void *ctx)
 {
         struct finder f = {.m = m};
-        const char *name = module_name(m);
+        const char *name = docstring_module(m);
         struct binding *own = module_find(&m->scope, "__doc__");
         struct effects effects;
-        struct value doc = docstring(&m->scope, root);
+        struct value doc = docstring_of(&m->scope, root);
         int r = 0;
 
         if (name == NULL)
@@ -676,7 +437,7 @@ int docstrings_collect(struct module *m, struct node root, const struct ini *ini
                 if (doc.kind == VALUE_UNKNOWN)
                         f.more = "its __doc__ is not known";
         }
-        add_docstring(&f, name, &doc, quote_line(&f, 1), NULL);
+        add_docstring(&f, name, &doc, docstring_line(m, 1), NULL);
         find_scope(&f, &m->scope, name, NULL, NULL, 0);
         find_test_dict(&f, name);
         find_assigned(&f);

@@ -14,6 +14,7 @@
 
 #include "runtime/discover/arena.h"
 #include "runtime/discover/discover.h"
+#include "runtime/discover/doctest.h"
 #include "runtime/discover/ini.h"
 #include "runtime/discover/value.h"
 
@@ -286,6 +287,39 @@ static void any_prefix_is_read(void **state)
         }
 }
 
+static void doctests_are_told_as_the_parser_tells_them(void **state)
+{
+        static const struct {
+                const char *text;
+                enum doctest_found found;
+        } cases[] = {
+            {"", DOCTEST_NONE},
+            {"no example", DOCTEST_NONE},
+            {">>> 1\n1\n", DOCTEST_EXAMPLES},
+            {"text\n    >>> 1\n    1\n\n", DOCTEST_EXAMPLES},
+            {"a >>> 1\n", DOCTEST_NONE},
+            {">>>", DOCTEST_NONE},
+            {">>> # a comment\n", DOCTEST_NONE},
+            {">>> # a comment\n...\n", DOCTEST_NONE},
+            {">>> # a comment\n... 1\n", DOCTEST_EXAMPLES},
+            {">>>1\n", DOCTEST_BROKEN},
+            {"  >>> 1\n wrong\n", DOCTEST_BROKEN},
+            {"  >>> if 1:\n   ... 2\n", DOCTEST_BROKEN},
+            {"\t>>> 1\n        1\n", DOCTEST_EXAMPLES},
+            {">>> 1 # doctest: +SKIP\n", DOCTEST_EXAMPLES},
+            {">>> 1 # doctest: +SKIP, -ELLIPSIS\n", DOCTEST_EXAMPLES},
+            {">>> 1 # doctest: +OTHER\n", DOCTEST_UNSURE},
+            {">>> # doctest: +SKIP\n", DOCTEST_BROKEN},
+        };
+        size_t line;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+                if (doctest_find(cases[i].text, strlen(cases[i].text), &line) != cases[i].found)
+                        fail_msg("%s: %d", cases[i].text,
+                                 doctest_find(cases[i].text, strlen(cases[i].text), &line));
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -300,6 +334,7 @@ int main(void)
             cmocka_unit_test(parametrized_fixtures_give_ids),
             cmocka_unit_test(a_node_id_selects),
             cmocka_unit_test(missing_paths_are_errors),
+            cmocka_unit_test(doctests_are_told_as_the_parser_tells_them),
             cmocka_unit_test(any_prefix_is_read),
         };
 
