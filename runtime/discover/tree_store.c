@@ -195,7 +195,7 @@ int tree_record_make(struct tree_record *ret, const struct source *source)
         p = append(p, source->tree.v, head.n_nodes * sizeof *source->tree.v);
         p = append(p, source->tree.rows, head.n_rows * sizeof *source->tree.rows);
         p = append(p, source->lines, head.n_lines * sizeof *source->lines);
-        p = append(p, source->text, source->n + 1);
+        (void)append(p, source->text, source->n + 1);
         head.sum =
             checksum(data + offsetof(struct head, n_nodes), length(&head) - offsetof(struct head, n_nodes));
         memcpy(data, &head.sum, sizeof head.sum);
