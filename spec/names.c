@@ -58,6 +58,7 @@ const char *const names_namespaces[] = {"user", "mount", "pid", "network", "ipc"
 const char *const names_isolation[] = {"cell", "none", NULL};
 const char *const names_enforce[] = {"required", "best-effort", NULL};
 const char *const names_reuse[] = {"rollback", "cell", "never", NULL};
+const char *const names_output[] = {"kept", "joined", "streams", NULL};
 const char *const names_session_fixtures[] = {"worker", "once", NULL};
 const char *const names_network[] = {"private", "host", "none", NULL};
 

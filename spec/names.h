@@ -15,6 +15,7 @@ extern const char *const names_seccomp_architectures[];
 extern const char *const names_namespaces[];
 extern const char *const names_isolation[];        /* enum spec_isolation */
 extern const char *const names_enforce[];          /* enum spec_enforce */
+extern const char *const names_output[];           /* enum spec_output */
 extern const char *const names_reuse[];            /* enum spec_reuse */
 extern const char *const names_session_fixtures[]; /* enum spec_session_fixtures */
 extern const char *const names_network[];          /* enum spec_network */

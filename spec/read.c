@@ -66,6 +66,15 @@ static int take_reuse(struct reader *rd, const struct node *n, void *at)
         return i < 0 ? i : 0;
 }
 
+static int take_output(struct reader *rd, const struct node *n, void *at)
+{
+        int i = take_name(rd, n, names_output, "way of the output");
+
+        if (i >= 0)
+                *(enum spec_output *)at = (enum spec_output)i;
+        return i < 0 ? i : 0;
+}
+
 static int take_session_fixtures(struct reader *rd, const struct node *n, void *at)
 {
         int i = take_name(rd, n, names_session_fixtures, "way to set session fixtures up");
@@ -215,10 +224,34 @@ static int take_capabilities(struct reader *rd, const struct node *n, void *at)
         return TAKE_OBJECT(rd, n, fields, at);
 }
 
+/* Rows or columns, as the kernel has room for (struct winsize). */
+static int take_size(struct reader *rd, const struct node *n, void *at)
+{
+        uint64_t v = 0;
+        int r = take_integer(rd, n, UINT16_MAX, &v);
+
+        *(uint32_t *)at = (uint32_t)v;
+        return r;
+}
+
+static int take_console_size(struct reader *rd, const struct node *n, void *at)
+{
+        static const struct field fields[] = {
+            {"height", take_size, offsetof(struct spec, process.rows)},
+            {"width", take_size, offsetof(struct spec, process.columns)},
+        };
+        int r = TAKE_OBJECT(rd, n, fields, at);
+
+        for (size_t i = 0; r == 0 && i < sizeof fields / sizeof *fields; i++)
+                r = take_need(rd, n, fields[i].name);
+        return r;
+}
+
 static int take_process(struct reader *rd, const struct node *n, void *at)
 {
         static const struct field fields[] = {
             {"terminal", take_bool, offsetof(struct spec, process.terminal)},
+            {"consoleSize", take_console_size, 0},
             {"noNewPrivileges", take_bool, offsetof(struct spec, process.no_new_privileges)},
             {"cwd", take_path, offsetof(struct spec, process.cwd)},
             {"env", take_env, offsetof(struct spec, process.env)},
@@ -460,6 +493,7 @@ static int take_tach(struct reader *rd, const struct node *n, void *at)
             {"isolation", take_isolation, offsetof(struct spec, tach.isolation)},
             {"enforce", take_enforce, offsetof(struct spec, tach.enforce)},
             {"reuse", take_reuse, offsetof(struct spec, tach.reuse)},
+            {"output", take_output, offsetof(struct spec, tach.output)},
             {"network", take_network, offsetof(struct spec, tach.network)},
             {"sessionFixtures", take_session_fixtures, offsetof(struct spec, tach.session_fixtures)},
             {"djangoSettings", take_string, offsetof(struct spec, tach.django_settings)},

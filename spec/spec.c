@@ -69,6 +69,11 @@ int spec_init(struct spec *ret_spec, struct error *err)
         return 0;
 }
 
+bool spec_passes_output(const struct spec *spec)
+{
+        return spec->process.terminal || spec->tach.output != SPEC_OUTPUT_KEPT;
+}
+
 int spec_derive_test(const struct spec *run, const char *nodeid, struct spec *ret_test, struct error *err)
 {
         CLEANUP_BUF struct buf text = {0};

@@ -155,6 +155,14 @@ enum spec_network {
         SPEC_NETWORK_NONE,    /* "none": not even loopback */
 };
 
+/* Where the output of tests goes that pytest does not capture. Unless it is kept, they run one after another.
+ */
+enum spec_output {
+        SPEC_OUTPUT_KEPT,    /* "kept": into their results */
+        SPEC_OUTPUT_JOINED,  /* "joined": into "output" events, standard error among standard output */
+        SPEC_OUTPUT_STREAMS, /* "streams": into "output" events, each stream by itself */
+};
+
 /* A test file, and how many tests it has. */
 struct spec_count {
         char *file; /* relative to pytest's rootdir, as are all files of a selection */
@@ -178,7 +186,8 @@ struct spec_select {
 struct spec {
         char *oci_version;
         struct {
-                bool terminal;
+                bool terminal;          /* tests have a pseudo-terminal, whose output is "output" events */
+                uint32_t rows, columns; /* "consoleSize": of it; 0: not known */
                 bool no_new_privileges; /* default true */
                 char *cwd;              /* absolute; default: tach.project, else "/" */
                 struct spec_strv env;   /* "NAME=value"; the whole environment of the interpreter */
@@ -218,6 +227,7 @@ struct spec {
                 enum spec_isolation isolation;
                 enum spec_enforce enforce;                   /* default required */
                 enum spec_reuse reuse;                       /* default rollback */
+                enum spec_output output;                     /* default kept */
                 enum spec_network network;                   /* default private */
                 enum spec_session_fixtures session_fixtures; /* default worker */
                 char *django_settings;   /* module; "": none; NULL: DJANGO_SETTINGS_MODULE of process.env */
@@ -234,6 +244,9 @@ struct spec {
                 char *harness;         /* folder that holds tach_harness; NULL: beside the program */
         } tach;
 };
+
+/* Whether what tests print is passed on as they run. */
+bool spec_passes_output(const struct spec *spec);
 
 /* Parses LEN bytes of JSON. ORIGIN names them in errors ("run.json", "<stdin>").
  * Errors: one of phase "spec", what = "ORIGIN:LINE:COLUMN: $.path.to[3].key: reason",

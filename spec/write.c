@@ -85,6 +85,13 @@ static void write_process(yajl_gen g, const struct spec *s)
         text(g, "process");
         (void)yajl_gen_map_open(g);
         put_bool(g, "terminal", s->process.terminal);
+        if (s->process.rows > 0 || s->process.columns > 0) {
+                text(g, "consoleSize");
+                (void)yajl_gen_map_open(g);
+                put_unsigned(g, "height", s->process.rows);
+                put_unsigned(g, "width", s->process.columns);
+                (void)yajl_gen_map_close(g);
+        }
         put_bool(g, "noNewPrivileges", s->process.no_new_privileges);
         put_text(g, "cwd", s->process.cwd);
         put_strv(g, "env", &s->process.env);
@@ -326,6 +333,7 @@ static void write_tach(yajl_gen g, const struct spec *s)
         put_text(g, "isolation", names_isolation[s->tach.isolation]);
         put_text(g, "enforce", names_enforce[s->tach.enforce]);
         put_text(g, "reuse", names_reuse[s->tach.reuse]);
+        put_text(g, "output", names_output[s->tach.output]);
         put_text(g, "network", names_network[s->tach.network]);
         put_text(g, "sessionFixtures", names_session_fixtures[s->tach.session_fixtures]);
         put_text(g, "djangoSettings", s->tach.django_settings);
