@@ -43,6 +43,7 @@ ROWS = {
     "zygote-control": "the socket of the zygote in a test's hands",
     "device-nodes": "mode, owner and times of the host's device nodes, which a cell has",
     "leases": "a lease on a file of the host, which makes those wait that open it",
+    "terminal": "the terminal that a test gets to be debugged on: its input, settings, processes, floods",
     "kill-by-number": "a signal to a process that is not there any more",
 }
 
