@@ -2,9 +2,10 @@
  * message that the engine sends and returns in it; in its caller it returns when the engine asks for
  * something else.
  *
- * A RUN packet is struct run_head and n_items uint32 indices, with 3 to 6 descriptors attached: result,
- * out, err, a snapshot's control socket, then the cell's pidfd (flag 1), then the cgroup leaf (flag 2). What
- * is answered is JSON (see runtime/engine/zygote.h). Limited API: one build serves every CPython from 3.10.
+ * A RUN packet is struct run_head and n_items uint32 indices, with 3 to 10 descriptors attached: result,
+ * out, err, a snapshot's control socket, the console's four, then the cell's pidfd (flag 1), then the cgroup
+ * leaf (flag 2). What is answered is JSON (see runtime/engine/zygote.h). Limited API: one build serves every
+ * CPython from 3.10.
  */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030a0000
@@ -36,7 +37,7 @@
 
 #define MAX_WORKERS 1024
 #define MAX_KEPT    1024 /* descriptors that workers inherit */
-#define MAX_SENT    6
+#define MAX_SENT    RUN_MAX_FDS
 
 struct worker {
         uint32_t slot;
@@ -147,10 +148,24 @@ static size_t take_fds(struct msghdr *msg, int fds[MAX_SENT])
         return n;
 }
 
+#define OWN_FDS                                                                                              \
+        8 /* result, out, err, control; the console's standard input, output and error, and acknowledgements \
+           */
+
+/* How many descriptors a clone gets that HEAD asks for. */
+static size_t count_own(const struct run_head *head)
+{
+        if (head->op != RUN_SNAPSHOT && head->op != RUN_ITEMS)
+                return 0;
+        return 3u + (head->op == RUN_SNAPSHOT || (head->flags & RUN_ROLLS_BACK) != 0) +
+               ((head->flags & RUN_CONSOLE) != 0 ? 4 : 0);
+}
+
 /* N_FDS: of FDS, which are handed to Python; the others are -1. */
 static PyObject *result(const struct run_head *head, const uint32_t *items, const int *fds, size_t n_fds)
 {
-        int given[4] = {-1, -1, -1, -1};
+        const size_t n_console = (head->flags & RUN_CONSOLE) != 0 && n_fds > 0 ? 4 : 0;
+        int given[OWN_FDS] = {-1, -1, -1, -1, -1, -1, -1, -1};
         PyObject *list = PyList_New((Py_ssize_t)head->n_items);
 
         if (list == NULL)
@@ -158,9 +173,10 @@ static PyObject *result(const struct run_head *head, const uint32_t *items, cons
         for (uint32_t i = 0; i < head->n_items; i++)
                 if (PyList_SetItem(list, (Py_ssize_t)i, PyLong_FromUnsignedLong(items[i])) < 0)
                         return NULL;
-        memcpy(given, fds, n_fds * sizeof *fds);
-        return Py_BuildValue("(iiNiiii)", (int)head->op, (int)head->slot, list, given[0], given[1], given[2],
-                             given[3]);
+        memcpy(given, fds, (n_fds - n_console) * sizeof *fds);
+        memcpy(given + 4, fds + n_fds - n_console, n_console * sizeof *fds);
+        return Py_BuildValue("(iiNiiii(iiii))", (int)head->op, (int)head->slot, list, given[0], given[1],
+                             given[2], given[3], given[4], given[5], given[6], given[7]);
 }
 
 /* A duplicate of the control socket, which the suite may have made while it was imported, is not kept. */
@@ -178,7 +194,7 @@ static void become_worker(const int *fds, size_t n_fds, int is_snapshot, int cel
         const void *bpf = plan.bpf;
         struct stat own;
         struct error err = {0};
-        int keep[MAX_KEPT + 4 + IMAGE_MAX];
+        int keep[MAX_KEPT + OWN_FDS + IMAGE_MAX];
 
         if (fstat(control, &own) < 0)
                 _exit(1);
@@ -233,7 +249,7 @@ static PyObject *serve(PyObject *self, PyObject *arg)
                 struct msghdr msg = {
                     .msg_iov = &iov, .msg_iovlen = 1, .msg_control = cm.buf, .msg_controllen = sizeof cm.buf};
                 const struct run_head *head = (const struct run_head *)packet;
-                int fds[MAX_SENT] = {-1, -1, -1, -1, -1, -1};
+                int fds[MAX_SENT] = {0};
                 size_t n_fds, own, expected;
                 struct error err = {0};
                 int pidfd = -1;
@@ -262,8 +278,7 @@ static PyObject *serve(PyObject *self, PyObject *arg)
                 n_fds = take_fds(&msg, fds);
                 if (head->op == RUN_QUIT)
                         return PyLong_FromLong(fds[0]);
-                own = head->op == RUN_SNAPSHOT ? 4 : head->op == RUN_ITEMS ? 3 : 0;
-                own += head->op == RUN_ITEMS && (head->flags & RUN_ROLLS_BACK) != 0;
+                own = count_own(head);
                 expected = own + ((head->flags & RUN_CELL) != 0) + ((head->flags & RUN_CGROUP) != 0);
                 if (head->op < RUN_ITEMS || head->op > RUN_SET_UP || n_fds != expected ||
                     head->n_items > RUN_MAX_ITEMS ||
@@ -451,8 +466,8 @@ static PyMethodDef methods[] = {
      "tell_blocked_calls(fd) -> None: a system call that the filter traps is told there before it kills"},
     {"serve", serve, METH_O,
      "serve(control_fd) -> what to quit with: the journal's descriptor or -1; or (op, slot, indices, result, "
-     "out, "
-     "err, control): in a new worker or snapshot, or where a snapshot is asked to go on"},
+     "out, err, control, (stdin, stdout, stderr, acknowledgements)): in a new worker or snapshot, or where a "
+     "snapshot is asked to go on"},
     {"settle", settle, METH_VARARGS,
      "settle(control_fd, result_fd, verify) -> None: the point that roll_back() goes back to; there, the "
      "index of the "

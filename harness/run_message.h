@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #define RUN_MAX_ITEMS 40000u /* indices in one packet */
+#define RUN_MAX_FDS   10     /* descriptors with one packet */
 
 /* What a worker writes to its standard error before it dies of a trapped system call; the call's number and
  * six arguments follow in hexadecimal. */
@@ -26,6 +27,8 @@ enum run_flag {
         RUN_CGROUP = 2,       /* a cgroup leaf's descriptor is attached, last */
         RUN_HOST_NETWORK = 4, /* cells have no network namespace of their own */
         RUN_ROLLS_BACK = 8,   /* RUN_ITEMS: a pipe's end is attached: more items come there */
+        RUN_CONSOLE = 16,     /* standard input, output and error are attached, and a pipe's end: a byte comes
+                                 there     when what the worker has said and printed was passed on */
 };
 
 struct run_head {

@@ -27,8 +27,10 @@ class Asked(KeyboardInterrupt):
 class Asking:
     """Of one process. UNITS: of the session's items."""
 
-    def __init__(self, units):
+    def __init__(self, units, is_on=True):
         self.units = units
+        #: else tests set up for themselves what they ask for: what a test has printed cannot be forgotten
+        self.is_on = is_on
         #: the unit that this process is the snapshot of, or None; those that it was cloned from, the outermost first
         self.own, self.around = None, []
         #: {definition: [(unit, number of the fixture in it, node)]}
@@ -50,6 +52,8 @@ class Asking:
 
     def is_missing(self, index):
         """Whether the item may ask for something that is not set up around this process."""
+        if not self.is_on:
+            return False
         uses = (use for unit in self.around for use in self.units[unit].asks.get(index, ()))
         return any(use.definition.cached_result is None for use in uses)
 
@@ -68,7 +72,7 @@ class Asking:
 
     def begin(self, index, pid, may_ask=True):
         """The item INDEX is about to run, or to be set up for, in this process, PID."""
-        self.index, self.pid, self.may_ask = index, pid, may_ask
+        self.index, self.pid, self.may_ask = index, pid, may_ask and self.is_on
         self.phase = self.wanted = None
 
     def end(self):

@@ -7,6 +7,7 @@ import sys
 
 from tach_harness import _tach, output, rollback, snapshot, worker
 from tach_harness.channel import RUN_ITEMS, RUN_SNAPSHOT
+from tach_harness.console import Console
 
 _hidden = []
 
@@ -64,17 +65,18 @@ class Origin:
             self._become(*asked)
         return asked
 
-    def _become(self, op, slot, numbers, result_fd, out_fd, err_fd, control):
+    def _become(self, op, slot, numbers, result_fd, out_fd, err_fd, control, console_fds):
+        console = Console(console_fds)
         self.reporter.asking.become(numbers[0] if op == RUN_SNAPSHOT else None)
         if op == RUN_ITEMS and self.spawner is not None and not self.spawner.indices.isdisjoint(numbers[:1]):
-            self.spawner.become(self.session, numbers[0], slot, result_fd, out_fd, err_fd)
+            self.spawner.become(self.session, numbers[0], slot, result_fd, out_fd, err_fd, console)
         if op == RUN_ITEMS:
             floor = next(reversed(self.session._setupstate.stack), None)
             if control >= 0:
                 arguments = functools.partial(rollback.begin, self, numbers[0], floor, control)
             else:
                 arguments = lambda: (self, numbers, floor)  # noqa: E731
-            worker.live(self, slot, result_fd, out_fd, err_fd, worker.run, arguments)
+            worker.live(self, slot, result_fd, out_fd, err_fd, console, worker.run, arguments)
         unit, first = numbers
         arguments = lambda: (self, self.units[unit], first, control)  # noqa: E731
-        worker.live(self, slot, result_fd, out_fd, err_fd, snapshot.run, arguments)
+        worker.live(self, slot, result_fd, out_fd, err_fd, console, snapshot.run, arguments)

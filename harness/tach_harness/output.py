@@ -25,7 +25,9 @@ def prepare(config, fds):
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         if stream is not None and not stream.closed:
             stream.flush()
-    if getattr(config.option, "capture", "no") == "no" and sys.__stdout__ is not None:
+    option = config.option
+    is_seen = getattr(option, "capture", "no") == "no" or getattr(option, "usepdb", False) or getattr(option, "trace", False)
+    if is_seen and sys.__stdout__ is not None:
         sys.__stdout__.reconfigure(line_buffering=True)  # or a crash would lose what was printed
     own = os.fstat(2)
     # pytest's faulthandler plugin keeps such a copy, and so do log handlers
@@ -41,20 +43,26 @@ def flush():
             pass
 
 
-def redirect(config, out_fd, err_fd):
-    """Puts OUT_FD and ERR_FD under standard output and error, copies of them, and pytest's capture of them.
+def redirect(config, out_fd, err_fd, console):
+    """Puts OUT_FD and ERR_FD under standard output and error, copies of them, and pytest's capture of them. If there is
+    a CONSOLE, it is what pytest does not capture, and they are what it does.
 
     Returns a descriptor of the error file that no test knows."""
-    for fd in _copies:
-        _replace(err_fd, fd)
     manager = config.pluginmanager.getplugin("capturemanager")
     capture = getattr(manager, "_global_capturing", None)
-    for fd, target, side in ((out_fd, 1, "out"), (err_fd, 2, "err")):
-        _replace(fd, target)
+    plain_out, plain_err = (console.stdout, console.stderr) if console else (out_fd, err_fd)
+    for fd in _copies:
+        _replace(plain_err, fd)
+    for fd, plain, target, side in ((out_fd, plain_out, 1, "out"), (err_fd, plain_err, 2, "err")):
+        _replace(plain, target)
         one = getattr(capture, side, None)
         if hasattr(one, "targetfd_save"):  # capture=fd
-            _replace(fd, one.targetfd_save)
+            _replace(plain, one.targetfd_save)
             _replace(fd, one.tmpfile.fileno())
+    if console:
+        # captured, it stays /dev/null until pytest suspends that
+        _replace(console.stdin, getattr(getattr(capture, "in_", None), "targetfd_save", 0))
+        console.close()
     # Enabled anew, since the clone cleared the handlers; on a copy of its own, since a test may close 2.
     faulthandler.disable()
     own = os.dup(err_fd)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from types import ModuleType
 
 import pytest
+from _pytest.config import create_terminal_writer
 from _pytest.fixtures import FixtureRequest
 
 #: The oldest that the harness knows, and the first that it does not.
@@ -24,6 +25,11 @@ def why_not():
         return None
     first, last = ".".join(map(str, FIRST)), BEYOND[0] - 1
     return f"pytest {pytest.__version__} is too old: {first} to {last} can be used"
+
+
+def has_markup(config, file):
+    """Whether pytest writes colours to FILE."""
+    return create_terminal_writer(config, file).hasmarkup
 
 
 def fixtures_of_doctest(item):

@@ -2,16 +2,12 @@
 it was, memory and all (sandbox/rollback.h). Where that is not possible it ends, and says why.
 """
 
-import fcntl
-import os
 import sys
 
 from _pytest.terminal import TerminalReporter
 
 from tach_harness import _tach, pytest_versions, worker
-
-#: Where the pipe from the engine is: beyond what tests open, and close by number.
-_DESCRIPTOR = 1000
+from tach_harness.console import move_up
 
 
 def _obstacle(config):
@@ -24,15 +20,6 @@ def _obstacle(config):
     if monitoring is not None and any(monitoring.get_tool(number) for number in range(6)):
         return "a tool monitors the interpreter"
     return None
-
-
-def _move(fd):
-    try:
-        moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _DESCRIPTOR)
-    except OSError:  # there are no such numbers
-        return fd
-    os.close(fd)
-    return moved
 
 
 def _leave_out(config, reporter):
@@ -50,7 +37,7 @@ def _leave_out(config, reporter):
 def begin(origin, index, floor, control):
     """The point that the process is put back to. Returns what ``worker.run`` is to be called with: at first for the item of
     that INDEX, and each time that the process was put back for the one that the engine names on CONTROL."""
-    control = _move(control)
+    control = move_up(control)
     config = origin.session.config
     _leave_out(config, origin.reporter)
     why = _obstacle(config) or _tach.settle(control, origin.reporter.results.fd, origin.verifies)

@@ -12,6 +12,7 @@ import pytest
 
 from tach_harness import asking, clone, coverage_data, output, passed, reports, worker
 from tach_harness.channel import Results
+from tach_harness.console import Console
 
 #: Where the fresh interpreter finds what it is to do.
 VARIABLE = "TACH_SPAWN_FD"
@@ -38,17 +39,17 @@ class Spawner:
     def choose(self, session):
         self.indices = chosen(session.items, self.settings["spawn"], str(session.config.rootpath))
 
-    def become(self, session, index, slot, result_fd, out_fd, err_fd):
+    def become(self, session, index, slot, result_fd, out_fd, err_fd, console):
         """This clone becomes a fresh interpreter that runs the item INDEX."""
         item = session.items[index]
         same = [other for other in session.items[:index] if other.nodeid == item.nodeid]
         task = {
             "settings": self.settings, "index": index, "nodeid": item.nodeid, "before": len(same), "path": str(item.path),
-            "slot": slot, "fds": [result_fd, out_fd, err_fd],
+            "slot": slot, "fds": [result_fd, out_fd, err_fd], "console": console.fds,
         }  # fmt: skip
         fd = os.memfd_create("tach-spawn", 0)
         os.write(fd, json.dumps(task).encode())
-        for one in (result_fd, out_fd, err_fd):
+        for one in (result_fd, out_fd, err_fd, *(console.fds if console else ())):
             os.set_inheritable(one, True)
         os.dup2(out_fd, 1)
         os.dup2(err_fd, 2)
@@ -68,7 +69,8 @@ def take_task():
 class Spawned:
     """The plugin that runs one test in place of pytest's run loop."""
 
-    def __init__(self, task, neutralize, before_clones, randomness):
+    def __init__(self, task, neutralize, before_clones, randomness, debugging):
+        self.debugging = debugging
         self.task, self.neutralize, self.before_clones, self.randomness = task, neutralize, before_clones, randomness
         self.errors = []
 
@@ -94,6 +96,7 @@ class Spawned:
         output.silence_terminal(config)
         reports.prepare(config)
         asker = asking.Asking([])
+        console = Console(task["console"])
         reporter = worker.Reporter(config, task["settings"]["workers"], asker)
         reporter.passed = passed.Passed(config, {task["index"]: found[0]})
         config.pluginmanager.register(reporter, "tach-worker")
@@ -102,9 +105,10 @@ class Spawned:
         origin = clone.Origin(session, reporter, [], self.randomness, measured)
         origin.items = {task["index"]: found[0]}
         clone.hide()
-        origin.prepare(*task["fds"])
+        self.debugging.begin(reporter)
+        origin.prepare(*task["fds"], *console.fds)
         _forget_output(*task["fds"][1:])
-        worker.live(origin, task["slot"], *task["fds"], worker.run, lambda: (origin, [task["index"]], None))
+        worker.live(origin, task["slot"], *task["fds"], console, worker.run, lambda: (origin, [task["index"]], None))
 
 
 def _forget_output(*fds):

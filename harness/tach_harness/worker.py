@@ -19,6 +19,7 @@ from _pytest.runner import _update_current_test_var
 from tach_harness import output, reports, retold
 from tach_harness.asking import PHASES, Asked
 from tach_harness.channel import Results, clip
+from tach_harness.console import Console
 
 #: Exit codes of pytest.
 _FAILED, _INTERRUPTED = 1, 2
@@ -40,6 +41,7 @@ class Reporter:
         self.asking = asking
         self.workers = workers
         self.results = None
+        self.console = Console()
         #: reports that can be sent in short (passed.py)
         self.passed = None
         self.index = -1
@@ -114,10 +116,11 @@ class Reporter:
             line = self.passed.line(self.index, report) if self.passed is not None else None
             if line is None:
                 self.results.send("report", i=self.index, **reports.fields(self.config, report))
-            elif report.when == "teardown":  # the test's end follows
+            elif report.when == "teardown" and not self.console:  # the test's end follows
                 self.results.hold_line(line)
             else:
                 self.results.send_line(line)
+            self.console.wait()
 
     def pytest_warning_recorded(self, warning_message, when, nodeid, location):
         if self.results is not None and self.asking.wanted is None:
@@ -185,6 +188,7 @@ def run(origin, indices, floor, end=None, is_expected=False):
             output.flush()
             gc.disable()
         reporter.results.send_line(f'{{"t":"end","i":{index},"usage":{_usage(before)}}}')
+        reporter.console.wait()
         if session.shouldfail:
             raise Exit(str(session.shouldfail), _FAILED)
         if session.shouldstop:
@@ -238,7 +242,7 @@ def worker_input(slot, workers):
     return {"workerid": f"gw{slot}", "workercount": workers, "mainargv": sys.argv}
 
 
-def live(origin, slot, result_fd, out_fd, err_fd, body, arguments):
+def live(origin, slot, result_fd, out_fd, err_fd, console, body, arguments):
     """Makes this clone of ORIGIN a process of its own, calls BODY with what ARGUMENTS returns, and ends the process."""
     session, reporter = origin.session, origin.reporter
     config = session.config
@@ -247,7 +251,10 @@ def live(origin, slot, result_fd, out_fd, err_fd, body, arguments):
     code = 0
     log = err_fd
     try:
-        log = output.redirect(config, out_fd, err_fd)
+        if console:
+            console.take()
+        reporter.console = console
+        log = output.redirect(config, out_fd, err_fd, console)
         origin.state.restore()
         origin.randomness.restore()
         prepare_temporary_folder(config)

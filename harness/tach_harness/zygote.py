@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from tach_harness import (
-    _tach, asking, async_native, cachedir, clone, coverage_data, django_native, durations, finale, output, passed,
+    _tach, asking, async_native, cachedir, clone, coverage_data, debugging, django_native, durations, finale, output, passed,
     randomness, reports, selection, spawn, units, warmup, worker,
 )  # fmt: skip
 from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
@@ -32,9 +32,9 @@ _UNFIT = {
     "collectonly": "--collect-only does not run tests: use tach list",
     "setupplan": "--setup-plan does not run tests",  # it switches setuponly on
     "setuponly": "--setup-only does not run tests",
-    "usepdb": "--pdb needs a terminal, which a worker does not have",
-    "trace": "--trace needs a terminal, which a worker does not have",
 }
+#: Options that tests need a console for, which the engine has to be asked for.
+_INTERACTIVE = {"usepdb": "--pdb", "trace": "--trace"}
 
 
 def neutralize(option):
@@ -78,6 +78,7 @@ class Collector:
         #: called with the session when it is collected
         self.before_clones = []
         self.spawner, self.randomness = spawner, numbers
+        self.debugging = debugging.Debugging(config["passes"])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config):
@@ -153,6 +154,10 @@ class Collector:
             if getattr(option, name, False):
                 self.answer(4, text=why)
                 return True
+        for name, word in _INTERACTIVE.items():
+            if getattr(option, name, False) and not self.settings["passes"]:
+                self.answer(4, text=f"{word} is for tach's own command line, where it asks for a terminal (tach {word})")
+                return True
         if not session.items:
             self.answer(1 if session.testsfailed else 5)
             return True
@@ -198,7 +203,7 @@ class Collector:
             with suppress(OSError):  # the tests that need it will say so themselves
                 factory.getbasetemp()
         reports.prepare(config)
-        asker = asking.Asking(groups)
+        asker = asking.Asking(groups, is_on=not self.settings["passes"])
         reporter = worker.Reporter(config, self.settings["workers"], asker)
         reporter.passed = passed.Passed(config, dict(enumerate(session.items)))
         config.pluginmanager.register(reporter, "tach-worker")
@@ -207,6 +212,7 @@ class Collector:
         origin = clone.Origin(session, reporter, groups, self.randomness, measured)
         origin.spawner, origin.verifies = self.spawner, self.settings["verifyRollback"]
         origin.rolls_back = self.settings["rollsBack"]
+        self.debugging.begin(reporter)
         warmup.run(session)
         clone.hide()
         origin.prepare(self.control.fd, tests=len(session.items))
@@ -262,7 +268,7 @@ def main(control_fd):
     collector = Collector(control, settings, spawn.Spawner(settings, environ), numbers, terminal)
     django = django_native.DjangoNative(settings.get("django"), settings["isolated"])
     collector.before_clones.append(django.before_clones)
-    plugins = [async_native.AsyncNative(), django, collector, terminal, durations.Durations()]
+    plugins = [async_native.AsyncNative(), django, collector, collector.debugging, terminal, durations.Durations()]
     select = selection.taken(settings)
     if select is not None:
         plugins.append(selection.Selection(select, collector.add_deselected))
@@ -274,7 +280,7 @@ def main(control_fd):
         traceback.print_exc()
         code = 1
     if not collector.answered:
-        text = _log_text()
+        text = _log_text() + collector.debugging.said.getvalue()[-MAX_PACKET_TEXT:]
         if code in (0, 1):
             code, text = 4, text + "\npytest ended without running tests: an option asks for something else\n"
         collector.answer(code, text=text)
@@ -286,13 +292,14 @@ def main(control_fd):
 def main_spawned(task):
     """Runs one test in this fresh interpreter; does not return."""
     settings = task["settings"]
-    for fd in task["fds"]:
+    for fd in (fd for fd in (*task["fds"], *task["console"]) if fd >= 0):
         os.set_inheritable(fd, False)
     numbers = _begin(settings)
     django = django_native.DjangoNative(settings.get("django"), settings["isolated"])
-    spawned = spawn.Spawned(task, neutralize, [django.before_clones], numbers)
+    debugger = debugging.Debugging(settings["passes"])
+    spawned = spawn.Spawned(task, neutralize, [django.before_clones], numbers, debugger)
     try:
-        code = pytest.main(settings["args"], plugins=[async_native.AsyncNative(), django, spawned])
+        code = pytest.main(settings["args"], plugins=[async_native.AsyncNative(), django, spawned, debugger])
         spawn.fail(task, f"pytest ended with exit code {int(code)} before the test ran in a fresh interpreter\n")
     except BaseException:
         spawn.fail(task, traceback.format_exc())

@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "runtime/engine/bench.h"
@@ -32,6 +34,9 @@ static const char usage[] =
     "process.args runs that command in a cell and returns its exit code.\n"
     "\n"
     "  --spec FILE|-     the spec\n"
+    "  --input FD        a socket on which packets come of what the user types (\"i\" and the bytes), and\n"
+    "                    of the terminal's size (\"w\", rows, columns): for process.terminal and "
+    "tach.output\n"
     "  --bench-clone N   instead of running the tests: time N workers in cells beside N plain\n"
     "                    forks of the same interpreter, and print both as JSON\n"
     "  --version\n"
@@ -61,6 +66,20 @@ static int read_spec(const char *path, struct spec *spec, struct error *err)
         return spec_read(spec, text.data != NULL ? text.data : "", text.len, origin, err);
 }
 
+/* The socket that the word names, or -1. */
+static int take_input(const char *word)
+{
+        const long fd = strtol(word, NULL, 10);
+        int type = 0;
+        socklen_t n = sizeof type;
+
+        if (fd < 3 || fd > INT_MAX || getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &n) < 0 ||
+            type != SOCK_SEQPACKET)
+                return -1;
+        (void)fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+        return (int)fd;
+}
+
 /* Every worker costs some descriptors. */
 static void raise_descriptor_limit(void)
 {
@@ -84,6 +103,7 @@ static void forget_environment(void)
 int main(int argc, char **argv)
 {
         static const struct option options[] = {{"spec", required_argument, NULL, 's'},
+                                                {"input", required_argument, NULL, 'i'},
                                                 {"bench-clone", required_argument, NULL, 'b'},
                                                 {"version", no_argument, NULL, 'v'},
                                                 {"help", no_argument, NULL, 'h'},
@@ -93,7 +113,7 @@ int main(int argc, char **argv)
         struct error err = {0};
         const char *path = NULL;
         unsigned long rounds = 0;
-        int c, r;
+        int c, r, input = -1;
 
         if (argc == 2 && strcmp(argv[1], "features") == 0) {
                 if ((r = features_write(STDOUT_FILENO, TACH_VERSION)) < 0)
@@ -104,6 +124,9 @@ int main(int argc, char **argv)
                 switch (c) {
                 case 's':
                         path = optarg;
+                        break;
+                case 'i':
+                        input = take_input(optarg);
                         break;
                 case 'b':
                         rounds = strtoul(optarg, NULL, 10);
@@ -138,7 +161,7 @@ int main(int argc, char **argv)
         if (rounds > 0)
                 r = bench_clone(&plan, (unsigned)rounds, &err);
         else if (spec.tach.has_tests)
-                r = run_tests(&plan, STDOUT_FILENO);
+                r = run_tests(&plan, STDOUT_FILENO, input);
         else
                 r = command_run(&plan, &err);
         if (r < 0 && plan.isolated)

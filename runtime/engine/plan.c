@@ -215,8 +215,19 @@ static int plan_ids(struct plan *p, struct error *err)
 /* What the spec may say and this build does not do yet must not be passed over in silence. */
 static int refuse_unsupported(const struct spec *s, struct error *err)
 {
-        if (s->process.terminal)
-                return error_set(err, "plan", ENOTSUP, "process.terminal: a run has no terminal");
+        if (spec_passes_output(s) && !s->tach.has_tests)
+                return error_set(
+                    err, "plan", ENOTSUP,
+                    "process.terminal, tach.output: a command has tach-run's own standard streams");
+        if (spec_passes_output(s) && s->tach.workers > 1) {
+                (void)error_set(err, "plan", ENOTSUP,
+                                "tach.workers: tests whose output is passed on run one after another");
+                error_hint(err, "leave it out, or process.terminal and tach.output");
+                return -ENOTSUP;
+        }
+        if (s->process.terminal && s->tach.output == SPEC_OUTPUT_STREAMS)
+                return error_set(err, "plan", ENOTSUP,
+                                 "tach.output: a terminal (process.terminal) does not tell streams apart");
         if (!s->process.no_new_privileges)
                 return error_set(err, "plan", ENOTSUP, "process.noNewPrivileges: false is not allowed");
         if (s->process.has_capabilities && s->process.bounding.n + s->process.effective.n +
@@ -266,7 +277,8 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         while (p.seed == 0)
                 if (getrandom(&p.seed, sizeof p.seed, 0) != (ssize_t)sizeof p.seed)
                         p.seed = (uint32_t)time(NULL);
-        p.workers = spec->tach.workers;
+        p.passes = spec_passes_output(spec);
+        p.workers = p.passes ? 1 : spec->tach.workers;
         if (p.workers == 0)
                 p.workers = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? (unsigned)CPU_COUNT(&cpus) : 1;
         r = refuse_unsupported(spec, err);
@@ -292,7 +304,7 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         }
         if (r == 0 && p.isolated && spec->tach.has_tests)
                 r = filters_make(&p.filters, &spec->linux_.seccomp, 1,
-                                 spec->tach.reuse == SPEC_REUSE_ROLLBACK, err);
+                                 spec->tach.reuse == SPEC_REUSE_ROLLBACK && !p.passes, err);
         if (r == 0) {
                 p.env = environment(spec);
                 r = p.env != NULL ? 0 : no_memory(err);
@@ -314,7 +326,8 @@ int plan_make(struct plan *ret, const struct spec *spec, struct error *err)
         p.cell.most = p.workers * 8 + 24;
         p.cell.levels = 1;
         p.cell.reuse = is_provable(spec, &p.filters) && p.parts.n == 1 && p.parts.v[0].path[0] == '\0';
-        p.rolls_back = p.cell.reuse && spec->tach.reuse == SPEC_REUSE_ROLLBACK && rollback_is_possible();
+        p.rolls_back =
+            p.cell.reuse && !p.passes && spec->tach.reuse == SPEC_REUSE_ROLLBACK && rollback_is_possible();
         p.cell.masked =
             spec->linux_.has_masked ? (const char *const *)spec->linux_.masked_paths.v : default_masked;
         p.cell.n_masked = spec->linux_.has_masked ? spec->linux_.masked_paths.n

@@ -29,6 +29,7 @@ struct plan {
         unsigned workers;
         uint32_t seed; /* of the run, never 0 */
         int isolated;
+        int passes;     /* what tests print is passed on as they run: one after another */
         int rolls_back; /* workers may be put back and used again (again.h) */
         struct filters filters;
         struct rlimit_entry limits[16];

@@ -21,7 +21,8 @@
 #include "sandbox/probe.h"
 #include "spec/base/cleanup.h"
 
-#define QUIT_SECONDS 120.0 /* for the session's end: plugins write their reports there */
+#define INPUT_SECONDS 0.01  /* until it is looked again whether a test has read what was typed */
+#define QUIT_SECONDS  120.0 /* for the session's end: plugins write their reports there */
 
 double run_now(void)
 {
@@ -105,9 +106,12 @@ static void tend_leaves(struct run *run)
 }
 
 /* Milliseconds until something is due: at most a quarter of a second while workers run. */
-static int patience(const struct run *run)
+static int patience(struct run *run)
 {
         double t = run_now(), next = run->busy + run->leaving + run->pool.asked > 0 ? t + 0.25 : t + 60;
+
+        if (run->plan->passes && run_feed(run))
+                next = t + INPUT_SECONDS;
 
         for (unsigned i = 0; i < run->n_workers; i++)
                 if (run->workers[i].stage != WORKER_FREE && run->workers[i].deadline > 0 &&
@@ -179,6 +183,15 @@ static void hear(struct run *run, const struct epoll_event *ev)
         case FROM_WRITER:
                 keep_answer(&run->keep);
                 run_dispatch(run);
+                break;
+        case FROM_OUTPUT:
+                run_from_console(run, &run->workers[slot], CONSOLE_OUT);
+                break;
+        case FROM_ERRORS:
+                run_from_console(run, &run->workers[slot], CONSOLE_ERR);
+                break;
+        case FROM_INPUT:
+                run_from_input(run);
                 break;
         case FROM_LISTENER:
                 run_from_listener(run, ev->events);
@@ -301,11 +314,12 @@ static void finish(struct run *run)
                 (void)close(run->epoll_fd);
         if (run->signal_fd >= 0)
                 (void)close(run->signal_fd);
+        buf_finish(&run->input.pending);
         order_finish(&run->order);
         suite_finish(&run->suite);
 }
 
-int run_tests(const struct plan *plan, int out_fd)
+int run_tests(const struct plan *plan, int out_fd, int input_fd)
 {
         struct run run = {.plan = plan,
                           .stream = {.fd = out_fd},
@@ -314,6 +328,9 @@ int run_tests(const struct plan *plan, int out_fd)
                           .signal_fd = -1,
                           .leaves = {.tree_fd = -1},
                           .listener = -1,
+                          .input = {.fd = input_fd,
+                                    .size = {.ws_row = (unsigned short)plan->spec->process.rows,
+                                             .ws_col = (unsigned short)plan->spec->process.columns}},
                           .exit_requested = -1,
                           .exit_changed = -1,
                           .journal = {.fd = -1},

@@ -7,8 +7,8 @@
 #include "runtime/engine/plan.h"
 #include "spec/base/error.h"
 
-/* Runs the tests of PLAN, events to OUT_FD. Returns pytest's exit code (0..5). SIGINT and SIGTERM must be
- * blocked: they are read here. */
-int run_tests(const struct plan *plan, int out_fd);
+/* Runs the tests of PLAN, events to OUT_FD. INPUT_FD: what is typed for tests (input.h), or -1. Returns
+ * pytest's exit code (0..5). SIGINT and SIGTERM must be blocked: they are read here. */
+int run_tests(const struct plan *plan, int out_fd, int input_fd);
 
 #endif

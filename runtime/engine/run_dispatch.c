@@ -54,6 +54,12 @@ static struct worker *free_worker(struct run *run)
         return NULL;
 }
 
+/* The item that comes first of PART. */
+static uint32_t first_item(const struct run *run, const struct part *part)
+{
+        return run->suite.units[part->unit].items[part->from];
+}
+
 /* What to start next, and from which snapshot it is cloned; 0: nothing now. The innermost snapshots come
  * first, so that as few as possible live at a time. */
 static int next_part(struct run *run, struct part *ret, int *ret_origin)
@@ -81,6 +87,59 @@ static unsigned places(const struct run *run)
         return run->suite.stepwise > 0 ? 1 : run->plan->workers;
 }
 
+static int has_cell(const struct run *run, int origin)
+{
+        return !run->plan->isolated || pool_ready(&run->pool, origin) > 0;
+}
+
+/* The next item of what can be started from the snapshot W, which offers it; UINT32_MAX: none now. */
+static uint32_t next_of(struct run *run, const struct worker *w)
+{
+        const struct unit *u = &run->suite.units[w->part.unit];
+        struct part next;
+
+        if (!snapshot_peek(w->snapshot, &run->suite, w->part.unit, &next) ||
+            (next.is_snapshot && !scopes_may_open(run, u->depth + 1)))
+                return UINT32_MAX;
+        return first_item(run, &next);
+}
+
+/* The same where output is passed on: tests run one after another, in the order in which they were collected,
+ * as far as the snapshots allow that. */
+static int next_in_order(struct run *run, struct part *ret, int *ret_origin)
+{
+        struct worker *from = NULL;
+        struct part next;
+        uint32_t least = UINT32_MAX;
+
+        if (run->busy + run->leaving > 0)
+                return 0;
+        for (unsigned i = 0; i < run->n_workers; i++) {
+                struct worker *w = &run->workers[i];
+
+                if (w->stage != WORKER_OFFERING)
+                        continue;
+                if (!scopes_offers(w) && w->snapshot->children == 0)
+                        return 0; /* it is about to go on */
+                if (scopes_offers(w) && !snapshot_peek(w->snapshot, &run->suite, w->part.unit, &next)) {
+                        scopes_go_on(run, w); /* what it offered has ended before */
+                        return 0;
+                }
+                if (scopes_offers(w) && next_of(run, w) < least) {
+                        least = next_of(run, w);
+                        from = w;
+                }
+        }
+        *ret_origin = from != NULL ? (int)from->slot : -1;
+        if (suite_peek(&run->suite, &next) && first_item(run, &next) < least &&
+            (!next.is_snapshot || scopes_may_open(run, 0))) {
+                *ret_origin = -1;
+                return has_cell(run, -1) && suite_next(&run->suite, ret);
+        }
+        return from != NULL && has_cell(run, *ret_origin) &&
+               snapshot_next(from->snapshot, &run->suite, from->part.unit, ret);
+}
+
 void run_dispatch(struct run *run)
 {
         struct error err = {0};
@@ -89,7 +148,8 @@ void run_dispatch(struct run *run)
         int origin;
 
         while (run->collected && !run->stopping && run->busy < places(run) && !keep_is_behind(&run->keep) &&
-               (w = free_worker(run)) != NULL && next_part(run, &part, &origin)) {
+               (w = free_worker(run)) != NULL &&
+               (run->plan->passes ? next_in_order(run, &part, &origin) : next_part(run, &part, &origin))) {
                 struct worker *idle = again_idle(run, origin, &part);
 
                 if (idle != NULL) {

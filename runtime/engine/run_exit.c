@@ -67,6 +67,7 @@ void run_exited(struct run *run, struct worker *w, int status)
         int was_running;
 
         run_drain(run, w);
+        run_end_console(run, w);
         was_running = w->stage == WORKER_RUNNING;
         again_tell(run, w, "it ended while it was put back");
         again_gone(run, w);

@@ -16,6 +16,7 @@
 #ifndef TACH_ENGINE_RUN_INTERNAL_H
 #define TACH_ENGINE_RUN_INTERNAL_H
 
+#include "runtime/engine/input.h"
 #include "runtime/engine/journal.h"
 #include "runtime/engine/keep.h"
 #include "runtime/engine/leaves.h"
@@ -39,7 +40,10 @@ enum source {
         FROM_CELL,
         FROM_LISTENER,
         FROM_SNAPSHOT,
-        FROM_WRITER
+        FROM_WRITER,
+        FROM_OUTPUT,
+        FROM_ERRORS,
+        FROM_INPUT
 };
 
 struct run {
@@ -59,6 +63,7 @@ struct run {
         struct keep keep;
         struct stream stream; /* who has something to say writes it */
         struct journal journal;
+        struct input input; /* run_console.c */
         struct order order; /* run_verdict.c */
         struct again again; /* again.c */
         int collected;      /* the suite is whole: run_zygote.c */
@@ -118,6 +123,32 @@ void run_drain(struct run *run, struct worker *w);
 
 /* W's next test begins. */
 void run_begin_test(struct run *run, struct worker *w);
+
+/* ---- run_console.c: where the run passes output on (plan.passes); else these do nothing */
+
+/* W gets a console; RET is its side of it. */
+int run_open_console(struct run *run, struct worker *w, struct console_ends *ret, struct error *err);
+
+/* There is output of W. */
+void run_from_console(struct run *run, struct worker *w, enum console_stream stream);
+
+/* Passes on what W has printed so far. */
+void run_pass_output(struct run *run, struct worker *w);
+
+/* W's test has said V, a report, and waits. */
+void run_pass_report(struct run *run, struct worker *w, yajl_val v);
+
+/* W has entered a debugger, and waits: where somebody may type, no deadline is for it until its test has ended. */
+void run_enter_debugger(struct run *run, struct worker *w);
+
+/* W is gone: the last of its output; what it has not read is for the next. */
+void run_end_console(struct run *run, struct worker *w);
+
+/* The user has typed something. */
+void run_from_input(struct run *run);
+
+/* Gives input to who runs; whether there is something to try again soon. */
+int run_feed(struct run *run);
 
 /* ---- run_verdict.c: what is said of tests */
 

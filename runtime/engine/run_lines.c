@@ -74,9 +74,18 @@ static void take_aside(struct run *run, const struct worker *w, enum worker_line
                 journal_line(&run->journal, "cache", v, cache_keys);
         } else if (kind == WORKER_COVERAGE) {
                 journal_line(&run->journal, "coverage", v, coverage_keys);
-        } else if (kind == WORKER_EXIT) {
-                run_request_exit(run, (int)json_int(v, "returncode", 2), json_text(v, "reason"));
         }
+}
+
+/* The test that ends the run may have failed before, as when the debugger that it failed into is left. */
+static void take_exit(struct run *run, struct worker *w, yajl_val v)
+{
+        run_pass_output(run, w);
+        if (w->part.is_order)
+                return;
+        if (w->current >= 0 && w->result.failed > 0)
+                run_end_test(run, w, NULL, NULL);
+        run_request_exit(run, (int)json_int(v, "returncode", 2), json_text(v, "reason"));
 }
 
 static void take_line(struct run *run, struct worker *w, enum worker_line kind, yajl_val v)
@@ -86,6 +95,7 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                 run_begin_test(run, w);
                 break;
         case WORKER_REPORT:
+                run_pass_report(run, w, v);
                 if (w->snapshot != NULL)
                         scopes_report(run, w, v);
                 else if (result_add(&w->result, v) < 0)
@@ -94,11 +104,18 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
         case WORKER_WARNING:
         case WORKER_CACHE:
         case WORKER_COVERAGE:
-        case WORKER_EXIT:
                 take_aside(run, w, kind, v);
                 break;
+        case WORKER_EXIT:
+                take_exit(run, w, v);
+                break;
+        case WORKER_DEBUG:
+                run_enter_debugger(run, w);
+                break;
         case WORKER_END:
+                run_pass_output(run, w);
                 run_end_test(run, w, v, NULL);
+                console_ack(&w->console);
                 return; /* v is the verdict's */
         case WORKER_ASK:
                 if (asks_take(run, w, v) < 0)
@@ -109,9 +126,11 @@ static void take_line(struct run *run, struct worker *w, enum worker_line kind, 
                 w->deadline = run_deadline(run);
                 break;
         case WORKER_OFFER:
+                run_pass_output(run, w);
                 scopes_offer(run, w, v);
                 break;
         case WORKER_DONE:
+                run_pass_output(run, w);
                 is_done(run, w, v);
                 break;
         case WORKER_BACK:

@@ -18,9 +18,10 @@
 /* What is sent to have a worker cloned. */
 struct request {
         struct run_head head;
-        int fds[6]; /* the worker's end of its channel, its stdout and stderr, and what HEAD says */
+        int fds[RUN_MAX_FDS]; /* the worker's end of its channel, its stdout and stderr, and what HEAD says */
         size_t n_fds;
-        int channel, control; /* those of FDS that are not kept once they were sent; -1: none */
+        int channel, control;        /* those of FDS that are not kept once they were sent; -1: none */
+        struct console_ends console; /* likewise */
 };
 
 static void add(struct request *q, int fd, uint32_t flag)
@@ -113,6 +114,20 @@ static int add_control(struct run *run, struct worker *w, struct request *q, str
         return r;
 }
 
+static int add_console(struct run *run, struct worker *w, struct request *q, struct error *err)
+{
+        int r;
+
+        if (!run->plan->passes)
+                return 0;
+        r = run_open_console(run, w, &q->console, err);
+        for (int i = 0; r == 0 && i < 3; i++)
+                add(q, q->console.fds[i], 0);
+        if (r == 0)
+                add(q, q->console.ack, RUN_CONSOLE);
+        return r;
+}
+
 static void add_cell(struct run *run, struct worker *w, struct request *q)
 {
         w->cell = pool_take(&run->pool, w->origin);
@@ -146,6 +161,8 @@ static int compose(struct run *run, struct worker *w, struct request *q, struct 
         r = add_channel(run, w, q, err);
         if (r == 0)
                 r = add_control(run, w, q, err);
+        if (r == 0)
+                r = add_console(run, w, q, err);
         if (r < 0)
                 return r;
         if (run->plan->isolated)
@@ -165,7 +182,7 @@ static int send_request(const struct run *run, const struct worker *w, const str
 
 int run_start(struct run *run, struct worker *w, struct part part, int origin, struct error *err)
 {
-        struct request q = {.channel = -1, .control = -1};
+        struct request q = {.channel = -1, .control = -1, .console = {.fds = {-1, -1, -1}, .ack = -1}};
         int r;
 
         w->part = part;
@@ -179,6 +196,7 @@ int run_start(struct run *run, struct worker *w, struct part part, int origin, s
                 (void)close(q.channel);
         if (q.control >= 0)
                 (void)close(q.control);
+        console_close_ends(&q.console);
         if (r < 0)
                 return r;
         if (origin >= 0)

@@ -73,7 +73,8 @@ void run_check_deadline(struct run *run, struct worker *w, double t)
         if (w->stage == WORKER_FREE || w->result_fd < 0)
                 return;
         if (!w->killed && fstat(w->out_fd, &out) == 0 && fstat(w->err_fd, &err) == 0 &&
-            (out.st_size > WORKER_MAX_OUTPUT || err.st_size > WORKER_MAX_OUTPUT)) {
+            (out.st_size > WORKER_MAX_OUTPUT || err.st_size > WORKER_MAX_OUTPUT ||
+             w->console.passed > WORKER_MAX_OUTPUT)) {
                 (void)snprintf(w->why_killed, sizeof w->why_killed, "the test printed more than %u MiB",
                                WORKER_MAX_OUTPUT >> 20);
                 worker_kill(w);

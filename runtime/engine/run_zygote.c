@@ -52,12 +52,24 @@ static void about_worker(struct run *run, int origin, const char *t, yajl_val v,
         }
 }
 
+/* What the suite printed while it was imported. */
+static void pass_words(struct run *run)
+{
+        CLEANUP_BUF struct buf text = {0};
+
+        if (zygote_last_words(&run->zygote, &text) == 0 && text.len > 0)
+                stream_output(&run->stream, NULL, "stdout", text.data, text.len);
+}
+
 static void collected(struct run *run)
 {
         run->collected = 1;
-        if (run->plan->isolated && run_max_failures(run) == 0 && run->suite.stepwise == 0)
+        if (run->plan->isolated && !run->plan->passes && run_max_failures(run) == 0 &&
+            run->suite.stepwise == 0)
                 run_check(run, order_begin(&run->order, &run->suite));
         stream_start(&run->stream, run->plan, &run->suite);
+        if (run->plan->passes)
+                pass_words(run);
         stream_collected(&run->stream, &run->suite, &run->refusals);
         if (run->plan->isolated)
                 (void)run_report_services(run, SERVICES_OUTER, NULL);

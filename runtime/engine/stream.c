@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/base/base64.h"
 #include "runtime/base/json.h"
 #include "runtime/engine/event.h"
 #include "spec/base/buf.h"
+#include "spec/base/utf8.h"
 #include "spec/names.h"
 
 #ifndef TACH_VERSION
@@ -162,6 +164,47 @@ void stream_scope(struct stream *s, const struct unit *unit, const char *why, si
         event_text(&ev, "fixture", unit->why);
         event_text(&ev, "why", why);
         event_int(&ev, "tests", (int64_t)tests);
+        emit(s, &ev);
+}
+
+void stream_output(struct stream *s, const char *nodeid, const char *stream, const char *bytes, size_t n)
+{
+        CLEANUP_BUF struct buf text = {0};
+        struct event ev;
+
+        if (event_begin(&ev, "output") < 0)
+                return;
+        event_text(&ev, "nodeid", nodeid);
+        event_text(&ev, "stream", stream);
+        if (memchr(bytes, 0, n) == NULL && utf8_span(bytes, n) == n)
+                event_bytes(&ev, "text", bytes, n);
+        else if (base64_encode(&text, bytes, n) == 0)
+                event_bytes(&ev, "base64", text.data, text.len);
+        emit(s, &ev);
+}
+
+void stream_phase(struct stream *s, const char *nodeid, yajl_val report)
+{
+        const char *category = json_text(report, "category");
+        struct event ev;
+
+        if (event_begin(&ev, "phase") < 0)
+                return;
+        event_text(&ev, "nodeid", nodeid);
+        event_text(&ev, "when", json_text(report, "when"));
+        event_text(&ev, "outcome",
+                   category != NULL && category[0] != '\0' ? category : json_text(report, "outcome"));
+        event_text(&ev, "reason", json_text(report, "reason"));
+        emit(s, &ev);
+}
+
+void stream_debugger(struct stream *s, const char *nodeid)
+{
+        struct event ev;
+
+        if (event_begin(&ev, "debugger") < 0)
+                return;
+        event_text(&ev, "nodeid", nodeid);
         emit(s, &ev);
 }
 

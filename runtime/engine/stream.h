@@ -37,6 +37,12 @@ void stream_scope(struct stream *s, const struct unit *unit, const char *why, si
 void stream_wrote(struct stream *s, const struct keep_job *job, unsigned kept, unsigned lost);
 /* What tests wrote could not be kept: as stream_fail, but the run goes on, and does not end well. */
 void stream_unkept(struct stream *s, const struct error *err);
+/* What a test printed on STREAM ("stdout", "stderr", "terminal"), as it runs. NODEID: NULL where it is
+ * nobody's. */
+void stream_output(struct stream *s, const char *nodeid, const char *stream, const char *bytes, size_t n);
+/* The test's phase has ended as REPORT says, the worker's; its end is still to come. */
+void stream_phase(struct stream *s, const char *nodeid, yajl_val report);
+void stream_debugger(struct stream *s, const char *nodeid);
 /* V: the worker's or zygote's "warning" object. */
 void stream_warning(struct stream *s, yajl_val v);
 /* An error event, and the same as a line on standard error. HINT may be NULL or empty. */

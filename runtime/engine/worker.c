@@ -40,6 +40,8 @@ static enum worker_line classify_common(const struct worker *w, const char *t)
                 return WORKER_CACHE;
         if (strcmp(t, "coverage") == 0)
                 return WORKER_COVERAGE;
+        if (strcmp(t, "debug") == 0 && console_is_open(&w->console))
+                return WORKER_DEBUG;
         if (strcmp(t, "exit") == 0)
                 return WORKER_EXIT;
         if (strcmp(t, "internal") == 0)
@@ -244,6 +246,7 @@ void worker_init(struct worker *w, uint32_t slot)
                              .origin = -1,
                              .leaf = LEAF_NONE,
                              .current = -1};
+        console_init(&w->console);
 }
 
 void worker_reset(struct worker *w)
@@ -254,6 +257,7 @@ void worker_reset(struct worker *w)
         for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
                 if (fds[i] >= 0)
                         (void)close(fds[i]);
+        console_finish(&w->console);
         result_finish(&w->result);
         snapshot_free(w->snapshot);
         verdict_free(w->ended);

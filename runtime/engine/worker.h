@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <yajl/yajl_tree.h>
 
+#include "runtime/engine/console.h"
 #include "runtime/engine/leaves.h"
 #include "runtime/engine/refusals.h"
 #include "runtime/engine/result.h"
@@ -32,6 +33,7 @@ struct worker {
         enum worker_stage stage;
         uint32_t slot;
         int result_fd, out_fd, err_fd; /* ours; -1: none */
+        struct console console;        /* where the run passes its output on */
         int cell;                      /* index in the pool; -1: not isolated */
         int cell_fd;                   /* the cell's pidfd, the pool's; -1 */
         int cell_used;                 /* a test was in the cell before */
@@ -67,15 +69,16 @@ struct worker {
 
 enum worker_line {
         WORKER_BEGIN,
-        WORKER_REPORT,
+        WORKER_REPORT, /* where output is passed on, it waits until this was told */
         WORKER_WARNING,
         WORKER_CACHE,    /* a value for pytest's cache: "key", "value" */
         WORKER_COVERAGE, /* what coverage.py measured: "arcs", "rows" */
-        WORKER_END,
-        WORKER_DONE,  /* "spent": why it was not put back, or not there */
-        WORKER_BACK,  /* as it was before its test; "differs": how it is not, where that was looked for */
-        WORKER_UP,    /* a snapshot: it is in its cell, and sets up */
-        WORKER_ASK,   /* for a fixture that a snapshot can set up: "i", "u", "fixture", "phase" */
+        WORKER_DEBUG,    /* a debugger is entered; it waits until that is known */
+        WORKER_END,      /* likewise */
+        WORKER_DONE,     /* "spent": why it was not put back, or not there */
+        WORKER_BACK,     /* as it was before its test; "differs": how it is not, where that was looked for */
+        WORKER_UP,       /* a snapshot: it is in its cell, and sets up */
+        WORKER_ASK,      /* for a fixture that a snapshot can set up: "i", "u", "fixture", "phase" */
         WORKER_OFFER, /* a snapshot: "from", "to", "first" or -1, "for" items, "why" it cannot be cloned, or
                          "", for which "fixture" */
         WORKER_EXIT,  /* pytest.exit() or an interrupt: "reason", "returncode" */

@@ -68,6 +68,7 @@ static int configuration(const struct plan *p, int select_fd, struct buf *out)
         event_bool(&ev, "seedIsChosen", s->tach.seed != 0);
         event_text(&ev, "django", s->tach.django_settings);
         event_bool(&ev, "isolated", p->isolated);
+        event_bool(&ev, "passes", p->passes);
         event_bool(&ev, "rollsBack", p->rolls_back);
         event_bool(&ev, "verifyRollback", s->tach.verify_rollback);
         event_int(&ev, "workers", p->workers);
@@ -203,7 +204,7 @@ int zygote_ask(int socket, const struct run_head *head, const uint32_t *items, c
                int patience_ms, struct error *err)
 {
         union {
-                char buf[CMSG_SPACE(6 * sizeof(int))];
+                char buf[CMSG_SPACE(RUN_MAX_FDS * sizeof(int))];
                 struct cmsghdr align;
         } control = {0};
         struct iovec iov[2] = {

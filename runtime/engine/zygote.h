@@ -34,7 +34,8 @@ int zygote_start(struct zygote *z, const struct plan *plan, struct error *err);
 int zygote_receive(int control, yajl_val *ret, int *ret_fd);
 
 /* Sends HEAD with its items on CONTROL, a zygote's or a snapshot's, waiting at most PATIENCE_MS. FDS: result,
- * out, err, for a snapshot its control socket, then the cell's pidfd and the leaf where the flags say so. */
+ * out, err, for a snapshot its control socket, then the console's four, the cell's pidfd and the leaf where
+ * the flags say so. */
 int zygote_ask(int control, const struct run_head *head, const uint32_t *items, const int *fds, size_t n_fds,
                int patience_ms, struct error *err);
 
@@ -45,7 +46,7 @@ int zygote_quit(struct zygote *z, int journal_fd);
 /* What the interpreter printed before it was asked to end, the last 16 KiB of it, in TEXT (mended). */
 int zygote_log(const struct zygote *z, struct buf *text);
 
-/* What it printed since, at most 1 MiB. */
+/* What it printed since then, or while it collected, at most 1 MiB. */
 int zygote_last_words(const struct zygote *z, struct buf *text);
 
 /* Kills what is left and frees. */

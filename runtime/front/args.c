@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/front/interactive.h"
 #include "spec/names.h"
 
 #define MAX_SHARDS 65536 /* as in spec/run.schema.json */
@@ -72,6 +73,12 @@ const char args_help[] =
     "  --junit-xml PATH              as pytest writes it\n"
     "  --tb STYLE, -l, --showlocals  as pytest\n"
     "  --durations N                 the N slowest tests\n"
+    "debugging: tests run one after another, on a terminal where there is one\n"
+    "  -s, --capture no              what tests print is shown as they run\n"
+    "  --pdb                         pytest's debugger where a test fails; breakpoint() needs this or -s\n"
+    "  --trace                       the debugger at the start of each test\n"
+    "  --pdbcls MODULE:CLASS         another debugger\n"
+    "others\n"
     "  --color auto|yes|no\n"
     "  --version, -h, --help\n"
     "\n"
@@ -192,6 +199,9 @@ static const struct option options[] = {
     {"collect-in-virtualenv", no_argument, NULL, OPT_PYTEST},
     {"continue-on-collection-errors", no_argument, NULL, OPT_PYTEST},
     {"capture", required_argument, NULL, OPT_PYTEST},
+    {"pdb", no_argument, NULL, OPT_PYTEST},
+    {"pdbcls", required_argument, NULL, OPT_PYTEST},
+    {"trace", no_argument, NULL, OPT_PYTEST},
     {NULL, 0, NULL, 0},
 };
 
@@ -346,11 +356,6 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
         case OPT_VERSION:
                 a->command = COMMAND_VERSION;
                 return 0;
-        case 's':
-                (void)error_set(err, "usage", 0,
-                                "-s: output cannot be left uncaptured, tests run side by side");
-                error_hint(err, "the output of a test that fails is shown with it");
-                return -EINVAL;
         case 'c':
                 if (set_text(&a->config_file, optarg, err) < 0)
                         return -ENOMEM;
@@ -363,6 +368,7 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
         case 'r':
                 return hand_over(s, option, optarg, err);
         case 'l':
+        case 's':
                 return hand_over(s, option, NULL, err);
         case OPT_PYTEST:
                 (void)snprintf(named, sizeof named, "--%s", options[index].name);
@@ -412,6 +418,9 @@ int args_parse(struct args *ret, struct settings *s, int argc, char **argv, stru
                 r = spec_strv_add(&s->pytest_args, argv[i]) < 0
                         ? error_set(err, "usage", ENOMEM, "%s", argv[i])
                         : 0;
+        if (r == 0) {
+                r = interactive_look(&a, s, err);
+        }
         if (r == 0 && (a.command == COMMAND_CHECK || a.command == COMMAND_SECCOMP) && a.paths.n > 0)
                 r = error_set(err, "usage", 0, "%s: unexpected %.200s", argv[1], a.paths.v[0]);
         if (r < 0) {

@@ -28,6 +28,8 @@ struct args {
         char *changed;          /* --changed[=REV]: REV, "" without one; NULL: not given */
         uint32_t shard, shards; /* --shard K/N; 0: not given */
         int verify_rollback;
+        int passes;          /* pytest's options show output as tests run: -s, --capture=no, --pdb, --trace */
+        int debugs;          /* --pdb */
         enum list_what list; /* what tach list prints */
         int verbosity;       /* -v counts up, -q down */
 };

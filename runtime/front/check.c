@@ -92,7 +92,7 @@ static int ask_python(struct check *c, struct spec *spec, struct error *err)
         if (spec_strv_add(&spec->process.args, spec->tach.python) < 0 ||
             spec_strv_add(&spec->process.args, "-c") < 0 || spec_strv_add(&spec->process.args, ask) < 0)
                 return error_set(err, "check", ENOMEM, "make a spec");
-        r = engine_run(spec, take_answer, NULL, c, err);
+        r = engine_run(spec, take_answer, NULL, c, NULL, err);
         if (r < 0)
                 return r;
         version = json_text(c->answer, "python");

@@ -35,9 +35,10 @@ static void find_program(char path[PATH_MAX])
         (void)strcpy(path, "tach-run");
 }
 
-/* SPEC_FD < 0: asks for its features. */
-static pid_t start(int spec_fd, int out_fd, const char *program)
+/* SPEC_FD < 0: asks for its features. INPUT_FD: a socket that is handed on, or -1. */
+static pid_t start(int spec_fd, int out_fd, int input_fd, const char *program)
 {
+        char input[16];
         pid_t parent = getpid(), pid = fork();
 
         if (pid == 0) {
@@ -49,7 +50,10 @@ static pid_t start(int spec_fd, int out_fd, const char *program)
                         _exit(126);
                 sigemptyset(&none);
                 sigprocmask(SIG_SETMASK, &none, NULL);
-                if (spec_fd >= 0)
+                (void)snprintf(input, sizeof input, "%d", input_fd);
+                if (input_fd >= 0 && fcntl(input_fd, F_SETFD, 0) == 0)
+                        (void)execlp(program, program, "--spec", "-", "--input", input, (char *)NULL);
+                else if (spec_fd >= 0)
                         (void)execlp(program, program, "--spec", "-", (char *)NULL);
                 else
                         (void)execlp(program, program, "features", (char *)NULL);
@@ -109,41 +113,58 @@ static int read_stream(int fd, struct buf *in, struct error *err)
         return n > 0;
 }
 
+static void hear_signals(int signals, pid_t pid, struct terminal *terminal)
+{
+        struct signalfd_siginfo si;
+
+        while (read(signals, &si, sizeof si) == (ssize_t)sizeof si)
+                if (!terminal_signal(terminal, &si))
+                        (void)kill(pid, (int)si.ssi_signo);
+}
+
 static int drive(int spec_fd, int (*line)(void *ctx, const char *text, size_t n), void (*tick)(void *ctx),
-                 void *ctx, struct error *err)
+                 void *ctx, struct terminal *terminal, struct error *err)
 {
         char program[PATH_MAX];
         CLEANUP_BUF struct buf in = {0};
+        struct terminal none = {.input = -1, .theirs = -1, .guard = -1};
         int out[2], status, r = 1;
         sigset_t set;
         pid_t pid;
 
+        if (terminal == NULL)
+                terminal = &none;
         find_program(program);
         sigemptyset(&set);
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGTERM);
         sigaddset(&set, SIGHUP);
+        terminal_signals(terminal, &set);
         sigprocmask(SIG_BLOCK, &set, NULL);
         CLEANUP_CLOSE int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         if (signals < 0 || pipe2(out, O_CLOEXEC) < 0)
                 return error_set(err, "engine", errno, "pipe");
         (void)fcntl(out[0], F_SETPIPE_SZ, 1 << 20);
-        pid = start(spec_fd, out[1], program);
+        pid = start(spec_fd, out[1], terminal->theirs, program);
         (void)close(out[1]);
+        if (terminal->theirs >= 0)
+                (void)close(terminal->theirs);
+        terminal->theirs = -1;
         CLEANUP_CLOSE int events = out[0];
         if (pid < 0)
                 return error_set(err, "engine", errno, "fork");
         while (r > 0) {
-                struct pollfd polls[2] = {{.fd = events, .events = POLLIN},
-                                          {.fd = signals, .events = POLLIN}};
-                struct signalfd_siginfo si;
+                struct pollfd polls[3] = {{.fd = events, .events = POLLIN},
+                                          {.fd = signals, .events = POLLIN},
+                                          {.fd = terminal_source(terminal), .events = POLLIN}};
 
-                if (poll(polls, 2, 100) < 0 && errno != EINTR) {
+                if (poll(polls, 3, terminal->n_held > 0 ? 10 : 100) < 0 && errno != EINTR) {
                         r = error_set(err, "engine", errno, "poll");
                         break;
                 }
-                while (read(signals, &si, sizeof si) == (ssize_t)sizeof si)
-                        (void)kill(pid, (int)si.ssi_signo);
+                hear_signals(signals, pid, terminal);
+                if (polls[2].revents != 0 || terminal->n_held > 0)
+                        terminal_read(terminal);
                 if (polls[0].revents != 0) {
                         r = read_stream(events, &in, err);
                         if (r > 0 && take_lines(&in, line, ctx) != 0)
@@ -163,14 +184,14 @@ static int drive(int spec_fd, int (*line)(void *ctx, const char *text, size_t n)
 }
 
 int engine_run(const struct spec *spec, int (*line)(void *ctx, const char *text, size_t n),
-               void (*tick)(void *ctx), void *ctx, struct error *err)
+               void (*tick)(void *ctx), void *ctx, struct terminal *terminal, struct error *err)
 {
         CLEANUP_CLOSE int file = spec_file(spec, err);
 
-        return file < 0 ? file : drive(file, line, tick, ctx, err);
+        return file < 0 ? file : drive(file, line, tick, ctx, terminal, err);
 }
 
 int engine_features(int (*line)(void *ctx, const char *text, size_t n), void *ctx, struct error *err)
 {
-        return drive(-1, line, NULL, ctx, err);
+        return drive(-1, line, NULL, ctx, NULL, err);
 }

@@ -17,6 +17,7 @@
 #include "runtime/front/report.h"
 #include "runtime/front/select.h"
 #include "runtime/front/settings.h"
+#include "runtime/front/terminal.h"
 #include "spec/base/cleanup.h"
 
 #ifndef TACH_VERSION
@@ -33,6 +34,7 @@ static int complain(const struct error *err, int code)
 
 struct running {
         struct report report;
+        struct terminal terminal;
         struct early *early;
 };
 
@@ -49,6 +51,7 @@ static int on_line(void *ctx, const char *text, size_t n)
         int r = 0;
 
         early_start(running->early);
+        terminal_event(&running->terminal, text);
         if (strncmp(text, start, sizeof start - 1) != 0)
                 r = early_take(running->early, strncmp(text, test, sizeof test - 1) == 0, on_report,
                                &running->report);
@@ -63,14 +66,20 @@ static void on_tick(void *ctx)
         report_tick(&running->report);
 }
 
-static int run(const struct spec *spec, const struct choices *choices, int verbosity, struct early *early,
-               struct error *err)
+static int run(const struct spec *spec, const struct choices *choices, const struct args *args,
+               struct early *early, struct error *err)
 {
         struct running running = {.early = early};
-        int code;
+        int code = terminal_begin(&running.terminal, spec, args, err);
 
-        report_begin(&running.report, choices, verbosity, stdout);
-        code = engine_run(spec, on_line, on_tick, &running, err);
+        if (code < 0) {
+                terminal_end(&running.terminal);
+                return code;
+        }
+        report_begin(&running.report, choices, args->verbosity, stdout);
+        report_pass(&running.report, spec_passes_output(spec) ? &running.terminal : NULL);
+        code = engine_run(spec, on_line, on_tick, &running, &running.terminal, err);
+        terminal_end(&running.terminal);
         if (code >= 0)
                 code = report_end(&running.report, code, err);
         report_finish(&running.report);
@@ -126,7 +135,7 @@ static int run_tests(const struct task *task, const struct select_request *reque
                      struct error *err)
 {
         struct early *early = early_create(request, &spec->tach.select);
-        int r = run(spec, &task->choices, task->args->verbosity, early, err);
+        int r = run(spec, &task->choices, task->args, early, err);
 
         early_destroy(early);
         return r;
@@ -152,8 +161,10 @@ static int do_task(const struct task *task, struct error *err)
         if (args->command == COMMAND_CHECK)
                 return check_run(args, task->settings, &task->choices, task->root, task->cwd, stdout, err);
         r = project_spec(args, task->settings, &task->choices, task->root, task->cwd, &spec, err);
-        if (r == 0)
-                r = select_files(&request, &spec.tach.select, err);
+        if (r < 0)
+                return r;
+        terminal_choose(&spec, args, task->choices.format == FORMAT_JSON);
+        r = select_files(&request, &spec.tach.select, err);
         if (r < 0)
                 return r;
         return args->command == COMMAND_SPEC ? print_spec(&spec, err) : run_tests(task, &request, &spec, err);
@@ -209,7 +220,9 @@ int main(int argc, char **argv)
         args_finish(&args);
         settings_finish(&settings);
         if (r < 0)
-                return complain(&err,
-                                strcmp(err.phase, "engine") == 0 || strcmp(err.phase, "junit") == 0 ? 3 : 4);
+                return complain(&err, strcmp(err.phase, "engine") == 0 || strcmp(err.phase, "junit") == 0 ||
+                                              strcmp(err.phase, "terminal") == 0
+                                          ? 3
+                                          : 4);
         return r;
 }

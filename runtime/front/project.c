@@ -89,7 +89,7 @@ static int common_ancestor(const struct args *args, const char *cwd, char *ret, 
                              given[0] == '/' ? "" : "/", n, given) >= (int)sizeof path)
                         return error_set(err, "project", ENAMETOOLONG, "%.200s", given);
                 if (stat(path, &st) < 0)
-                        continue; /* pytest will say that it is not there */
+                        continue;         /* pytest will say that it is not there */
                 if (!S_ISDIR(st.st_mode)) /* a link to a file counts where the link is */
                         up(path);
                 if (realpath(path, real) == NULL)

@@ -41,6 +41,12 @@ void report_begin(struct report *r, const struct choices *choices, int verbosity
         r->width = terminal_width(fileno(out));
 }
 
+void report_pass(struct report *r, struct terminal *terminal)
+{
+        r->passes = terminal;
+        r->live = r->live && terminal == NULL;
+}
+
 static int keep(yajl_val **list, size_t *n, size_t *capacity, yajl_val v)
 {
         if (*n == *capacity) {
@@ -201,6 +207,7 @@ void report_finish(struct report *r)
                 if (single[i] != NULL)
                         yajl_tree_free(single[i]);
         free(r->kept);
+        free(r->shown);
         free(r->warnings);
         *r = (struct report){0};
 }

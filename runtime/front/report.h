@@ -10,6 +10,7 @@
 #include <yajl/yajl_tree.h>
 
 #include "runtime/front/settings.h"
+#include "runtime/front/terminal.h"
 #include "spec/base/error.h"
 #include "spec/service.h"
 
@@ -38,9 +39,15 @@ struct report {
         size_t n_writes, writes_capacity;
         long long n_kept_paths, n_lost_paths;
         yajl_val start, collected, session, finish; /* NULL until they came */
+        struct terminal *passes;                    /* where tests' output is shown as they run; or NULL */
+        char *shown;      /* the test whose name or letter was printed last, while it runs; or NULL */
+        char letters[16]; /* what was printed of it */
 };
 
 void report_begin(struct report *r, const struct choices *choices, int verbosity, FILE *out);
+
+/* Output is shown on TERMINAL as tests run, unless that is NULL. */
+void report_pass(struct report *r, struct terminal *terminal);
 
 /* One line of the stream. 0, or -EPROTO where it is no event. */
 int report_line(struct report *r, const char *text, size_t n);
@@ -58,6 +65,12 @@ void report_finish(struct report *r);
 
 /* report_writes.c: what tests wrote to the project, and what of it was kept */
 void writes_print(struct report *r);
+
+/* report_output.c: what tests print as they run, and how their phases ended */
+void output_event(struct report *r, yajl_val v);
+void output_phase(struct report *r, yajl_val v);
+/* The test V has ended. */
+void output_test(struct report *r, yajl_val v);
 
 /* report_human.c */
 void human_event(struct report *r, const char *event, yajl_val v);

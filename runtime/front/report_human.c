@@ -87,6 +87,10 @@ static void on_test(struct report *r, yajl_val v)
         const struct human_look *look = human_look(json_text(v, "outcome"));
         const char *reason = json_text(v, "reason");
 
+        if (r->passes != NULL) {
+                output_test(r, v);
+                return;
+        }
         if (r->verbosity > 0) {
                 (void)fprintf(r->out, "%s ", json_text(v, "nodeid"));
                 human_paint(r, look->color, "%s", look->word);
@@ -138,6 +142,10 @@ void human_event(struct report *r, const char *event, yajl_val v)
                 on_collected(r, v);
         } else if (strcmp(event, "test") == 0) {
                 on_test(r, v);
+        } else if (strcmp(event, "output") == 0) {
+                output_event(r, v);
+        } else if (strcmp(event, "phase") == 0) {
+                output_phase(r, v);
         } else if (strcmp(event, "fixture_problem") == 0) {
                 on_problem(r, v);
         } else if (strcmp(event, "error") == 0 && json_text(v, "phase") != NULL &&

@@ -58,7 +58,7 @@ class Engine:
             pass_fds=[theirs.fileno()],
         )
         theirs.close()
-        settings = {"cwd": str(cwd), "args": list(args), "pythonPath": [], "shared": [], "spawn": [], "seed": 1, "seedIsChosen": False, "rollsBack": False, "verifyRollback": False, "isolated": isolated}
+        settings = {"cwd": str(cwd), "args": list(args), "pythonPath": [], "shared": [], "spawn": [], "seed": 1, "seedIsChosen": False, "rollsBack": False, "verifyRollback": False, "isolated": isolated, "passes": False}
         settings |= {"workers": 2, "timeout": 60.0, "seccompFd": -1, "rlimits": []}
         ours.send(json.dumps(settings).encode())
         self.packets = []

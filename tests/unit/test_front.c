@@ -73,7 +73,55 @@ static void wrong_options_name_the_nearest(void **state)
         assert_true(PARSE(&a, &s, &err, "tests", "--timeout") < 0);
         assert_non_null(strstr(err.what, "a value is missing"));
         settings_finish(&s);
-        assert_true(PARSE(&a, &s, &err, "-s") < 0);
+        assert_true(PARSE(&a, &s, &err, "-s", "-n", "2") < 0);
+        assert_string_equal(err.what, "-n 2: with -s, --pdb or --trace tests run one after another");
+        settings_finish(&s);
+}
+
+/* The words up to NULL. */
+static int parse_few(struct args *a, struct settings *s, struct error *err, const char *const words[3])
+{
+        const char *all[4] = {"tach"};
+        int n = 0;
+
+        for (; n < 3 && words[n] != NULL; n++)
+                all[n + 1] = words[n];
+        return parse(a, s, err, n + 1, all);
+}
+
+/* As pytest would read them, before and after "--". */
+static void output_is_passed_on(void **state)
+{
+        static const char *const words[][3] = {
+            {"-s", NULL},           {"-xs", NULL},          {"-s", "-n1", NULL},
+            {"--capture=no", NULL}, {"--capture", "no"},    {"--", "-s", NULL},
+            {"--", "-vsx", NULL},   {"--", "--capture=no"}, {"--", "--trace", NULL},
+            {"--trace", NULL},
+        };
+        static const char *const others[][3] = {
+            {"--capture=sys", NULL}, {"-k", "-s", NULL},  {"-ks", NULL},        {"--pdbcls=a:b", NULL},
+            {"--", "-k", "-s"},      {"--", "-ks", NULL}, {"--", "-Wss", NULL}, {"--showlocals", NULL},
+        };
+        struct settings s;
+        struct error err;
+        struct args a;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+                assert_int_equal(parse_few(&a, &s, &err, words[i]), 0);
+                assert_true(a.passes && !a.debugs);
+                args_finish(&a);
+                settings_finish(&s);
+        }
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+                assert_int_equal(parse_few(&a, &s, &err, others[i]), 0);
+                assert_false(a.passes);
+                args_finish(&a);
+                settings_finish(&s);
+        }
+        assert_int_equal(PARSE(&a, &s, &err, "--", "--pdb"), 0);
+        assert_true(a.passes && a.debugs);
+        args_finish(&a);
         settings_finish(&s);
 }
 
@@ -198,9 +246,10 @@ static void junit_addresses_are_pytests(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(options_are_taken),    cmocka_unit_test(wrong_options_name_the_nearest),
-            cmocka_unit_test(higher_ranks_win),     cmocka_unit_test(wrong_values_say_where),
-            cmocka_unit_test(toml_tables_are_read), cmocka_unit_test(junit_addresses_are_pytests),
+            cmocka_unit_test(options_are_taken),           cmocka_unit_test(wrong_options_name_the_nearest),
+            cmocka_unit_test(output_is_passed_on),         cmocka_unit_test(higher_ranks_win),
+            cmocka_unit_test(wrong_values_say_where),      cmocka_unit_test(toml_tables_are_read),
+            cmocka_unit_test(junit_addresses_are_pytests),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,13 +44,13 @@ def serve(control_fd):
                     return fds[0] if fds else -1
                 numbers = list(struct.unpack_from(f"={n}I", packet, _HEAD.size))
                 if op not in (_RUN_ITEMS, _RUN_SNAPSHOT):
-                    return (op, slot, numbers, -1, -1, -1, -1)
+                    return (op, slot, numbers, -1, -1, -1, -1, (-1, -1, -1, -1))
                 assert flags == 0 and len(fds) == (3 if op == _RUN_ITEMS else 4)
                 pid = os.fork()
                 if pid == 0:
                     _close_others({*fds, *_kept})
                     os.setsid()
-                    return (op, slot, numbers, *fds, *([-1] if op == _RUN_ITEMS else []))
+                    return (op, slot, numbers, *fds, *([-1] if op == _RUN_ITEMS else []), (-1, -1, -1, -1))
                 for one in fds:
                     os.close(one)
                 pidfd = os.pidfd_open(pid)
