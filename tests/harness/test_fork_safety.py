@@ -64,6 +64,19 @@ def test_multiprocessing(method):
     with context.Pool(2) as pool: assert pool.map(square, range(5)) == [0, 1, 4, 9, 16]
     q = context.Queue(); p = context.Process(target=put, args=(q,)); p.start(); q.get(timeout=20); p.join(20)
     assert p.exitcode == 0 and multiprocessing.current_process().name == "MainProcess" and multiprocessing.parent_process() is None
+def fill(d, q, e): d["b"] = 2; q.put(3); e.set()
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_manager(method):
+    context = multiprocessing.get_context(method)
+    with context.Manager() as manager:
+        d, q, e = manager.dict(a=1), manager.Queue(), manager.Event()
+        p = context.Process(target=fill, args=(d, q, e)); p.start(); p.join(20)
+        assert dict(d) == {"a": 1, "b": 2} and q.get(timeout=5) == 3 and e.is_set() and p.exitcode == 0
+    assert not multiprocessing.active_children()
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_executor_of(method):
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
+        assert pool.submit(square, 7).result(20) == 49
 def test_executor():
     with concurrent.futures.ProcessPoolExecutor(2) as pool: assert list(pool.map(square, [2, 3])) == [4, 9]
 def test_shared_memory():
