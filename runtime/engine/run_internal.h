@@ -138,7 +138,8 @@ void run_pass_output(struct run *run, struct worker *w);
 /* W's test has said V, a report, and waits. */
 void run_pass_report(struct run *run, struct worker *w, yajl_val v);
 
-/* W has entered a debugger, and waits: where somebody may type, no deadline is for it until its test has ended. */
+/* W has entered a debugger, and waits: where somebody may type, no deadline is for it until its test has
+ * ended. */
 void run_enter_debugger(struct run *run, struct worker *w);
 
 /* W is gone: the last of its output; what it has not read is for the next. */
