@@ -183,6 +183,7 @@ enum leaves docstring_after(const struct scope *scope, struct node decorator, bo
 /* The function that "@NAME.setter" and the like were put on first, a property of the same class body. */
 struct node docstring_getter(const struct scope *scope, struct node function, const char *name)
 {
+        struct node found = {0};
         const struct module *m = scope->module;
         struct node body = node_parent(node_parent(function));
         struct nodes statements = node_children(m, body);
@@ -191,10 +192,13 @@ struct node docstring_getter(const struct scope *scope, struct node function, co
                 struct node d = node_field(statements.v[i], "definition");
 
                 if (node_is(statements.v[i], "decorated_definition") && node_is(d, "function_definition") &&
-                    strcmp(node_text(m, node_field(d, "name")), name) == 0)
-                        return node_eq(d, function) ? (struct node){0} : d;
+                    strcmp(node_text(m, node_field(d, "name")), name) == 0) {
+                        if (!node_eq(d, function))
+                                found = d;
+                        break;
+                }
         }
-        return (struct node){0};
+        return found;
 }
 
 static bool is_identifier(const char *s, size_t n)
