@@ -130,9 +130,6 @@ struct ids function_fixtures(const struct entity *e, const struct chain *chain, 
         given = marks_argnames(marks, m->arena);
         all.v = arena_get(m->arena, (names.n + 1) * sizeof *all.v);
         all.n = 0;
-        for (size_t i = 0; all.v != NULL && i < names.n; i++)
-                if (!in_ids(&given, names.v[i]))
-                        all.v[all.n++] = names.v[i];
         for (size_t i = 0; i < marks->n; i++) {
                 struct nodes arguments;
 
@@ -149,6 +146,10 @@ struct ids function_fixtures(const struct entity *e, const struct chain *chain, 
                                 all.v[all.n++] = v.s;
                 }
         }
+        all.v = arena_grow(m->arena, all.v, all.n * sizeof *all.v, (all.n + names.n + 1) * sizeof *all.v);
+        for (size_t i = 0; all.v != NULL && i < names.n; i++)
+                if (!in_ids(&given, names.v[i]) && !in_ids(&all, names.v[i]))
+                        all.v[all.n++] = names.v[i];
         return all;
 }
 

@@ -242,6 +242,31 @@ static bool parametrized(const struct places *places, const char *name, struct f
         return false;
 }
 
+/* How wide the fixture NAME is: 4 for the session. Of those of plugins, pytest's own are known. */
+static int rank_in(const struct places *places, const char *name)
+{
+        static const char session[] =
+            " doctest_namespace pytestconfig record_testsuite_property testrun_uid tmp_path_factory "
+            "tmpdir_factory worker_id ";
+        struct fixture f;
+        size_t at = 0;
+
+        return find(places, name, &at, &f) ? f.rank : names_in_table(session, name) ? 4 : 0;
+}
+
+/* The names of CLOSURE as pytest orders them: those of wider fixtures first. */
+static struct ids by_scope(struct arena *arena, const struct places *places,
+                           const struct closure_names *closure)
+{
+        struct ids names = {.v = arena_get(arena, (closure->n + 1) * sizeof *names.v)};
+
+        for (int rank = 4; rank >= 0 && names.v != NULL; rank--)
+                for (size_t i = 0; i < closure->n; i++)
+                        if (rank_in(places, closure->v[i]) == rank)
+                                names.v[names.n++] = closure->v[i];
+        return names;
+}
+
 bool params_ids(const struct module *m, const struct conftests *conftests, const struct chain *chain,
                 const struct ids *asked, const struct marks *marks, bool raw, struct ids *ret,
                 struct ids *ret_names, const char **ret_why)
@@ -252,9 +277,7 @@ bool params_ids(const struct module *m, const struct conftests *conftests, const
 
         collect_places(&places, m, conftests, chain);
         close_over(&closure, &places, asked, &given);
-        ret_names->v =
-            arena_grow(m->arena, closure.v, closure.n * sizeof *closure.v, closure.n * sizeof *closure.v);
-        ret_names->n = ret_names->v != NULL ? closure.n : 0;
+        *ret_names = by_scope(m->arena, &places, &closure);
         for (int rank = 4; rank >= 0; rank--)
                 for (size_t i = 0; i < closure.n; i++) {
                         struct fixture nearest, f;

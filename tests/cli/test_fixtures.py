@@ -980,3 +980,35 @@ def test_odd_files_do_no_harm(folder, text):
     (folder / "conftest.py").write_text("from conftest import *\nfrom test_a import *\n" + text)
     listed = Listed(folder)
     assert listed.code in (0, 5)
+
+
+def test_the_list_of_tests_names_the_same_fixtures(folder):
+    """What tach list says of a test is what tach list --fixtures says, without what only plugins ask for."""
+    write(
+        folder,
+        {
+            "conftest.py": "import pytest\n@pytest.fixture(autouse=True)\ndef every(tmp_path): pass\n@pytest.fixture(scope='session')\ndef wide(): pass\n",
+            "sub/conftest.py": "import pytest\n@pytest.fixture\ndef near(wide, capsys): pass\n@pytest.fixture\ndef wide(wide): pass\n",
+            "sub/test_a.py": """
+                import pytest
+                @pytest.fixture(scope="module", autouse=True)
+                def own(): pass
+                def test_a(near, monkeypatch): pass
+                @pytest.mark.usefixtures("near")
+                @pytest.mark.parametrize("a", [1, 2])
+                def test_b(a, wide): pass
+                class TestC:
+                    @pytest.fixture
+                    def near(self, near): pass
+                    def test_c(self, near): pass
+            """,
+        },
+    )
+    listed = [json.loads(line) for line in tach(folder, "list", "--format=json").stdout.splitlines()]
+    events = [json.loads(line) for line in tach(folder, "list", "--fixtures", "--format=json").stdout.splitlines()]
+    full = {e["nodeid"]: [n for n in e["fixtures"] if n not in e["parametrized"]] for e in events if e["event"] == "test"}
+    assert len(listed) == 4
+    for entry in listed:
+        names = full[entry["nodeid"].partition("[")[0]]
+        assert entry["fixtures"] == [name for name in names if name in entry["fixtures"]]
+        assert set(names) - set(entry["fixtures"]) <= {"tmp_path_factory", "request"}

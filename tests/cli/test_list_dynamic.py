@@ -33,6 +33,22 @@ def check(folder, files, *args):
 
 
 FILES = {
+    "fixtures that are used and asked for": {
+        "test_a.py": """
+            import pytest
+            @pytest.fixture(params=["a", "b"])
+            def first(): pass
+            @pytest.fixture(params=["c", "d"])
+            def second(): pass
+            @pytest.mark.usefixtures("second")
+            def test_both(first): pass
+            @pytest.mark.usefixtures("second")
+            class TestC:
+                @pytest.mark.usefixtures("first")
+                def test_marks(self): pass
+                def test_args(self, first, second): pass
+        """,
+    },
     "conditions in functions": {
         "lib.py": """
             import sys, unittest
