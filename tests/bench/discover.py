@@ -236,9 +236,14 @@ def measure():
     parser.add_argument("--files", default="1000,3000,10000")
     parser.add_argument("--no-speed", action="store_true")
     parser.add_argument("suites", nargs="*", default=list(CASES))
+    parser.add_argument("--grow", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.grow is not None:
+        grow([int(n) for n in args.grow.split(",") if n], args.rounds)
+        return 0
     for suite in args.suites:
         subprocess.run([str(ROOT / "tests" / "parity" / "fetch"), suite, str(SUITES)], check=True)
+    sys.stdout.reconfigure(line_buffering=True)
     print("node ids")
     totals = [sum(column) for column in zip(*(compare(suite) for suite in args.suites))]
     print(f"{'all':12} pytest {totals[0]:6}  static and equal {totals[1]:6} ({100 * totals[1] / totals[0]:6.2f}%)  invented {totals[2]}  lost {totals[3]}")
@@ -246,8 +251,9 @@ def measure():
         print(f"\nspeed, medians of {args.rounds}")
         for suite in args.suites:
             race(suite, args.rounds)
-        print("\ngenerated projects")
-        grow([int(n) for n in args.files.split(",") if n], args.rounds)
+        print("\ngenerated projects", flush=True)
+        # a process begins with the peak memory of the one that it was forked from: from a small one then
+        subprocess.run([sys.executable, __file__, "--rounds", str(args.rounds), "--grow", args.files], check=True)
     return totals[2] > 0 or totals[3] > 0
 
 
