@@ -42,37 +42,37 @@ int tree_pack(struct tree *ret, TSNode root, uint32_t *ret_deepest)
 {
         TSTreeCursor cursor = ts_tree_cursor_new(root);
         struct growing g = {0};
-        uint32_t open = 0, depth = 0, deepest = 0;
-        bool ok = add(&g, root, 0, 0), more = true;
+        uint32_t around = 0, depth = 1, deepest;
+        bool ok = add(&g, root, 0, 0), more = ok && ts_tree_cursor_goto_first_child(&cursor);
 
-        while (ok && more) {
-                if (ts_node_child_count(ts_tree_cursor_current_node(&cursor)) > 0 &&
-                    ts_tree_cursor_goto_first_child(&cursor)) {
-                        uint32_t around = open;
+        deepest = more ? 1 : 0;
+        if (ok && !more)
+                g.v[0].size = 1;
+        while (more) {
+                TSNode node = ts_tree_cursor_current_node(&cursor);
+                TSFieldId field = ts_tree_cursor_current_field_id(&cursor);
 
-                        deepest = ++depth > deepest ? depth : deepest;
-                        open = (uint32_t)g.n;
-                        ok = add(&g, ts_tree_cursor_current_node(&cursor),
-                                 ts_tree_cursor_current_field_id(&cursor), around);
-                        continue;
+                if (field != 0 || ts_node_is_named(node)) {
+                        uint32_t at = (uint32_t)g.n;
+
+                        ok = add(&g, node, field, around);
+                        if (!ok)
+                                break;
+                        if (ts_node_child_count(node) > 0 && ts_tree_cursor_goto_first_child(&cursor)) {
+                                around = at;
+                                deepest = ++depth > deepest ? depth : deepest;
+                                continue;
+                        }
+                        g.v[at].size = 1;
                 }
-                for (;;) {
-                        uint32_t around = g.v[open].size;
+                while (more && !ts_tree_cursor_goto_next_sibling(&cursor)) {
+                        uint32_t outer = g.v[around].size;
 
-                        g.v[open].size = (uint32_t)g.n - open;
-                        if (open == 0) {
-                                more = false;
-                                break;
-                        }
-                        if (ts_tree_cursor_goto_next_sibling(&cursor)) {
-                                open = (uint32_t)g.n;
-                                ok = add(&g, ts_tree_cursor_current_node(&cursor),
-                                         ts_tree_cursor_current_field_id(&cursor), around);
-                                break;
-                        }
                         (void)ts_tree_cursor_goto_parent(&cursor);
                         depth--;
-                        open = around;
+                        g.v[around].size = (uint32_t)g.n - around;
+                        more = around != 0;
+                        around = outer;
                 }
         }
         ts_tree_cursor_delete(&cursor);

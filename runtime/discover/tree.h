@@ -1,6 +1,7 @@
 /*
  * tree: the syntax tree of a Python text as one array of nodes in the order of the text, each before what is
- * in it. It has no pointers: it can be stored, and many threads can read it.
+ * in it: those that have a name in the grammar, or are a field of another (an operator). It has no pointers:
+ * it can be stored, and many threads can read it.
  */
 #ifndef TACH_DISCOVER_TREE_H
 #define TACH_DISCOVER_TREE_H
