@@ -388,13 +388,29 @@ def test_the_terminal_is_put_back_when_tach_dies(suite, number, traces):
     assert traces.left(str(suite.path)) == []
 
 
+def test_the_terminal_is_put_back_when_tach_run_dies(suite, traces):
+    suite.write(text="def test_it():\n    breakpoint()\n")
+    session = tach(suite, "-s", env={"TOKEN": str(suite.path)})
+    session.wait(PROMPT)
+    with open(f"/proc/{session.child.pid}/task/{session.child.pid}/children") as file:
+        children = file.read().split()
+    (engine,) = (int(pid) for pid in children if name_of(pid) == "tach-run")
+    os.kill(engine, signal.SIGKILL)
+    assert session.end() == 3 and "tach-run was ended by SIGKILL" in session.said
+    assert session.after == session.before
+    assert traces.left(str(suite.path)) == []
+
+
+def name_of(pid):
+    with open(f"/proc/{pid}/comm") as file:
+        return file.read().strip()
+
+
 def is_front(pid):
     """Whether that is tach itself, not the process that watches over its terminal."""
-    with open(f"/proc/{pid}/comm") as comm, open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-        parent = fields[1]
-        with open(f"/proc/{parent}/comm") as other:
-            return comm.read() == "tach\n" and other.read() != "tach\n"
+    with open(f"/proc/{pid}/stat") as stat:
+        parent = stat.read().rpartition(")")[2].split()[1]
+    return name_of(pid) == "tach" != name_of(parent)
 
 
 @MODES
@@ -436,6 +452,21 @@ def test_a_debugger_that_a_test_talks_to(suite):
         "    pytester.runpytest_inprocess().assert_outcomes(failed=1)\n"
     )
     assert {test["outcome"] for test in suite.json().tests().values()} == {"passed"}
+
+
+def test_a_module_does_not_run_again(suite):
+    """A test that depends on an earlier one fails, and what it printed is printed once."""
+    suite.write(text="DONE = []\ndef test_a(): DONE.append(1)\ndef test_b(): print('once'); assert DONE\n")
+    done = run(suite, "-s")
+    assert done.returncode == 1 and done.stdout.count("once\nF") == 1
+    assert done.stdout.partition("FAILURES")[0].count("once") == 1
+
+
+def test_imports_of_spawned_tests_are_silent(suite):
+    suite.write(text="print('imported')\ndef test_a(): print('a')\ndef test_b(): print('b')\n")
+    done = run(suite, "-s", "--spawn")
+    assert done.returncode == 0 and done.stdout.count("imported") == 1
+    assert "test_it.py a\n.b\n.\n" in done.stdout
 
 
 def test_shared_workers(suite):
