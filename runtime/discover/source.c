@@ -251,7 +251,7 @@ static int read_path(struct source *ret, struct reader *reader, const char *path
         struct source source = {0};
         int r = fd < 0 ? -errno : read_all(fd, &source);
 
-        if (r == 0)
+        if (r == 0 && source.text != NULL)
                 r = parse_once(&source, reader, path,
                                word != NULL && memmem(source.text, source.n, word, strlen(word)) != NULL);
         if (r < 0)

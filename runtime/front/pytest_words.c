@@ -47,12 +47,12 @@ static const char *overridden(const struct spec_strv *words)
         const char *found = NULL;
 
         for (size_t i = 0; i < words->n; i++) {
-                const char *value = value_of(words, &i, 'o');
+                const char *word = words->v[i], *value = value_of(words, &i, 'o');
 
-                if (value == NULL && strncmp(words->v[i], option, sizeof option - 1) == 0)
-                        value = words->v[i][sizeof option - 1] == '=' ? words->v[i] + sizeof option
-                                : i + 1 < words->n                    ? words->v[++i]
-                                                                      : NULL;
+                if (word != NULL && value == NULL && strncmp(word, option, sizeof option - 1) == 0)
+                        value = word[sizeof option - 1] == '=' ? word + sizeof option
+                                : i + 1 < words->n             ? words->v[++i]
+                                                               : NULL;
                 if (value != NULL && strncmp(value, name, sizeof name - 1) == 0)
                         found = value + sizeof name - 1;
         }

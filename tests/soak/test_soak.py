@@ -54,7 +54,7 @@ def test_many_tests(suite, traces, kind):
     number = 500 * SCALE
     suite.write(text=EMPTY.format(n=number, body=BODIES[kind]))
     token = f"soak-{uuid.uuid4()}"
-    suite.json("-n", "2", "-k", "empty and 1", env={"TOKEN": token})  # what is made once
+    suite.json("-n", "2", "-k", "empty and 1", env={"TOKEN": token}, timeout=600)  # what is made once
     before = slabs()
     done = suite.json("-n", "2", env={"TOKEN": token}, timeout=1800)
     finish = done.event("finish")
