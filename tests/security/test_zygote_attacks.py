@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from box import TACH_RUN
 from checklist import row
-from running import as_user, environment
+from running import SLOW, as_user, environment
 
 TACH = os.path.join(os.path.dirname(TACH_RUN), "tach")
 
@@ -134,7 +134,7 @@ def test_kill_by_number(attack):
     trace = attack.folder / "trace"
     subprocess.run(
         [*as_user(attack.user), "strace", "-f", "-o", trace, "-e", "trace=kill,tkill,tgkill,pidfd_send_signal", TACH, "--timeout", "1"],
-        cwd=attack.folder, env=environment(), capture_output=True, timeout=60, check=False,
+        cwd=attack.folder, env=environment(), capture_output=True, timeout=60 * SLOW, check=False,
     )  # fmt: skip
     calls = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines() if "SIGKILL" in line and "---" not in line and "+++" not in line]
     assert any(call.startswith("pidfd_send_signal(") for call in calls), calls
