@@ -17,6 +17,10 @@ NOBODY = 65534
 #: how much longer everything may take than on a machine of today: scripts/vm emulates one
 SLOW = int(os.environ.get("TACH_SLOW", "1"))
 
+# a shell that starts a job in the background has it ignore these; what tests start is to end by them
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
 
 def environment(**more):
     """The caller's, without what would change how tach behaves."""
