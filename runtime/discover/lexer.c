@@ -97,6 +97,8 @@ enum token lexer_next(struct lexer *l)
         for (;;) {
                 while (kind_of(*l->p) & BLANK)
                         l->p++;
+                if (l->p >= l->end) /* which may be in the midst of a text */
+                        break;
                 if (*l->p == '#') {
                         const char *eol = memchr(l->p, '\n', (size_t)(l->end - l->p));
 

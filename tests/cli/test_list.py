@@ -498,6 +498,13 @@ def test_texts(tmp_path):
     )
 
 
+@pytest.mark.parametrize("behind", ["#", "##  text", "   # text", "\r\n#"])
+def test_a_comment_before_a_body(tmp_path, behind):
+    """At the very beginning of the line behind the def's."""
+    write(tmp_path, {"test_it.py": f"def test_a(x=1):\n{behind}\n    pass\ndef test_b():\n{behind}\n{behind}\n    pass\n"})
+    assert tach_list(tmp_path).stdout.split() == ["test_it.py::test_a", "test_it.py::test_b"]
+
+
 def test_syntax_error_is_named_and_the_rest_listed(tmp_path):
     write(tmp_path, {"test_a.py": "def test_a(): pass\n", "test_b.py": "def test_b(): pass\n\ndef test_c(:\n", "test_d.py": "def test_d(): pass\n"})
     listed = tach_list(tmp_path)
