@@ -77,17 +77,22 @@ static enum token number(struct lexer *l)
         return TOKEN_NUMBER;
 }
 
-static enum token operator(struct lexer *l) {
+static enum token sign(struct lexer *l)
+{
         static const char two[] = "** // << >> <= >= == != -> += -= *= /= %= &= |= ^= @= := ";
         const char *p = l->p;
 
-        if (*p == '.' && kind_of(p[1]) & DIGIT) return number(l);
-        for (const char *t = strchr("*/<>=", p[1]) != NULL ? two : ""; *t != '\0';
-             t += 3) if (p[0] == t[0] && p[1] == t[1]){
-            l->p += 2; if (*l->p == '=' && strchr("*/<>", t[0]) != NULL && t[0] == t[1]) l->p++;
-            return TOKEN_OPERATOR;}
-l->p++;
-return *p == '!' ? TOKEN_BAD : TOKEN_OPERATOR;
+        if (*p == '.' && kind_of(p[1]) & DIGIT)
+                return number(l);
+        for (const char *t = strchr("*/<>=", p[1]) != NULL ? two : ""; *t != '\0'; t += 3)
+                if (p[0] == t[0] && p[1] == t[1]) {
+                        l->p += 2;
+                        if (*l->p == '=' && strchr("*/<>", t[0]) != NULL && t[0] == t[1])
+                                l->p++;
+                        return TOKEN_OPERATOR;
+                }
+        l->p++;
+        return *p == '!' ? TOKEN_BAD : TOKEN_OPERATOR;
 }
 
 enum token lexer_next(struct lexer *l)
@@ -131,7 +136,7 @@ enum token lexer_next(struct lexer *l)
         if (kind & QUOTE)
                 return string(l);
         if (kind & SIGN)
-                return operator(l);
+                return sign(l);
         if (kind == 0)
                 return TOKEN_BAD;
         l->p++;
