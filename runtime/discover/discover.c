@@ -149,15 +149,7 @@ static int collect_text(struct sink *sink, struct arena *arena, const struct wal
 static int collect_python(struct sink *sink, struct library *library, const struct walk_file *file,
                           const struct source *source)
 {
-        struct arena *arena = library_scratch(library);
-        struct module module = {.path = file->path,
-                                .text = source->text,
-                                .arena = arena,
-                                .own = arena,
-                                .library = library,
-                                .lines = source->lines,
-                                .n_lines = source->n_lines,
-                                .error_line = source->line};
+        struct module module = library_module(library, file->path, source);
         struct node root = tree_root(&source->tree);
         int r;
 

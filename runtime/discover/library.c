@@ -51,6 +51,20 @@ struct arena *library_scratch(struct library *library)
         return &library->scratch;
 }
 
+struct module library_module(struct library *library, const char *path, const struct source *source)
+{
+        struct arena *arena = library_scratch(library);
+
+        return (struct module){.path = path,
+                               .text = source->text,
+                               .arena = arena,
+                               .own = arena,
+                               .library = library,
+                               .lines = source->lines,
+                               .n_lines = source->n_lines,
+                               .error_line = source->line};
+}
+
 void library_reset(struct library *library)
 {
         arena_finish(&library->scratch);

@@ -7,6 +7,7 @@
 
 #include "runtime/discover/module.h"
 #include "runtime/discover/search.h"
+#include "runtime/discover/source.h"
 
 struct library;
 struct tree_cache;
@@ -28,6 +29,9 @@ const char *library_root(const struct library *library);
 /* Memory for what is worked out about the file at hand, let go by library_reset. */
 struct arena *library_scratch(struct library *library);
 void library_reset(struct library *library);
+
+/* The module of SOURCE, of which PATH is the file, for module_read: it lasts until library_reset. */
+struct module library_module(struct library *library, const char *path, const struct source *source);
 
 /* Where the module that FROM spells as DOTTED ("a.b") with LEVEL dots before it is. RET_PATH, which may be
  * NULL, gets its file ("" for a folder without __init__.py), which lives as long as LIBRARY. */

@@ -22,15 +22,7 @@ static int keep(void *ctx, const struct test *test)
 
 static int collect(const char *path, const struct source *source, struct buf *out)
 {
-        struct arena *arena = library_scratch(library);
-        struct module module = {.path = path,
-                                .text = source->text,
-                                .arena = arena,
-                                .own = arena,
-                                .library = library,
-                                .lines = source->lines,
-                                .n_lines = source->n_lines,
-                                .error_line = source->line};
+        struct module module = library_module(library, path, source);
         int r = 0;
 
         if (source->tree.n > 0) {

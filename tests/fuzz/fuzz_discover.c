@@ -34,14 +34,7 @@ static void collect(struct library *library, const struct ini *ini, const struct
                     const char *select, struct sink *sink)
 {
         struct arena *arena = library_scratch(library);
-        struct module module = {.path = "/nonexistent/test_it.py",
-                                .text = source->text,
-                                .arena = arena,
-                                .own = arena,
-                                .library = library,
-                                .lines = source->lines,
-                                .n_lines = source->n_lines,
-                                .error_line = source->line};
+        struct module module = library_module(library, "/nonexistent/test_it.py", source);
 
         module_read(&module, tree_root(&source->tree));
         (void)facts_read(arena, &module, tree_root(&source->tree), module.path);

@@ -36,13 +36,7 @@ static void collect(const struct source *source)
 {
         struct arena *arena = library_scratch(library);
         struct buf out = {0};
-        struct module module = {.path = "/nonexistent/test_it.py",
-                                .text = source->text,
-                                .arena = arena,
-                                .own = arena,
-                                .library = library,
-                                .lines = source->lines,
-                                .n_lines = source->n_lines};
+        struct module module = library_module(library, "/nonexistent/test_it.py", source);
 
         module_read(&module, tree_root(&source->tree));
         (void)facts_read(arena, &module, tree_root(&source->tree), module.path);
