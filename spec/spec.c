@@ -84,11 +84,7 @@ int spec_derive_test(const struct spec *run, const char *nodeid, struct spec *re
                 r = spec_read(&test, text.data, text.len, "derived spec", err);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < test.tach.tests.n; i++)
-                free(test.tach.tests.v[i]);
-        test.tach.tests.n = 0;
-        free(test.tach.tests.v);
-        test.tach.tests.v = NULL;
+        spec_strv_finish(&test.tach.tests);
         test.tach.has_tests = true;
         test.tach.workers = 1;
         for (size_t i = 0; i < test.annotations.n; i++)
@@ -105,11 +101,12 @@ int spec_derive_test(const struct spec *run, const char *nodeid, struct spec *re
         return 0;
 }
 
-static void free_strv(struct spec_strv *s)
+void spec_strv_finish(struct spec_strv *strv)
 {
-        for (size_t i = 0; i < s->n; i++)
-                free(s->v[i]);
-        free(s->v);
+        for (size_t i = 0; i < strv->n; i++)
+                free(strv->v[i]);
+        free(strv->v);
+        *strv = (struct spec_strv){0};
 }
 
 static void free_pairs(struct spec_pairs *p)
@@ -123,14 +120,14 @@ static void free_pairs(struct spec_pairs *p)
 
 static void free_when(struct spec_seccomp_when *w)
 {
-        free_strv(&w->caps);
-        free_strv(&w->arches);
+        spec_strv_finish(&w->caps);
+        spec_strv_finish(&w->arches);
 }
 
 void spec_seccomp_finish(struct spec_seccomp *s)
 {
         for (size_t i = 0; i < s->n_rules; i++) {
-                free_strv(&s->rules[i].names);
+                spec_strv_finish(&s->rules[i].names);
                 free(s->rules[i].action);
                 for (size_t k = 0; k < s->rules[i].n_args; k++)
                         free(s->rules[i].args[k].op);
@@ -141,12 +138,12 @@ void spec_seccomp_finish(struct spec_seccomp *s)
         free(s->rules);
         for (size_t i = 0; i < s->n_arch_map; i++) {
                 free(s->arch_map[i].architecture);
-                free_strv(&s->arch_map[i].sub_architectures);
+                spec_strv_finish(&s->arch_map[i].sub_architectures);
         }
         free(s->arch_map);
         free(s->default_action);
-        free_strv(&s->architectures);
-        free_strv(&s->flags);
+        spec_strv_finish(&s->architectures);
+        spec_strv_finish(&s->flags);
         *s = (struct spec_seccomp){.default_errno_ret = -1};
 }
 
@@ -177,7 +174,7 @@ void spec_finish(struct spec *s)
         };
 
         for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-                free_strv(lists[i]);
+                spec_strv_finish(lists[i]);
         for (size_t i = 0; i < s->process.rlimits.n; i++)
                 free(s->process.rlimits.v[i].type);
         free(s->process.rlimits.v);
@@ -185,7 +182,7 @@ void spec_finish(struct spec *s)
                 free(s->mounts.v[i].destination);
                 free(s->mounts.v[i].type);
                 free(s->mounts.v[i].source);
-                free_strv(&s->mounts.v[i].options);
+                spec_strv_finish(&s->mounts.v[i].options);
         }
         free(s->mounts.v);
         free(s->linux_.uid_mappings.v);

@@ -131,9 +131,7 @@ static int one_pair(const struct source *src, TSNode pair, int (*each)(void *, c
         v.text = text.data;
         if (r == 0)
                 r = each(ctx, &v);
-        for (size_t i = 0; i < array.n; i++)
-                free(array.v[i]);
-        free(array.v);
+        spec_strv_finish(&array);
         buf_finish(&key);
         buf_finish(&text);
         return r;

@@ -98,14 +98,6 @@ bool ini_fnmatch(const char *pattern, const char *name)
         return *pattern == '\0';
 }
 
-static void strv_clear(struct spec_strv *strv)
-{
-        for (size_t i = 0; i < strv->n; i++)
-                free(strv->v[i]);
-        free(strv->v);
-        *strv = (struct spec_strv){0};
-}
-
 int ini_words(struct spec_strv *strv, const char *text)
 {
         CLEANUP_BUF struct buf word = {0};
@@ -149,7 +141,7 @@ static int ini_value(struct ini *ini, const char *name, const char *text, const 
                 if (strcmp(name, keys[i].name) == 0) {
                         struct spec_strv *strv = list_at(ini, keys[i].offset);
 
-                        strv_clear(strv);
+                        spec_strv_finish(strv);
                         if (array == NULL)
                                 return ini_words(strv, text);
                         for (size_t k = 0; r == 0 && k < array->n; k++)
@@ -345,7 +337,7 @@ bool ini_deselects(const struct ini *ini, const char *nodeid)
 void ini_finish(struct ini *ini)
 {
         for (size_t i = 0; i < N_LISTS; i++)
-                strv_clear(list_at(ini, lists[i].offset));
+                spec_strv_finish(list_at(ini, lists[i].offset));
         for (size_t i = 0; i < N_KEYS; i++)
-                strv_clear(list_at(ini, keys[i].offset));
+                spec_strv_finish(list_at(ini, keys[i].offset));
 }

@@ -58,15 +58,10 @@ int matcher_init(struct matcher *ret, const char *keyword, const char *mark, str
 
 void matcher_finish(struct matcher *m)
 {
-        struct spec_strv *const lists[] = {&m->added, &m->read};
-
         expr_free(m->keyword);
         expr_free(m->mark);
-        for (size_t k = 0; k < 2; k++) {
-                for (size_t i = 0; i < lists[k]->n; i++)
-                        free(lists[k]->v[i]);
-                free(lists[k]->v);
-        }
+        spec_strv_finish(&m->added);
+        spec_strv_finish(&m->read);
         *m = (struct matcher){0};
 }
 

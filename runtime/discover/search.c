@@ -255,8 +255,6 @@ int search_init(struct search *ret, const char *python, const char *root, const 
 
 void search_finish(struct search *search)
 {
-        for (size_t i = 0; i < search->dirs.n; i++)
-                free(search->dirs.v[i]);
-        free(search->dirs.v);
+        spec_strv_finish(&search->dirs);
         *search = (struct search){0};
 }

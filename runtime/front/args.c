@@ -433,9 +433,7 @@ int args_parse(struct args *ret, struct settings *s, int argc, char **argv, stru
 
 void args_finish(struct args *args)
 {
-        for (size_t i = 0; i < args->paths.n; i++)
-                free(args->paths.v[i]);
-        free(args->paths.v);
+        spec_strv_finish(&args->paths);
         free(args->rootdir);
         free(args->config_file);
         free(args->changed);

@@ -15,14 +15,6 @@ static int add_all(struct spec_strv *to, const struct spec_strv *from)
         return r;
 }
 
-static void clear(struct spec_strv *strv)
-{
-        for (size_t i = 0; i < strv->n; i++)
-                free(strv->v[i]);
-        free(strv->v);
-        *strv = (struct spec_strv){0};
-}
-
 /* The value of the option -LETTER, if the word at *I is it; *I is then at the last of its words. */
 static const char *value_of(const struct spec_strv *words, size_t *i, char letter)
 {
@@ -75,7 +67,7 @@ int pytest_words_read(struct pytest_words *ret, const struct ini *ini, const str
                 r = value != NULL ? ini_words(&w.all, value) : add_all(&w.all, &ini->addopts);
         if (r == 0)
                 r = add_all(&w.all, &given);
-        clear(&given);
+        spec_strv_finish(&given);
         for (size_t i = 0; r == 0 && i < w.all.n; i++)
                 if ((value = value_of(&w.all, &i, 'k')) != NULL)
                         w.keyword = or_nothing(value);
@@ -91,7 +83,7 @@ int pytest_words_read(struct pytest_words *ret, const struct ini *ini, const str
 
 void pytest_words_finish(struct pytest_words *w)
 {
-        clear(&w->plugins);
-        clear(&w->all);
+        spec_strv_finish(&w->plugins);
+        spec_strv_finish(&w->all);
         *w = (struct pytest_words){0};
 }

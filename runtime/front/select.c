@@ -11,7 +11,7 @@
 #include "runtime/discover/import_graph.h"
 #include "runtime/discover/import_index.h"
 #include "runtime/discover/shard.h"
-#include "runtime/front/changed.h"
+#include "runtime/front/affected.h"
 #include "runtime/front/durations.h"
 #include "runtime/front/pytest_words.h"
 #include "spec/base/cleanup.h"
@@ -28,6 +28,7 @@ struct project {
         bool *left_out;                /* of the walk's files: those that no step keeps */
         uint32_t *file;                /* of the walk's entries: the first with the same file */
         struct discover_count *counts; /* of the walk's files; NULL: not counted */
+        bool unaffected;               /* no test file is affected by what changed */
 };
 
 static int no_memory(const struct project *p, struct error *err)
@@ -62,7 +63,7 @@ static bool selects(const struct project *p)
         const struct args *args = p->request->args;
 
         return p->matcher.keyword != NULL || p->matcher.mark != NULL || args->changed != NULL ||
-               args->shards > 0;
+               p->request->touched != NULL || args->shards > 0;
 }
 
 /* ALL: also where nothing is to be selected. */
@@ -97,72 +98,21 @@ static void project_finish(struct project *p)
         arena_finish(&p->arena);
 }
 
-/* PYTHONPATH and the pythonpath of the ini file. */
-static int search_path(const struct project *p, struct spec_strv *ret)
-{
-        const char *variable = getenv("PYTHONPATH");
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < p->ini.pythonpath.n; i++)
-                r = spec_strv_add(ret, p->ini.pythonpath.v[i]);
-        while (r == 0 && variable != NULL && *variable != '\0') {
-                size_t n = strcspn(variable, ":");
-                CLEANUP_FREE char *dir = strndup(variable, n);
-                CLEANUP_FREE char *real = dir != NULL && n > 0 ? realpath(dir, NULL) : NULL;
-
-                /* without the standard library and the like, which nobody changes with the project */
-                if (real != NULL && strncmp(real, "/usr/", 5) != 0)
-                        r = spec_strv_add(ret, real);
-                variable += n + (variable[n] == ':');
-        }
-        return r;
-}
-
-/* CHANGED: what git says, or NULL. */
-static int read_graph(const struct project *p, const struct changed *changed, struct import_graph **ret,
-                      struct error *err)
-{
-        struct spec_strv path = {0};
-        struct import_options options = {.root = p->root,
-                                         .tree = changed != NULL ? changed->tree : p->root,
-                                         .tests = &p->walk,
-                                         .path = &path,
-                                         .plugins = &p->words.plugins,
-                                         .gone = changed != NULL ? &changed->gone : NULL};
-        int r = search_path(p, &path) < 0 ? error_set(err, "imports", ENOMEM, "sys.path") : 0;
-
-        if (r == 0)
-                r = import_graph_read(ret, &options, err);
-        for (size_t i = 0; i < path.n; i++)
-                free(path.v[i]);
-        free(path.v);
-        return r;
-}
-
-static void say_affected(FILE *say, const struct args *args, size_t n_changed, size_t n, size_t all,
-                         const struct buf *why)
-{
-        (void)fprintf(say, "tach: --changed%s%s: %zu of %zu test files, by %zu changed files\n",
-                      args->changed[0] != '\0' ? "=" : "", args->changed, n, all, n_changed);
-        if (why->len > 0)
-                (void)fwrite(why->data, 1, why->len, say);
-}
-
 /* Leaves out what no change can affect. */
 static int select_changed(struct project *p, struct error *err)
 {
-        const struct args *args = p->request->args;
-        struct changed changed = {0};
-        struct import_graph *graph = NULL;
+        const struct select_request *request = p->request;
+        const struct affected_request asked = {.ini = &p->ini,
+                                               .walk = &p->walk,
+                                               .plugins = &p->words.plugins,
+                                               .root = p->root,
+                                               .rev = request->args->changed,
+                                               .touched = request->touched};
         CLEANUP_FREE bool *affected = calloc(p->walk.n + 1, sizeof *affected);
         CLEANUP_BUF struct buf why = {0};
-        size_t n = 0, all = 0;
-        int r = affected == NULL ? no_memory(p, err) : changed_read(&changed, p->root, args->changed, err);
+        size_t n_changed = 0, n = 0, all = 0;
+        int r = affected == NULL ? no_memory(p, err) : affected_read(&asked, affected, &n_changed, &why, err);
 
-        if (r == 0)
-                r = read_graph(p, &changed, &graph, err);
-        if (r == 0 && import_graph_affected(graph, &changed.paths, affected, &why) < 0)
-                r = no_memory(p, err);
         for (size_t i = 0; r == 0 && affected != NULL && i < p->walk.n; i++) {
                 p->left_out[i] = !affected[i];
                 if (p->file[i] == i) {
@@ -170,10 +120,9 @@ static int select_changed(struct project *p, struct error *err)
                         all++;
                 }
         }
-        if (r == 0 && p->request->say != NULL)
-                say_affected(p->request->say, args, changed.paths.n, n, all, &why);
-        import_graph_free(graph);
-        changed_finish(&changed);
+        if (r == 0 && request->say != NULL)
+                affected_say(request->say, &asked, n_changed, n, all, &why);
+        p->unaffected = n == 0;
         return r;
 }
 
@@ -267,7 +216,7 @@ static int select_shard(struct project *p, struct error *err)
 static int narrow(struct project *p, bool counted, struct error *err)
 {
         const struct args *args = p->request->args;
-        int r = args->changed != NULL ? select_changed(p, err) : 0;
+        int r = args->changed != NULL || p->request->touched != NULL ? select_changed(p, err) : 0;
 
         if (r == 0 && (p->matcher.keyword != NULL || p->matcher.mark != NULL) && read_conftests(p) < 0)
                 r = no_memory(p, err);
@@ -361,6 +310,8 @@ int select_files(const struct select_request *request, struct spec_select *ret, 
                 r = narrow(&p, matched, err);
                 if (r == 0 && list_files(&p, ret) < 0)
                         r = no_memory(&p, err);
+                if (r == 0 && request->touched != NULL && p.unaffected)
+                        r = 1;
                 ret->shard = args->shard;
                 ret->shards = args->shards;
                 ret->given = ret->excluded.n > 0 || ret->n_unmatched > 0 || ret->shards > 0;
@@ -389,13 +340,15 @@ int select_list(const struct select_request *request, enum discover_format forma
 int select_print_imports(const struct select_request *request, FILE *out, struct error *err)
 {
         struct project p = {0};
+        const struct affected_request asked = {
+            .ini = &p.ini, .walk = &p.walk, .plugins = &p.words.plugins, .root = request->root};
         struct import_graph *graph = NULL;
         int r = project_read(&p, request, true, err);
 
         if (r == 0)
                 r = narrow(&p, false, err);
         if (r == 0)
-                r = read_graph(&p, NULL, &graph, err);
+                r = affected_graph(&asked, NULL, &graph, err);
         if (r == 0) {
                 r = import_graph_print(graph, p.left_out, out);
                 if (r < 0)

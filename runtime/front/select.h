@@ -23,10 +23,14 @@ struct select_request {
         const char *python;       /* whose modules names are looked up in, or NULL */
         struct tree_cache *cache; /* or NULL */
         FILE *say; /* where it is said what --changed and --shard left, and why; NULL: nowhere */
+        /* Absolute paths that changed while they were watched: only what they can affect is left; NULL: not
+         * known, all is left. --changed does not count then. */
+        const struct spec_strv *touched;
 };
 
 /* Fills RET, which is empty before, with what the run leaves out; given stays false where that is nothing.
- * Errors: of -k and -m (phase "usage"), of git (phase "changed"), of reading. */
+ * 1: nothing is left, by what was touched. Errors: of -k and -m (phase "usage"), of git (phase "changed"), of
+ * reading. */
 int select_files(const struct select_request *request, struct spec_select *ret, struct error *err);
 
 /* Prints the tests that are left; as discover_print. */

@@ -277,23 +277,11 @@ void settings_finish(struct settings *s)
                 free(s->v[i].text);
                 free(s->v[i].origin);
         }
-        for (size_t i = 0; i < s->pytest_args.n; i++)
-                free(s->pytest_args.v[i]);
-        for (size_t i = 0; i < s->file_args.n; i++)
-                free(s->file_args.v[i]);
-        for (size_t i = 0; i < s->services.n; i++)
-                free(s->services.v[i]);
-        for (size_t i = 0; i < s->shared.n; i++)
-                free(s->shared.v[i]);
-        for (size_t i = 0; i < s->keep.n; i++)
-                free(s->keep.v[i]);
-        free(s->keep.v);
-        for (size_t i = 0; i < s->spawn.n; i++)
-                free(s->spawn.v[i]);
-        free(s->spawn.v);
-        free(s->shared.v);
-        free(s->pytest_args.v);
-        free(s->file_args.v);
-        free(s->services.v);
+        spec_strv_finish(&s->file_args);
+        spec_strv_finish(&s->keep);
+        spec_strv_finish(&s->pytest_args);
+        spec_strv_finish(&s->services);
+        spec_strv_finish(&s->shared);
+        spec_strv_finish(&s->spawn);
         *s = (struct settings){0};
 }
