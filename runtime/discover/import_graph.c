@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/discover/import_graph_internal.h"
+#include "runtime/discover/imports_record.h"
 #include "spec/base/cleanup.h"
 
 #define MAX_THREADS 8
@@ -24,6 +25,7 @@ const TSLanguage *tree_sitter_python(void);
 
 struct job {
         struct import_graph *graph;
+        struct tree_cache *cache;
         atomic_size_t next;
 };
 
@@ -36,17 +38,20 @@ static bool is_python(const char *name)
         return n > 3 && strcmp(name + n - 3, ".py") == 0;
 }
 
-/* Folders that hold other people's code, or none. */
-static bool is_foreign(int fd, const char *name)
+bool import_graph_skips(int fd, const char *name)
 {
         static const char *const names[] = {"__pycache__", "node_modules"};
+        static const char *const marks[] = {"pyvenv.cfg", "CACHEDIR.TAG"};
+        bool skips = name[0] == '.';
         char mark[NAME_MAX + 16];
 
-        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-                if (strcmp(name, names[i]) == 0)
-                        return true;
-        (void)snprintf(mark, sizeof mark, "%s/pyvenv.cfg", name);
-        return name[0] == '.' || faccessat(fd, mark, F_OK, 0) == 0;
+        for (size_t i = 0; !skips && i < sizeof names / sizeof names[0]; i++)
+                skips = strcmp(name, names[i]) == 0;
+        for (size_t i = 0; !skips && i < sizeof marks / sizeof marks[0]; i++) {
+                (void)snprintf(mark, sizeof mark, "%s/%s", name, marks[i]);
+                skips = faccessat(fd, mark, F_OK, 0) == 0;
+        }
+        return skips;
 }
 
 /* The folders that one was reached through: a link to one of them is not followed. */
@@ -91,7 +96,7 @@ static int walk(struct import_graph *g, const char *dir, const struct above *abo
                         continue;
                 if ((type == DT_LNK || type == DT_UNKNOWN) && fstatat(dirfd(stream), d->d_name, &st, 0) == 0)
                         type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISREG(st.st_mode) ? DT_REG : DT_UNKNOWN;
-                if (type == DT_DIR && here.depth < MAX_DEPTH && !is_foreign(dirfd(stream), d->d_name))
+                if (type == DT_DIR && here.depth < MAX_DEPTH && !import_graph_skips(dirfd(stream), d->d_name))
                         r = walk(g, path, &here);
                 else if (type == DT_REG && is_python(d->d_name))
                         r = add_file(g, path);
@@ -102,7 +107,7 @@ static int walk(struct import_graph *g, const char *dir, const struct above *abo
 
 /* ---- what they import ---- */
 
-static int parse(struct graph_file *file, TSParser *parser, const char *path)
+static int parse(struct graph_file *file, TSParser *parser, struct tree_cache *cache, const char *path)
 {
         CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         CLEANUP_BUF struct buf text = {0};
@@ -119,12 +124,17 @@ static int parse(struct graph_file *file, TSParser *parser, const char *path)
                 r = buf_read_fd(&text, fd, MAX_BYTES);
         if (r < 0)
                 return r;
+        if (imports_recall(&file->imports, &file->arena, cache, text.data, text.len))
+                return 0;
         tree = ts_parser_parse_string(parser, NULL, text.data, (uint32_t)text.len);
         if (tree == NULL)
                 return -ENOMEM;
         imports_read(&file->imports, &file->arena, text.data, ts_tree_root_node(tree));
         ts_tree_delete(tree);
-        return file->arena.failed ? -ENOMEM : 0;
+        if (file->arena.failed)
+                return -ENOMEM;
+        imports_keep(&file->imports, cache, path, text.data, text.len);
+        return 0;
 }
 
 static void *work(void *arg)
@@ -135,15 +145,15 @@ static void *work(void *arg)
         bool ready = parser != NULL && ts_parser_set_language(parser, tree_sitter_python());
 
         for (size_t i; (i = atomic_fetch_add(&job->next, 1)) < g->index.n;)
-                g->files[i].r = ready ? parse(&g->files[i], parser, g->index.paths[i]) : -ENOMEM;
+                g->files[i].r = ready ? parse(&g->files[i], parser, job->cache, g->index.paths[i]) : -ENOMEM;
         if (parser != NULL)
                 ts_parser_delete(parser);
         return NULL;
 }
 
-static int read_files(struct import_graph *g)
+static int read_files(struct import_graph *g, struct tree_cache *cache)
 {
-        struct job job = {.graph = g};
+        struct job job = {.graph = g, .cache = cache};
         pthread_t threads[MAX_THREADS];
         long cpus = sysconf(_SC_NPROCESSORS_ONLN);
         size_t want = cpus < 2 || g->index.n < MAX_THREADS ? 0 : (size_t)cpus - 1, n = 0;
@@ -355,7 +365,7 @@ int import_graph_read(struct import_graph **ret, const struct import_options *o,
                 r = add_roots(g, o);
         if (r == 0) {
                 g->files = calloc(g->index.n + 1, sizeof *g->files);
-                r = g->files == NULL ? -ENOMEM : read_files(g);
+                r = g->files == NULL ? -ENOMEM : read_files(g, o->cache);
         }
         if (r == 0)
                 r = link_files(g, o->plugins);

@@ -21,6 +21,7 @@
 #include "spec/spec.h"
 
 struct import_graph;
+struct tree_cache;
 
 struct import_options {
         const char *root; /* absolute: pytest's rootdir */
@@ -29,6 +30,7 @@ struct import_options {
         const struct spec_strv
             *path; /* more folders of sys.path: absolute, or relative to the root; or NULL */
         const struct spec_strv *plugins; /* modules that every run imports (-p), or NULL */
+        struct tree_cache *cache;        /* of what files import, or NULL */
         const struct spec_strv *gone;    /* absolute paths of files that are not there any more, or NULL: what
                                             imports them still has an edge to them */
 };
@@ -45,6 +47,9 @@ int import_graph_affected(struct import_graph *graph, const struct spec_strv *ch
 /* Prints the files that the test files reach but those that are LEFT_OUT (NULL: none), and their imports, in
  * Graphviz' language. 0 or -errno. */
 int import_graph_print(struct import_graph *graph, const bool *left_out, FILE *out);
+
+/* Whether the folder NAME in the folder FD is passed over: it holds other people's code, or none. */
+bool import_graph_skips(int fd, const char *name);
 
 void import_graph_free(struct import_graph *graph);
 

@@ -187,7 +187,7 @@ static int parse_once(struct source *source, struct reader *reader, const char *
 
         if (reader->cache == NULL)
                 return parse(source, reader->parser, whole);
-        tree_cache_key(&key, source->text, bytes, whole);
+        tree_cache_key(&key, source->text, bytes, whole ? TREE_CACHE_WHOLE : TREE_CACHE_SKIMMED);
         if (tree_cache_get(reader->cache, &key, &found)) {
                 source_finish(source);
                 *source = found;

@@ -96,10 +96,10 @@ struct tree_cache *tree_cache_open(const char *root)
         return cache;
 }
 
-void tree_cache_key(struct tree_key *ret, const void *bytes, size_t n, bool whole)
+void tree_cache_key(struct tree_key *ret, const void *bytes, size_t n, enum tree_cache_kind kind)
 {
         blake2b(ret->v, bytes, n);
-        ret->v[0] ^= whole;
+        ret->v[0] ^= (uint8_t)kind;
 }
 
 static uint32_t *slot_of(const struct part *part, const struct tree_key *key)

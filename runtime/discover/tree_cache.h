@@ -20,8 +20,15 @@ struct tree_cache *tree_cache_open(const char *root);
  */
 void tree_cache_close(struct tree_cache *cache);
 
-/* The key of the N bytes of a text, read WHOLE or without what skim.h leaves out. */
-void tree_cache_key(struct tree_key *ret, const void *bytes, size_t n, bool whole);
+/* What was made of a text. */
+enum tree_cache_kind {
+        TREE_CACHE_SKIMMED, /* its tree, without what skim.h leaves out */
+        TREE_CACHE_WHOLE,   /* its tree */
+        TREE_CACHE_IMPORTS, /* imports_record.h */
+};
+
+/* The key of what was made of the N bytes of a text. */
+void tree_cache_key(struct tree_key *ret, const void *bytes, size_t n, enum tree_cache_kind kind);
 
 /* Fills RET (for source_finish) if CACHE has KEY. */
 bool tree_cache_get(struct tree_cache *cache, const struct tree_key *key, struct source *ret);

@@ -10,13 +10,21 @@
 #include "spec/base/cleanup.h"
 #include "spec/base/utf8.h"
 
-int affected_folders(const struct ini *ini, struct spec_strv *ret)
+int affected_folders(const struct ini *ini, const char *root, struct spec_strv *ret)
 {
         const char *variable = getenv("PYTHONPATH");
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < ini->pythonpath.n; i++)
-                r = spec_strv_add(ret, ini->pythonpath.v[i]);
+        for (size_t i = 0; r == 0 && i < ini->pythonpath.n; i++) {
+                const char *given = ini->pythonpath.v[i];
+                CLEANUP_FREE char *joined = NULL, *real = NULL;
+
+                if (asprintf(&joined, "%s/%s", given[0] == '/' ? "" : root, given) < 0)
+                        return -ENOMEM;
+                real = realpath(joined, NULL);
+                if (real != NULL)
+                        r = spec_strv_add(ret, real);
+        }
         while (r == 0 && variable != NULL && *variable != '\0') {
                 size_t n = strcspn(variable, ":");
                 CLEANUP_FREE char *dir = strndup(variable, n);
@@ -40,9 +48,10 @@ int affected_graph(const struct affected_request *q, const struct changed *chang
                                          .tests = q->walk,
                                          .path = &path,
                                          .plugins = q->plugins,
+                                         .cache = q->cache,
                                          .gone = changed != NULL ? &changed->gone : NULL};
 
-        if (affected_folders(q->ini, &path) < 0)
+        if (affected_folders(q->ini, q->root, &path) < 0)
                 return error_set(err, "imports", ENOMEM, "sys.path");
         return import_graph_read(ret, &options, err);
 }

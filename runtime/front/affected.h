@@ -19,6 +19,7 @@ struct affected_request {
         const struct walk *walk;
         const struct spec_strv *plugins; /* modules that every run imports (-p) */
         const char *root;                /* pytest's rootdir */
+        struct tree_cache *cache;        /* or NULL */
         const char *rev;                 /* of --changed */
         const struct spec_strv *touched; /* absolute paths; NULL: what git says */
 };
@@ -36,8 +37,8 @@ void affected_say(FILE *out, const struct affected_request *request, size_t n_ch
 int affected_graph(const struct affected_request *request, const struct changed *changed,
                    struct import_graph **ret, struct error *err);
 
-/* Adds to RET the folders that modules are imported from, beside the root: PYTHONPATH and the pythonpath of
- * the ini file. 0 or -ENOMEM. */
-int affected_folders(const struct ini *ini, struct spec_strv *ret);
+/* Adds to RET the folders that modules are imported from beside ROOT, absolute: PYTHONPATH and the pythonpath
+ * of the ini file, as far as they are there. 0 or -ENOMEM. */
+int affected_folders(const struct ini *ini, const char *root, struct spec_strv *ret);
 
 #endif

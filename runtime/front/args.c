@@ -31,6 +31,7 @@ const char args_help[] =
     "  -k EXPR, -m EXPR              as pytest: by name, by marker\n"
     "  --changed[=REV]               test files that uncommitted changes can affect, or all since REV (git)\n"
     "  --shard K/N                   the K-th of N parts of the test files\n"
+    "  -w, --watch                   run, and after each change what it can affect, until Ctrl-C\n"
     "  --deselect ID, --ignore PATH, --ignore-glob GLOB\n"
     "  -x, --exitfirst               stop after the first failure\n"
     "  --maxfail N                   stop after N failures\n"
@@ -161,6 +162,7 @@ static const struct option options[] = {
     {"fixtures", no_argument, NULL, OPT_FIXTURES},
     {"changed", optional_argument, NULL, OPT_CHANGED},
     {"shard", required_argument, NULL, OPT_SHARD},
+    {"watch", no_argument, NULL, 'w'},
     {"graph", required_argument, NULL, OPT_GRAPH},
     {"verbose", no_argument, NULL, 'v'},
     {"quiet", no_argument, NULL, 'q'},
@@ -337,6 +339,11 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
                 return set_text(&a->changed, optarg != NULL ? optarg : "", err);
         case OPT_SHARD:
                 return take_shard(a, optarg, err);
+        case 'w':
+                a->watch = 1;
+                return a->command == COMMAND_RUN
+                           ? 0
+                           : error_set(err, "usage", 0, "--watch: is for running tests");
         case OPT_GRAPH:
                 return take_graph(a, optarg, err);
         case OPT_ROOTDIR:
@@ -404,7 +411,7 @@ int args_parse(struct args *ret, struct settings *s, int argc, char **argv, stru
                 int at = optind;
 
                 /* in order: what stands after "--" is pytest's */
-                c = getopt_long(argc, argv, "-:n:k:m:p:o:W:c:r:xvqhsl", options, &index);
+                c = getopt_long(argc, argv, "-:n:k:m:p:o:W:c:r:xvqhslw", options, &index);
                 if (c == -1)
                         break;
                 if (c == 1)

@@ -27,6 +27,7 @@ struct args {
         char *config_file;      /* -c, NULL: found */
         char *changed;          /* --changed[=REV]: REV, "" without one; NULL: not given */
         uint32_t shard, shards; /* --shard K/N; 0: not given */
+        int watch;              /* --watch */
         int verify_rollback;
         int passes;          /* pytest's options show output as tests run: -s, --capture=no, --pdb, --trace */
         int debugs;          /* --pdb */

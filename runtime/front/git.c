@@ -21,7 +21,6 @@
 static const char *const quiet[] = {"git",
                                     "--no-pager",
                                     "--no-optional-locks",
-                                    "--literal-pathspecs",
                                     "-c",
                                     "core.fsmonitor=false",
                                     "-c",

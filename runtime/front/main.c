@@ -7,6 +7,7 @@
 
 #include "runtime/discover/discover.h"
 #include "runtime/discover/tree_cache.h"
+#include "runtime/front/affected.h"
 #include "runtime/front/args.h"
 #include "runtime/front/check.h"
 #include "runtime/front/config.h"
@@ -18,6 +19,7 @@
 #include "runtime/front/select.h"
 #include "runtime/front/settings.h"
 #include "runtime/front/terminal.h"
+#include "runtime/front/watch.h"
 #include "spec/base/cleanup.h"
 
 #ifndef TACH_VERSION
@@ -66,12 +68,15 @@ static void on_tick(void *ctx)
         report_tick(&running->report);
 }
 
+/* WATCHED: what the watch is told, or NULL. */
 static int run(const struct spec *spec, const struct choices *choices, const struct args *args,
-               struct early *early, struct error *err)
+               struct early *early, const struct watch_run *watched, struct error *err)
 {
         struct running running = {.early = early};
         int code = terminal_begin(&running.terminal, spec, args, err);
 
+        if (watched != NULL)
+                watch_tell_writes(watched, spec, choices->junit_xml);
         if (code < 0) {
                 terminal_end(&running.terminal);
                 return code;
@@ -82,6 +87,8 @@ static int run(const struct spec *spec, const struct choices *choices, const str
         terminal_end(&running.terminal);
         if (code >= 0)
                 code = report_end(&running.report, code, err);
+        if (watched != NULL)
+                watch_tell_outcomes(watched, &running.report, &spec->tach.select);
         report_finish(&running.report);
         return code;
 }
@@ -129,13 +136,14 @@ struct task {
         struct choices choices;
         const char *root, *cwd, *python; /* PYTHON: NULL where there is none */
         struct tree_cache *cache;        /* NULL where nothing is discovered */
+        const struct watch_run *watched; /* NULL: nobody watches */
 };
 
 static int run_tests(const struct task *task, const struct select_request *request, const struct spec *spec,
                      struct error *err)
 {
         struct early *early = early_create(request, &spec->tach.select);
-        int r = run(spec, &task->choices, task->args, early, err);
+        int r = run(spec, &task->choices, task->args, early, task->watched, err);
 
         early_destroy(early);
         return r;
@@ -149,6 +157,7 @@ static int do_task(const struct task *task, struct error *err)
                                          .root = task->root,
                                          .python = task->python,
                                          .cache = task->cache,
+                                         .touched = task->watched != NULL ? task->watched->touched : NULL,
                                          .say = args->command == COMMAND_RUN ? stderr : NULL};
         CLEANUP_SPEC struct spec spec = {0};
         int r;
@@ -165,16 +174,17 @@ static int do_task(const struct task *task, struct error *err)
                 return r;
         terminal_choose(&spec, args, task->choices.format == FORMAT_JSON);
         r = select_files(&request, &spec.tach.select, err);
-        if (r < 0)
-                return r;
+        if (r != 0) /* nothing to run is no error while the project is watched */
+                return r < 0 ? r : 5;
         return args->command == COMMAND_SPEC ? print_spec(&spec, err) : run_tests(task, &request, &spec, err);
 }
 
 /* Everything between the arguments and the task: root, file, variables, choices, cache. */
-static int execute(const struct args *args, struct settings *settings, struct error *err)
+static int execute(const struct args *args, struct settings *settings, const struct watch_run *watched,
+                   struct error *err)
 {
         char cwd[PATH_MAX], root[PATH_MAX], python[PATH_MAX];
-        struct task task = {.args = args, .settings = settings, .root = root, .cwd = cwd};
+        struct task task = {.args = args, .settings = settings, .root = root, .cwd = cwd, .watched = watched};
         struct error none = {0};
         int r;
 
@@ -198,6 +208,55 @@ static int execute(const struct args *args, struct settings *settings, struct er
         return r;
 }
 
+static int give_up(const struct error *err)
+{
+        static const char *const internal[] = {"engine", "junit", "terminal"};
+
+        for (size_t i = 0; i < sizeof internal / sizeof internal[0]; i++)
+                if (strcmp(err->phase, internal[i]) == 0)
+                        return complain(err, 3);
+        return complain(err, 4);
+}
+
+struct asked {
+        const struct args *args;
+        struct settings *settings;
+};
+
+static int run_watched(void *ctx, const struct watch_run *watched)
+{
+        const struct asked *asked = ctx;
+        struct error err = {0};
+        int r = execute(asked->args, asked->settings, watched, &err);
+
+        if (r >= 0)
+                return r;
+        if (strcmp(err.phase, "usage") == 0 || strcmp(err.phase, "changed") == 0)
+                watch_tell_refusal(watched);
+        return give_up(&err);
+}
+
+static int run_and_watch(const struct args *args, struct settings *settings, struct error *err)
+{
+        char cwd[PATH_MAX], root[PATH_MAX];
+        struct asked asked = {args, settings};
+        CLEANUP_STRV struct spec_strv folders = {0};
+        struct ini ini = {0};
+        int r;
+
+        if (getcwd(cwd, sizeof cwd) == NULL)
+                return error_set(err, "project", errno, "the current folder");
+        r = project_root(args, cwd, root, err);
+        if (r == 0)
+                r = ini_read(&ini, root, err);
+        if (r == 0 && (spec_strv_add(&folders, root) < 0 || affected_folders(&ini, root, &folders) < 0))
+                r = error_set(err, "watch", ENOMEM, "folders");
+        if (r == 0)
+                r = watch(root, &folders, args->passes != 0, run_watched, &asked, err);
+        ini_finish(&ini);
+        return r;
+}
+
 int main(int argc, char **argv)
 {
         struct settings settings = {0};
@@ -215,14 +274,11 @@ int main(int argc, char **argv)
                 r = print_profile(&err);
         else if (args.command == COMMAND_VERSION)
                 (void)printf("tach %s\n", TACH_VERSION);
+        else if (args.watch)
+                r = run_and_watch(&args, &settings, &err);
         else
-                r = execute(&args, &settings, &err);
+                r = execute(&args, &settings, NULL, &err);
         args_finish(&args);
         settings_finish(&settings);
-        if (r < 0)
-                return complain(&err, strcmp(err.phase, "engine") == 0 || strcmp(err.phase, "junit") == 0 ||
-                                              strcmp(err.phase, "terminal") == 0
-                                          ? 3
-                                          : 4);
-        return r;
+        return r < 0 ? give_up(&err) : r;
 }

@@ -112,7 +112,7 @@ static bool store(struct report *r, const char *event, yajl_val v)
         return true;
 }
 
-static bool is_failure(const char *outcome)
+bool report_is_failure(const char *outcome)
 {
         static const char *const names[] = {"failed", "error", "crashed", "timeout"};
 
@@ -134,7 +134,7 @@ int report_line(struct report *r, const char *text, size_t n)
         }
         if (strcmp(event, "test") == 0) {
                 r->done++;
-                r->failed += is_failure(json_text(v, "outcome"));
+                r->failed += report_is_failure(json_text(v, "outcome"));
         } else if (strcmp(event, "collected") == 0) {
                 r->number = (long)json_int(v, "number", 0);
         } else if (strcmp(event, "wrote") == 0) {

@@ -49,6 +49,9 @@ void report_begin(struct report *r, const struct choices *choices, int verbosity
 /* Output is shown on TERMINAL as tests run, unless that is NULL. */
 void report_pass(struct report *r, struct terminal *terminal);
 
+/* Whether a test with this OUTCOME makes a run fail. */
+bool report_is_failure(const char *outcome);
+
 /* One line of the stream. 0, or -EPROTO where it is no event. */
 int report_line(struct report *r, const char *text, size_t n);
 

@@ -106,6 +106,7 @@ static int select_changed(struct project *p, struct error *err)
                                                .walk = &p->walk,
                                                .plugins = &p->words.plugins,
                                                .root = p->root,
+                                               .cache = request->cache,
                                                .rev = request->args->changed,
                                                .touched = request->touched};
         CLEANUP_FREE bool *affected = calloc(p->walk.n + 1, sizeof *affected);
@@ -340,8 +341,11 @@ int select_list(const struct select_request *request, enum discover_format forma
 int select_print_imports(const struct select_request *request, FILE *out, struct error *err)
 {
         struct project p = {0};
-        const struct affected_request asked = {
-            .ini = &p.ini, .walk = &p.walk, .plugins = &p.words.plugins, .root = request->root};
+        const struct affected_request asked = {.ini = &p.ini,
+                                               .walk = &p.walk,
+                                               .plugins = &p.words.plugins,
+                                               .root = request->root,
+                                               .cache = request->cache};
         struct import_graph *graph = NULL;
         int r = project_read(&p, request, true, err);
 

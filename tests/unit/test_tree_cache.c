@@ -96,7 +96,7 @@ static int make_store(const char *path)
         for (size_t i = 0; i < 3; i++) {
                 struct source source = parsed(texts[i]);
 
-                tree_cache_key(&additions[i].key, texts[i], strlen(texts[i]), false);
+                tree_cache_key(&additions[i].key, texts[i], strlen(texts[i]), TREE_CACHE_SKIMMED);
                 additions[i].bytes = (uint32_t)strlen(texts[i]);
                 assert_int_equal(tree_record_make(&additions[i].record, &source), 0);
                 source_finish(&source);
@@ -117,7 +117,7 @@ static int ask(const char *path, const struct tree_key *who)
         ptrdiff_t at;
 
         tree_store_open(&store, open(path, O_RDONLY | O_CLOEXEC), who);
-        tree_cache_key(&key, text, strlen(text), false);
+        tree_cache_key(&key, text, strlen(text), TREE_CACHE_SKIMMED);
         at = tree_store_find(&store, &key);
         if (at >= 0 && tree_store_read(&store, (size_t)at, &found)) {
                 assert_true(same(&expected, &found));
@@ -305,7 +305,7 @@ static bool has(const char *root, const char *what)
         bool found;
 
         assert_non_null(cache);
-        tree_cache_key(&key, what, strlen(what), false);
+        tree_cache_key(&key, what, strlen(what), TREE_CACHE_SKIMMED);
         found = tree_cache_get(cache, &key, &source);
         if (found) {
                 assert_true(same(&source, &expected));
@@ -342,7 +342,7 @@ static void what_was_parsed_is_there_the_next_time(void **state)
                         struct tree_key key;
                         struct source source;
 
-                        tree_cache_key(&key, big, strlen(big), false);
+                        tree_cache_key(&key, big, strlen(big), TREE_CACHE_SKIMMED);
                         assert_true(tree_cache_get(cache, &key, &source));
                         source_finish(&source);
                         tree_cache_close(cache);
