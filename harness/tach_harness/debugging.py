@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from _pytest import debugging
 
-from tach_harness import pytest_versions
+from tach_harness import instead, pytest_versions
 
 _INVOKE = "pdbinvoke"
 _OWN = os.path.dirname(os.path.abspath(__file__))
@@ -48,7 +48,7 @@ class Debugging:
         self.invoke = config.pluginmanager.unregister(name=_INVOKE) if config.pluginmanager.hasplugin(_INVOKE) else None
         config.add_cleanup(self._restore)
         terminal = config.pluginmanager.getplugin("terminalreporter")
-        if self.passes and terminal is not None:
+        if self.passes and terminal is not None and not instead.is_asked(config.option):
             terminal._tw._file = self.said
 
     def _restore(self):

@@ -5,21 +5,28 @@ pytest's cache, what coverage.py measured, and last how the run ended. Plugins f
 """
 
 import builtins
+import io
 import json
 import os
 import sys
 import warnings
+from contextlib import contextmanager
 
 import pytest
 from _pytest.outcomes import Exit
 
-from tach_harness import coverage_data, wire
+from tach_harness import coverage_data, instead, pytest_versions, wire
+from tach_harness.channel import MAX_PACKET_TEXT, clip
+
+#: Letters of ``-r`` that the front answers itself (failures and errors, which may be crashes), or with sections.
+_OURS = "fEwP"
 
 
 class Terminal:
     """The plugin that lets through what other plugins have to say at the session's end; pytest's own part is ours."""
 
-    def __init__(self):
+    def __init__(self, control):
+        self.control = control
         self.before = None  # the exit code that the hooks of the session's end were told
         self.failed = None  # how many tests had failed when the workers' reports were told
 
@@ -31,10 +38,41 @@ class Terminal:
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_terminal_summary(self, terminalreporter):
-        writer = terminalreporter._tw
-        silent, writer._file = writer._file, sys.stdout
-        yield
-        sys.stdout.flush()
+        if instead.is_asked(terminalreporter.config.option):
+            yield
+            return
+        with _said_on(terminalreporter, sys.stdout):
+            pytest_versions.report_passes(terminalreporter)
+            yield
+            sys.stdout.flush()
+        for char in terminalreporter.reportchars:
+            if char not in _OURS:
+                self._tell_summary(terminalreporter, char)
+
+    def _tell_summary(self, reporter, char):
+        """Lets the engine have what ``-r CHAR`` adds to pytest's short summary."""
+        chars, reporter.reportchars = reporter.reportchars, char
+        try:
+            with _said_on(reporter, io.StringIO()) as said:
+                reporter.short_test_summary()
+        finally:
+            reporter.reportchars = chars
+        lines = said.getvalue().splitlines(keepends=True)[1:]  # without the banner
+        while lines:
+            part = ""
+            while lines and (not part or len(part) + len(lines[0]) < MAX_PACKET_TEXT // 4):
+                part += lines.pop(0)
+            self.control.send("summary", char=char, text=clip(part, MAX_PACKET_TEXT))
+
+
+@contextmanager
+def _said_on(reporter, file):
+    """What the terminal REPORTER says meanwhile goes to FILE."""
+    writer = reporter._tw
+    silent, writer._file = writer._file, file
+    try:
+        yield file
+    finally:
         writer._file = silent
 
 

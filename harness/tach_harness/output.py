@@ -9,10 +9,12 @@ import os
 import stat
 import sys
 
-from tach_harness import _tach
+from tach_harness import _tach, pytest_versions
 
 #: Descriptors other than 1 and 2 that lead where the zygote's output goes; a worker's go to its own.
 _copies = []
+#: Options with which something is printed around pytest's capture.
+_SEEN = ("usepdb", "trace", "setupshow")
 
 
 def _replace(fd, target):
@@ -26,7 +28,7 @@ def prepare(config, fds):
         if stream is not None and not stream.closed:
             stream.flush()
     option = config.option
-    is_seen = getattr(option, "capture", "no") == "no" or getattr(option, "usepdb", False) or getattr(option, "trace", False)
+    is_seen = getattr(option, "capture", "no") == "no" or any(getattr(option, name, False) for name in _SEEN)
     if is_seen and sys.__stdout__ is not None:
         sys.__stdout__.reconfigure(line_buffering=True)  # or a crash would lose what was printed
     own = os.fstat(2)
@@ -71,6 +73,14 @@ def redirect(config, out_fd, err_fd, console):
     os.close(out_fd)
     os.close(err_fd)
     return own
+
+
+def show_setups(config):
+    """On a console: what ``--setup-show`` says of fixtures, and nothing else of pytest's terminal."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is not None and getattr(config.option, "setupshow", False):
+        pytest_versions.leave_out(config, reporter, *(f"pytest_runtest_log{what}" for what in ("start", "report", "finish")))
+        reporter._tw._file = sys.__stdout__
 
 
 def silence_terminal(config):

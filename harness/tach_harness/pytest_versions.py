@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 from _pytest.config import create_terminal_writer
 from _pytest.fixtures import FixtureRequest
+from _pytest.terminal import getreportopt
 
 #: The oldest that the harness knows, and the first that it does not.
 FIRST, BEYOND = (7, 2), (10,)
@@ -30,6 +31,23 @@ def why_not():
 def has_markup(config, file):
     """Whether pytest writes colours to FILE."""
     return create_terminal_writer(config, file).hasmarkup
+
+
+def look_of_report(config):
+    """What the options ask of the report, as fields of a packet."""
+    option = config.option
+    return {
+        "report_chars": getreportopt(config) if hasattr(option, "reportchars") else "wfE",
+        "no_summary": bool(getattr(option, "no_summary", False)),
+        "traceback": str(getattr(option, "tbstyle", "auto")),
+        "show_capture": str(getattr(option, "showcapture", "all")),
+    }
+
+
+def report_passes(reporter):
+    """The sections of ``-rP`` and the like that this terminal REPORTER has."""
+    for name in ("summary_xfailures", "summary_passes", "summary_xpasses"):  # from pytest 8 on; always; from 8 on
+        getattr(reporter, name, lambda: None)()
 
 
 def fixtures_of_doctest(item):

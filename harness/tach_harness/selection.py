@@ -12,6 +12,8 @@ import types
 
 import pytest
 
+from tach_harness import instead
+
 #: Hooks that make items, or change what they are called or marked with.
 _HOOKS = (
     "pytest_collect_directory", "pytest_collect_file", "pytest_collection", "pytest_collection_modifyitems",
@@ -31,8 +33,8 @@ _KNOWN = {
     "random_order.plugin": {"pytest_collection_modifyitems": []},
     "xdist.plugin": {},
 }
-#: Options with which the files that are collected decide which others are.
-_CROSSING = ("lf", "last_failed", "stepwise", "keepduplicates")
+#: Options with which the files that are collected decide which others are, or all files are looked at.
+_CROSSING = ("lf", "last_failed", "stepwise", "keepduplicates", *instead.OPTIONS)
 
 
 def _plugin_name(plugin):

@@ -255,6 +255,8 @@ def live(origin, slot, result_fd, out_fd, err_fd, console, body, arguments):
             console.take()
         reporter.console = console
         log = output.redirect(config, out_fd, err_fd, console)
+        if console:
+            output.show_setups(config)
         origin.state.restore()
         origin.randomness.restore()
         prepare_temporary_folder(config)

@@ -10,8 +10,8 @@ from contextlib import suppress
 import pytest
 
 from tach_harness import (
-    _tach, asking, async_native, cachedir, clone, coverage_data, debugging, django_native, durations, finale, output, passed,
-    randomness, reports, selection, spawn, units, warmup, worker,
+    _tach, asking, async_native, cachedir, clone, coverage_data, debugging, django_native, durations, finale, instead, output,
+    passed, pytest_versions, randomness, reports, selection, spawn, units, warmup, worker,
 )  # fmt: skip
 from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
 
@@ -26,12 +26,6 @@ _NEUTRAL = {
     "looponfail": False,
     "forked": False,
     "xmlpath": None,
-}
-#: Options that ask for something else than running tests.
-_UNFIT = {
-    "collectonly": "--collect-only does not run tests: use tach list",
-    "setupplan": "--setup-plan does not run tests",  # it switches setuponly on
-    "setuponly": "--setup-only does not run tests",
 }
 #: Options that tests need a console for, which the engine has to be asked for.
 _INTERACTIVE = {"usepdb": "--pdb", "trace": "--trace"}
@@ -56,6 +50,15 @@ def _lines(said, but=None):
         lines = [lines] if isinstance(lines, str) else list(lines)
         if but is None or not lines or not str(lines[0]).startswith(but):
             yield from map(str, lines)
+
+
+def _within(texts, room):
+    """Those of the TEXTS that come first and have no more than ROOM characters together."""
+    for text in texts:
+        room -= len(text) + 1
+        if room < 0:
+            return
+        yield text
 
 
 class Collector:
@@ -87,7 +90,8 @@ class Collector:
             self.cache = cachedir.CacheFolder(config)
         neutralize(option)
         self.max_fail = getattr(option, "maxfail", 0) or 0
-        option.maxfail = 0
+        if not instead.is_asked(option):
+            option.maxfail = 0
 
     def pytest_deselected(self, items):
         self.add_deselected(len(items))
@@ -114,7 +118,7 @@ class Collector:
     def pytest_report_header(self):
         """Keeps what plugins say; pytest's own lines, which begin with the rootdir, are the engine's."""
         done = yield
-        self.header += (clip(line, 500) for line in _lines(done.get_result(), but="rootdir: "))
+        self.header += (clip(line, 2000) for line in _lines(done.get_result(), but="rootdir: "))
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_report_collectionfinish(self):
@@ -126,8 +130,9 @@ class Collector:
         if not self.silent:
             self.control.send("warning", **reports.warning_fields(warning_message, nodeid))
 
-    def answer(self, code, number=0, text=""):
-        """The last packet of the collection. CODE: 0 go on, else pytest's exit code."""
+    def answer(self, code, number=0, text="", is_instead=False):
+        """The last packet of the collection. CODE: 0 go on, else pytest's exit code, as always where pytest did something
+        else instead, of which it has told on standard output."""
         self.answered = True
         self.control.send(
             "collected",
@@ -139,21 +144,23 @@ class Collector:
             maxfail=self.max_fail,
             stepwise=_stepwise(self.config),
             plugins=self.plugins[:100],
-            header=self.header[:20],
+            header=list(_within(self.header, 60_000)),
             notes=self.notes[:20],
+            instead=is_instead,
+            **(pytest_versions.look_of_report(self.config) if self.config is not None else {}),
         )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
         option = session.config.option
+        if instead.is_asked(option):
+            for prepare in self.before_clones if instead.sets_up(option) else ():
+                prepare(session)
+            return None
         output.silence_terminal(session.config)
         if session.testsfailed and not option.continue_on_collection_errors:
             self.answer(2, text="errors during collection")
             raise session.Interrupted("errors during collection")
-        for name, why in _UNFIT.items():
-            if getattr(option, name, False):
-                self.answer(4, text=why)
-                return True
         for name, word in _INTERACTIVE.items():
             if getattr(option, name, False) and not self.settings["passes"]:
                 self.answer(4, text=f"{word} is for tach's own command line, where it asks for a terminal (tach {word})")
@@ -264,7 +271,7 @@ def main(control_fd):
     numbers = _begin(settings)
     _tach.configure(settings["seccompFd"], settings["cwd"], [tuple(limit) for limit in settings["rlimits"]])
     _send_header(control)
-    terminal = finale.Terminal()
+    terminal = finale.Terminal(control)
     collector = Collector(control, settings, spawn.Spawner(settings, environ), numbers, terminal)
     django = django_native.DjangoNative(settings.get("django"), settings["isolated"])
     collector.before_clones.append(django.before_clones)
@@ -281,9 +288,11 @@ def main(control_fd):
         code = 1
     if not collector.answered:
         text = _log_text() + collector.debugging.said.getvalue()[-MAX_PACKET_TEXT:]
-        if code in (0, 1):
-            code, text = 4, text + "\npytest ended without running tests: an option asks for something else\n"
-        collector.answer(code, text=text)
+        # a plugin may have options of this kind, too
+        is_instead = code in (0, 1) or code != 3 and collector.config is not None and instead.is_asked(collector.config.option)
+        collector.answer(code, text="" if is_instead else text, is_instead=is_instead)
+        if is_instead and os.getpid() == own:
+            _finish(control, code, None, collector.cache)
     elif os.getpid() == own:
         _finish(control, code, terminal.before, collector.cache)
     return 0

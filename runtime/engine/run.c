@@ -75,7 +75,7 @@ static int exit_code(const struct run *run)
                 return run->exit_requested;
         if (run->interrupted)
                 return 2;
-        if (run->collected && run->suite.exit != 0)
+        if (run->collected && (run->suite.exit != 0 || run->suite.instead))
                 return run->suite.exit;
         if (run->stream.counts.failed > 0 || run->stream.errors > 0)
                 return 1;

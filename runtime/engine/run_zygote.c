@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
@@ -19,6 +20,7 @@
 
 #define LAST_WORDS_SECONDS 5.0  /* that a keeper may take to say how its zygote ended, or to end with it */
 #define START_SECONDS      10.0 /* at least this long may a worker take to its first test */
+#define WORDS_BYTES        (1 << 16)
 #define MAX_COLLECTED      ((size_t)1 << 30) /* bytes: some millions of tests */
 
 /* From its start to its first test: at least START_SECONDS. */
@@ -61,6 +63,19 @@ static void pass_words(struct run *run)
                 stream_output(&run->stream, NULL, "stdout", text.data, text.len);
 }
 
+/* All that it printed, instead of running tests. */
+static void pass_all_words(struct run *run)
+{
+        CLEANUP_FREE char *words = malloc(WORDS_BYTES);
+        off_t at = 0;
+        ssize_t n;
+
+        while (words != NULL && (n = zygote_words(&run->zygote, at, words, WORDS_BYTES)) > 0) {
+                stream_output(&run->stream, NULL, "stdout", words, (size_t)n);
+                at += n;
+        }
+}
+
 static void collected(struct run *run)
 {
         run->collected = 1;
@@ -68,12 +83,14 @@ static void collected(struct run *run)
             run->suite.stepwise == 0)
                 run_check(run, order_begin(&run->order, &run->suite));
         stream_start(&run->stream, run->plan, &run->suite);
-        if (run->plan->passes)
+        if (run->suite.instead)
+                pass_all_words(run);
+        else if (run->plan->passes)
                 pass_words(run);
         stream_collected(&run->stream, &run->suite, &run->refusals);
         if (run->plan->isolated)
                 (void)run_report_services(run, SERVICES_OUTER, NULL);
-        if (run->suite.exit != 0)
+        if (run->suite.exit != 0 || run->suite.instead)
                 run->stopping = 1;
         run_ask_cells(run);
         run_dispatch(run);
@@ -111,7 +128,7 @@ void run_zygote_ended(struct run *run, int status)
         char how[192], killed[160];
 
         /* without tests it ends by itself, perhaps before it is told to */
-        if (WIFEXITED(status) && run->collected && run->suite.exit != 0) {
+        if (WIFEXITED(status) && run->collected && (run->suite.exit != 0 || run->suite.instead)) {
                 run->zygote_gone = 1;
                 return;
         }
@@ -182,6 +199,8 @@ void run_from_control(struct run *run)
                 t = json_text(v, "t");
                 if (strcmp(t, "warning") == 0)
                         stream_warning(&run->stream, v);
+                else if (strcmp(t, "summary") == 0 && run->collected)
+                        stream_summary(&run->stream, v);
                 else if (strcmp(t, "finished") == 0 && run->collected)
                         session_finished(run, v, fd);
                 else if (strcmp(t, "started") == 0 || strcmp(t, "exited") == 0 ||

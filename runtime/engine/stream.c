@@ -257,6 +257,17 @@ void stream_session(struct stream *s, const char *text)
         emit(s, &ev);
 }
 
+void stream_summary(struct stream *s, yajl_val v)
+{
+        struct event ev;
+
+        if (event_begin(&ev, "summary") < 0)
+                return;
+        event_text(&ev, "char", json_text(v, "char"));
+        event_text(&ev, "text", json_text(v, "text"));
+        emit(s, &ev);
+}
+
 /* LONGREPR, and what the sandbox refused meanwhile. */
 static void send_collect_longrepr(struct event *ev, const char *longrepr, const struct refusals *refusals)
 {
@@ -298,6 +309,11 @@ void stream_collected(struct stream *s, const struct suite *suite, const struct 
         send_texts(&ev, "plugins", json_field(suite->last, "plugins"));
         send_texts(&ev, "header", json_field(suite->last, "header"));
         send_texts(&ev, "notes", json_field(suite->last, "notes"));
+        event_text(&ev, "report_chars", json_text(suite->last, "report_chars"));
+        event_bool(&ev, "no_summary", json_true(suite->last, "no_summary"));
+        event_text(&ev, "traceback", json_text(suite->last, "traceback"));
+        event_text(&ev, "show_capture", json_text(suite->last, "show_capture"));
+        event_bool(&ev, "instead", suite->instead);
         emit(s, &ev);
         if (suite->deselected > 0)
                 counts_add(&s->counts, "deselected", suite->deselected);

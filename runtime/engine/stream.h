@@ -51,6 +51,9 @@ void stream_fail(struct stream *s, const struct error *err);
 /* pytest's cache could not be written, for which pytest gives a warning. */
 void stream_cache(struct stream *s, const struct error *err);
 
+/* V: the zygote's "summary" object, what a letter of pytest's -r adds to the short summary. */
+void stream_summary(struct stream *s, yajl_val v);
+
 /* What the interpreter printed at the session's end: its plugins' summaries. */
 void stream_session(struct stream *s, const char *text);
 

@@ -154,6 +154,7 @@ int suite_packet(struct suite *s, yajl_val packet, int *ret_kept)
                 s->max_fail = json_int(packet, "maxfail", 0);
                 s->stepwise = json_int(packet, "stepwise", 0);
                 s->exit = (int)json_int(packet, "exit", 3);
+                s->instead = json_true(packet, "instead");
                 free(s->text);
                 s->text = copy_text(packet, "text");
                 s->last = packet;

@@ -62,6 +62,7 @@ struct suite {
         long long stepwise; /* failures after which pytest's --stepwise interrupts the run; 0: it is not on */
         yajl_val last;      /* the packet that ended the collection, for what plugins say in it, or NULL */
         int exit;           /* pytest's exit code if collection ends the run, else 0 */
+        int instead;        /* pytest did something else than running tests; EXIT is how that ended */
         char *text;         /* what pytest printed about that, or NULL */
 };
 

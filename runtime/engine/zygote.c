@@ -273,6 +273,16 @@ int zygote_last_words(const struct zygote *z, struct buf *text)
         return n < 0 ? -errno : utf8_mend(text, words, (size_t)n);
 }
 
+ssize_t zygote_words(const struct zygote *z, off_t at, char *buf, size_t n)
+{
+        ssize_t got = z->log >= 0 ? pread(z->log, buf, n, at) : -1;
+        const char *end = got == (ssize_t)n ? memrchr(buf, '\n', n) : NULL;
+
+        if (got < 0)
+                return z->log >= 0 ? -errno : -EBADF;
+        return end != NULL ? end - buf + 1 : got;
+}
+
 void zygote_stop(struct zygote *z)
 {
         keeper_stop(&z->keeper);

@@ -4,7 +4,7 @@
  *
  * Engine to zygote: one JSON packet with its configuration, then RUN packets (harness/run_message.h).
  * Zygote to engine: JSON packets, "t" says which: header, unit, item, collect_report, warning, collected;
- * then for each worker started (with a pidfd), exited or clone_failed; last finished.
+ * then for each worker started (with a pidfd), exited or clone_failed; last summary and finished.
  */
 #ifndef TACH_ENGINE_ZYGOTE_H
 #define TACH_ENGINE_ZYGOTE_H
@@ -48,6 +48,10 @@ int zygote_log(const struct zygote *z, struct buf *text);
 
 /* What it printed since then, or while it collected, at most 1 MiB. */
 int zygote_last_words(const struct zygote *z, struct buf *text);
+
+/* What it printed from the byte AT on, at most N bytes, whole lines if that is possible, as they are: bytes
+ * in BUF, 0 at the end, or -errno. */
+ssize_t zygote_words(const struct zygote *z, off_t at, char *buf, size_t n);
 
 /* Kills what is left and frees. */
 void zygote_stop(struct zygote *z);

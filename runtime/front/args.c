@@ -72,13 +72,18 @@ const char args_help[] =
     "  -v, --verbose; -q, --quiet    more, less\n"
     "  --format human|json           json: the event stream, one object a line\n"
     "  --junit-xml PATH              as pytest writes it\n"
-    "  --tb STYLE, -l, --showlocals  as pytest\n"
+    "  --tb STYLE, -l, --showlocals, -r CHARS, --show-capture WHICH, --disable-warnings, --no-header,\n"
+    "  --no-summary                  as pytest\n"
     "  --durations N                 the N slowest tests\n"
     "debugging: tests run one after another, on a terminal where there is one\n"
     "  -s, --capture no              what tests print is shown as they run\n"
     "  --pdb                         pytest's debugger where a test fails; breakpoint() needs this or -s\n"
     "  --trace                       the debugger at the start of each test\n"
     "  --pdbcls MODULE:CLASS         another debugger\n"
+    "  --setup-show                  fixtures as they are set up and torn down\n"
+    "instead of running tests, as pytest\n"
+    "  --collect-only, --co, --setup-plan, --setup-only, --fixtures-per-test, --markers, "
+    "--cache-show[=GLOB]\n"
     "others\n"
     "  --color auto|yes|no\n"
     "  --version, -h, --help\n"
@@ -200,6 +205,19 @@ static const struct option options[] = {
     {"noconftest", no_argument, NULL, OPT_PYTEST},
     {"collect-in-virtualenv", no_argument, NULL, OPT_PYTEST},
     {"continue-on-collection-errors", no_argument, NULL, OPT_PYTEST},
+    {"collect-only", no_argument, NULL, OPT_PYTEST},
+    {"co", no_argument, NULL, OPT_PYTEST},
+    {"markers", no_argument, NULL, OPT_PYTEST},
+    {"fixtures-per-test", no_argument, NULL, OPT_PYTEST},
+    {"cache-show", optional_argument, NULL, OPT_PYTEST},
+    {"setup-show", no_argument, NULL, OPT_PYTEST},
+    {"setup-only", no_argument, NULL, OPT_PYTEST},
+    {"setup-plan", no_argument, NULL, OPT_PYTEST},
+    {"no-header", no_argument, NULL, OPT_PYTEST},
+    {"no-summary", no_argument, NULL, OPT_PYTEST},
+    {"show-capture", required_argument, NULL, OPT_PYTEST},
+    {"disable-warnings", no_argument, NULL, OPT_PYTEST},
+    {"disable-pytest-warnings", no_argument, NULL, OPT_PYTEST},
     {"capture", required_argument, NULL, OPT_PYTEST},
     {"pdb", no_argument, NULL, OPT_PYTEST},
     {"pdbcls", required_argument, NULL, OPT_PYTEST},
@@ -353,7 +371,7 @@ static int take(struct args *a, struct settings *s, int c, int index, const char
                 return hand_over(s, "-v", NULL, err);
         case 'q':
                 a->verbosity--;
-                return 0;
+                return hand_over(s, "-q", NULL, err);
         case OPT_VERIFY_ROLLBACK:
                 a->verify_rollback = 1;
                 return 0;

@@ -29,6 +29,8 @@ static void look(struct args *a, const struct spec_strv *words)
                 } else if (strcmp(word, "--pdb") == 0 || strcmp(word, "--trace") == 0) {
                         a->passes = 1;
                         a->debugs |= word[2] == 'p';
+                } else if (strcmp(word, "--setup-show") == 0 || strcmp(word, "--setupshow") == 0) {
+                        a->passes = 1;
                 } else if (strcmp(word, "--capture=no") == 0 || has_short_s(word) ||
                            (strcmp(word, "--capture") == 0 && strcmp(next, "no") == 0)) {
                         a->passes = 1;
@@ -44,7 +46,8 @@ static int check_workers(const struct args *a, const struct settings *s, struct 
         if (!a->passes || text == NULL || s->v[SETTING_WORKERS].rank < RANK_FLAG || strcmp(text, "1") == 0 ||
             strcmp(text, "auto") == 0)
                 return 0;
-        (void)error_set(err, "usage", 0, "-n %.40s: with -s, --pdb or --trace tests run one after another",
+        (void)error_set(err, "usage", 0,
+                        "-n %.40s: with -s, --pdb, --trace or --setup-show tests run one after another",
                         text);
         error_hint(err, "leave it out");
         return -EINVAL;

@@ -15,6 +15,7 @@
 #include "runtime/front/engine.h"
 #include "runtime/front/list.h"
 #include "runtime/front/project.h"
+#include "runtime/front/pytest_words.h"
 #include "runtime/front/report.h"
 #include "runtime/front/select.h"
 #include "runtime/front/settings.h"
@@ -70,7 +71,8 @@ static void on_tick(void *ctx)
 
 /* WATCHED: what the watch is told, or NULL. */
 static int run(const struct spec *spec, const struct choices *choices, const struct args *args,
-               struct early *early, const struct watch_run *watched, struct error *err)
+               const struct pytest_words *words, struct early *early, const struct watch_run *watched,
+               struct error *err)
 {
         struct running running = {.early = early};
         int code = terminal_begin(&running.terminal, spec, args, err);
@@ -82,6 +84,8 @@ static int run(const struct spec *spec, const struct choices *choices, const str
                 return code;
         }
         report_begin(&running.report, choices, args->verbosity, stdout);
+        running.report.asks = words->asks;
+        running.report.no_header = words->no_header;
         report_pass(&running.report, spec_passes_output(spec) ? &running.terminal : NULL);
         code = engine_run(spec, on_line, on_tick, &running, &running.terminal, err);
         terminal_end(&running.terminal);
@@ -139,17 +143,55 @@ struct task {
         const struct watch_run *watched; /* NULL: nobody watches */
 };
 
-static int run_tests(const struct task *task, const struct select_request *request, const struct spec *spec,
-                     struct error *err)
+static int run_tests(const struct task *task, const struct pytest_words *words,
+                     const struct select_request *request, const struct spec *spec, struct error *err)
 {
-        struct early *early = early_create(request, &spec->tach.select);
-        int r = run(spec, &task->choices, task->args, early, task->watched, err);
+        struct early *early = words->asks ? NULL : early_create(request, &spec->tach.select);
+        int r = run(spec, &task->choices, task->args, words, early, task->watched, err);
 
         early_destroy(early);
         return r;
 }
 
-static int do_task(const struct task *task, struct error *err)
+static int read_words(const struct task *task, struct pytest_words *ret, struct error *err)
+{
+        struct ini ini = {0};
+        int r = ini_read(&ini, task->root, err);
+
+        if (r == 0 && pytest_words_read(ret, &ini, task->settings) < 0)
+                r = error_set(err, "project", ENOMEM, "pytest's options");
+        ini_finish(&ini);
+        return r;
+}
+
+/* The spec of a run, which is printed or made. */
+static int do_spec(struct task *task, struct select_request *request, struct error *err)
+{
+        CLEANUP_SPEC struct spec spec = {0};
+        struct pytest_words words = {0};
+        struct args args = *task->args;
+        int r = read_words(task, &words, err);
+
+        task->args = request->args = &args;
+        args.verbosity = words.verbosity;
+        if (task->choices.junit_xml == NULL)
+                task->choices.junit_xml = words.junit_xml;
+        if (r == 0)
+                r = project_spec(&args, task->settings, &task->choices, task->root, task->cwd, &spec, err);
+        if (r == 0) {
+                terminal_choose(&spec, &args, task->choices.format == FORMAT_JSON);
+                r = select_files(request, &spec.tach.select, err);
+                if (r > 0) /* nothing to run is no error while the project is watched */
+                        r = 5;
+        }
+        if (r == 0)
+                r = args.command == COMMAND_SPEC ? print_spec(&spec, err)
+                                                 : run_tests(task, &words, request, &spec, err);
+        pytest_words_finish(&words);
+        return r;
+}
+
+static int do_task(struct task *task, struct error *err)
 {
         const struct args *args = task->args;
         struct select_request request = {.args = args,
@@ -159,8 +201,6 @@ static int do_task(const struct task *task, struct error *err)
                                          .cache = task->cache,
                                          .touched = task->watched != NULL ? task->watched->touched : NULL,
                                          .say = args->command == COMMAND_RUN ? stderr : NULL};
-        CLEANUP_SPEC struct spec spec = {0};
-        int r;
 
         if (args->command == COMMAND_LIST)
                 return args->list == LIST_TESTS || args->list == LIST_IMPORT_GRAPH
@@ -169,14 +209,7 @@ static int do_task(const struct task *task, struct error *err)
                                            task->cache, err);
         if (args->command == COMMAND_CHECK)
                 return check_run(args, task->settings, &task->choices, task->root, task->cwd, stdout, err);
-        r = project_spec(args, task->settings, &task->choices, task->root, task->cwd, &spec, err);
-        if (r < 0)
-                return r;
-        terminal_choose(&spec, args, task->choices.format == FORMAT_JSON);
-        r = select_files(&request, &spec.tach.select, err);
-        if (r != 0) /* nothing to run is no error while the project is watched */
-                return r < 0 ? r : 5;
-        return args->command == COMMAND_SPEC ? print_spec(&spec, err) : run_tests(task, &request, &spec, err);
+        return do_spec(task, &request, err);
 }
 
 /* Everything between the arguments and the task: root, file, variables, choices, cache. */

@@ -51,6 +51,74 @@ static const char *overridden(const struct spec_strv *words)
         return found;
 }
 
+static bool is_one_of(const char *word, const char *const *names)
+{
+        for (; *names != NULL; names++)
+                if (strcmp(word, *names) == 0)
+                        return true;
+        return false;
+}
+
+/* The value of the long option NAME, if the word at *I is it; *I is then at the last of its words. */
+static const char *long_value(const struct spec_strv *words, size_t *i, const char *name)
+{
+        const char *word = words->v[*i];
+        const size_t n = strlen(name);
+
+        if (strncmp(word, name, n) != 0 || (word[n] != '\0' && word[n] != '='))
+                return NULL;
+        if (word[n] == '=')
+                return word + n + 1;
+        return *i + 1 < words->n ? words->v[++*i] : NULL;
+}
+
+/* "-vrA": letters up to one that has a value, which may be in the next word. */
+static void read_letters(struct pytest_words *w, size_t *i)
+{
+        static const char with_value[] = "kmocpWrn";
+        const char *c = w->all.v[*i] + 1;
+
+        for (; *c != '\0' && strchr(with_value, *c) == NULL; c++) {
+                w->verbosity += (*c == 'v') - (*c == 'q');
+                w->asks |= *c == 'h' || *c == 'V';
+        }
+        if (*c != '\0' && c[1] == '\0')
+                ++*i;
+}
+
+/* What the options ask of the report. */
+static void read_look(struct pytest_words *w)
+{
+        static const char *const asking[] = {"--collect-only", "--collectonly",
+                                             "--co",           "--fixtures",
+                                             "--funcargs",     "--fixtures-per-test",
+                                             "--markers",      "--setup-plan",
+                                             "--setup-only",   "--setupplan",
+                                             "--setuponly",    "--version",
+                                             "--help",         NULL};
+        const char *value;
+
+        for (size_t i = 0; i < w->all.n; i++) {
+                const char *word = w->all.v[i];
+
+                if (word[0] == '-' && word[1] != '-' && word[1] != '\0')
+                        read_letters(w, &i);
+                else if ((value = long_value(&w->all, &i, "--junit-xml")) != NULL ||
+                         (value = long_value(&w->all, &i, "--junitxml")) != NULL)
+                        w->junit_xml = value;
+                else if ((value = long_value(&w->all, &i, "--verbosity")) != NULL)
+                        w->verbosity = (int)strtol(value, NULL, 10);
+                else if (is_one_of(word, asking) || strncmp(word, "--cache-show", 12) == 0)
+                        w->asks = true;
+                else if (strcmp(word, "--no-header") == 0)
+                        w->no_header = true;
+                else if (strcmp(word, "--verbose") == 0)
+                        w->verbosity++;
+                else if (strcmp(word, "--quiet") == 0)
+                        w->verbosity--;
+        }
+}
+
 int pytest_words_read(struct pytest_words *ret, const struct ini *ini, const struct settings *settings)
 {
         struct pytest_words w = {0};
@@ -75,6 +143,8 @@ int pytest_words_read(struct pytest_words *ret, const struct ini *ini, const str
                         w.mark = or_nothing(value);
                 else if ((value = value_of(&w.all, &i, 'p')) != NULL && strncmp(value, "no:", 3) != 0)
                         r = spec_strv_add(&w.plugins, value);
+        if (r == 0)
+                read_look(&w);
         *ret = w;
         if (r < 0)
                 pytest_words_finish(ret);

@@ -5,6 +5,8 @@
 #ifndef TACH_FRONT_PYTEST_WORDS_H
 #define TACH_FRONT_PYTEST_WORDS_H
 
+#include <stdbool.h>
+
 #include "runtime/discover/ini.h"
 #include "runtime/front/settings.h"
 #include "spec/spec.h"
@@ -12,6 +14,10 @@
 struct pytest_words {
         const char *keyword, *mark; /* the last -k and -m; NULL: not given, or empty */
         struct spec_strv plugins;   /* of -p, without those that are switched off */
+        const char *junit_xml;      /* the last --junit-xml, or NULL */
+        bool asks; /* for something else than running tests: --collect-only, --fixtures ... */
+        bool no_header;
+        int verbosity; /* -v counts up, -q down */
         struct spec_strv all;
 };
 

@@ -94,6 +94,8 @@ static bool store(struct report *r, const char *event, yajl_val v)
                        keep(&r->warnings, &r->n_warnings, &r->warnings_capacity, v) == 0;
         if (strcmp(event, "scope") == 0)
                 return keep(&r->scopes, &r->n_scopes, &r->scopes_capacity, v) == 0;
+        if (strcmp(event, "summary") == 0)
+                return keep(&r->more, &r->n_more, &r->more_capacity, v) == 0;
         if (strcmp(event, "wrote") == 0)
                 return r->verbosity > 0 && keep(&r->writes, &r->n_writes, &r->writes_capacity, v) == 0;
         if (strcmp(event, "service") == 0)
@@ -200,6 +202,9 @@ void report_finish(struct report *r)
         for (size_t i = 0; i < r->n_scopes; i++)
                 yajl_tree_free(r->scopes[i]);
         free(r->scopes);
+        for (size_t i = 0; i < r->n_more; i++)
+                yajl_tree_free(r->more[i]);
+        free(r->more);
         for (size_t i = 0; i < r->n_writes; i++)
                 yajl_tree_free(r->writes[i]);
         free(r->writes);

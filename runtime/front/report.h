@@ -20,6 +20,8 @@ struct report {
         int verbosity;
         bool color;
         bool live; /* a terminal: a progress bar that is drawn over */
+        bool asks; /* options ask for something else than running tests: pytest tells of that alone */
+        bool no_header;
         unsigned width;
         /* the run so far */
         long number, done, failed;
@@ -38,6 +40,8 @@ struct report {
         yajl_val *writes; /* wrote events, with -v */
         size_t n_writes, writes_capacity;
         long long n_kept_paths, n_lost_paths;
+        yajl_val *more; /* summary events */
+        size_t n_more, more_capacity;
         yajl_val start, collected, session, finish; /* NULL until they came */
         struct terminal *passes;                    /* where tests' output is shown as they run; or NULL */
         char *shown;      /* the test whose name or letter was printed last, while it runs; or NULL */

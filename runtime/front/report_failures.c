@@ -24,14 +24,30 @@ static void domain(struct buf *out, const char *nodeid)
         (void)buf_add(out, "", 0);
 }
 
+/* Whether pytest's option NAME has the value VALUE. */
+static bool option_is(const struct report *r, const char *name, const char *value)
+{
+        const char *given = json_text(r->collected, name);
+
+        return given != NULL && strcmp(given, value) == 0;
+}
+
+static bool is_shown(const struct report *r, const char *section)
+{
+        const char *which = json_text(r->collected, "show_capture");
+
+        return which == NULL || strcmp(which, "all") == 0 || strstr(section, which) != NULL;
+}
+
 static void print_sections(struct report *r, yajl_val v)
 {
-        yajl_val sections = json_field(v, "sections");
+        yajl_val sections = option_is(r, "show_capture", "no") ? NULL : json_field(v, "sections");
 
         for (size_t i = 0; YAJL_IS_ARRAY(sections) && i < YAJL_GET_ARRAY(sections)->len; i++) {
                 yajl_val pair = YAJL_GET_ARRAY(sections)->values[i];
 
-                if (!YAJL_IS_ARRAY(pair) || YAJL_GET_ARRAY(pair)->len != 2)
+                if (!YAJL_IS_ARRAY(pair) || YAJL_GET_ARRAY(pair)->len != 2 ||
+                    !is_shown(r, YAJL_GET_STRING(YAJL_GET_ARRAY(pair)->values[0])))
                         continue;
                 human_banner(r, '-', NULL, YAJL_GET_STRING(YAJL_GET_ARRAY(pair)->values[0]));
                 human_text(r, YAJL_GET_STRING(YAJL_GET_ARRAY(pair)->values[1]));
@@ -66,6 +82,8 @@ void human_errors(struct report *r)
         yajl_val collect = json_field(r->collected, "errors");
         int any = 0;
 
+        if (option_is(r, "traceback", "no"))
+                return;
         for (size_t i = 0; YAJL_IS_ARRAY(collect) && i < YAJL_GET_ARRAY(collect)->len; i++) {
                 yajl_val v = YAJL_GET_ARRAY(collect)->values[i];
 
@@ -106,13 +124,19 @@ static int is_failed(yajl_val v)
 
 void human_failures(struct report *r)
 {
+        const bool in_lines = option_is(r, "traceback", "line");
         int any = 0;
 
+        if (option_is(r, "traceback", "no"))
+                return;
         for (size_t i = 0; i < r->n_kept; i++)
                 if (is_failed(r->kept[i])) {
                         if (!any++)
                                 human_banner(r, '=', NULL, "FAILURES");
-                        print_failure(r, r->kept[i], "", json_text(r->kept[i], "longrepr"));
+                        if (in_lines)
+                                human_text(r, json_text(r->kept[i], "longrepr"));
+                        else
+                                print_failure(r, r->kept[i], "", json_text(r->kept[i], "longrepr"));
                 }
 }
 
@@ -146,27 +170,66 @@ static void summary_line(struct report *r, yajl_val v, const char *word, const c
         (void)fputc('\n', r->out);
 }
 
-void human_short_summary(struct report *r)
+int human_chooses(const struct report *r, char c)
+{
+        const char *chars = json_text(r->collected, "report_chars");
+
+        return strchr(chars != NULL ? chars : "wfE", c) != NULL;
+}
+
+/* The lines of one letter; DRY: only whether there are any. */
+static int short_lines(struct report *r, char c, bool dry)
 {
         yajl_val collect = json_field(r->collected, "errors");
         int any = 0;
 
-        for (size_t i = 0; i < r->n_kept; i++)
-                any += is_failed(r->kept[i]) || outcome_is(r->kept[i], "error");
-        for (size_t i = 0; YAJL_IS_ARRAY(collect) && i < YAJL_GET_ARRAY(collect)->len; i++)
-                any += outcome_is(YAJL_GET_ARRAY(collect)->values[i], "failed");
-        if (any == 0)
-                return;
-        human_banner(r, '=', NULL, "short test summary info");
-        for (size_t i = 0; i < r->n_kept; i++)
-                if (is_failed(r->kept[i]))
+        for (size_t i = 0; c == 'E' && YAJL_IS_ARRAY(collect) && i < YAJL_GET_ARRAY(collect)->len; i++) {
+                yajl_val v = YAJL_GET_ARRAY(collect)->values[i];
+
+                if (!outcome_is(v, "failed"))
+                        continue;
+                any = 1;
+                if (!dry)
+                        summary_line(r, v, "ERROR", json_text(v, "longrepr"));
+        }
+        for (size_t i = 0; c == 'f' && i < r->n_kept; i++) {
+                if (!is_failed(r->kept[i]))
+                        continue;
+                any = 1;
+                if (!dry)
                         summary_line(r, r->kept[i], human_look(json_text(r->kept[i], "outcome"))->word,
                                      json_text(r->kept[i], "longrepr"));
-        for (size_t i = 0; i < r->n_kept; i++)
-                if (outcome_is(r->kept[i], "error"))
+        }
+        for (size_t i = 0; c == 'E' && i < r->n_kept; i++) {
+                if (!outcome_is(r->kept[i], "error"))
+                        continue;
+                any = 1;
+                if (!dry)
                         summary_line(r, r->kept[i], "ERROR", json_text(r->kept[i], "longrepr"));
-        for (size_t i = 0; YAJL_IS_ARRAY(collect) && i < YAJL_GET_ARRAY(collect)->len; i++)
-                if (outcome_is(YAJL_GET_ARRAY(collect)->values[i], "failed"))
-                        summary_line(r, YAJL_GET_ARRAY(collect)->values[i], "ERROR",
-                                     json_text(YAJL_GET_ARRAY(collect)->values[i], "longrepr"));
+        }
+        for (size_t i = 0; i < r->n_more; i++) {
+                const char *letter = json_text(r->more[i], "char");
+
+                if (letter == NULL || letter[0] != c)
+                        continue;
+                any = 1;
+                if (!dry)
+                        human_text(r, json_text(r->more[i], "text"));
+        }
+        return any;
+}
+
+void human_short_summary(struct report *r)
+{
+        const char *chars = json_text(r->collected, "report_chars");
+        int any = 0;
+
+        if (chars == NULL)
+                chars = "fE";
+        for (const char *c = chars; *c != '\0'; c++)
+                any |= short_lines(r, *c, true);
+        if (any)
+                human_banner(r, '=', NULL, "short test summary info");
+        for (const char *c = chars; any && *c != '\0'; c++)
+                (void)short_lines(r, *c, false);
 }

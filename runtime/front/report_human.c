@@ -21,9 +21,11 @@ static void on_start(struct report *r, yajl_val v)
         yajl_val missing = json_field(json_field(v, "isolation"), "not_enforced");
         int isolated = mode != NULL && strcmp(mode, "cell") == 0;
 
-        if (r->verbosity < 0)
+        if (r->verbosity < 0 || r->asks)
                 return;
         human_banner(r, '=', BOLD, "test session starts");
+        if (r->no_header)
+                return;
         (void)fprintf(r->out, "tach %s -- Python %s, pytest-%s, %lld workers, %s\n", json_text(v, "version"),
                       json_text(v, "python") != NULL ? json_text(v, "python") : "?",
                       json_text(v, "pytest") != NULL ? json_text(v, "pytest") : "?",
@@ -56,8 +58,10 @@ static void on_collected(struct report *r, yajl_val v)
 
         if (r->verbosity < 0)
                 return;
-        print_list(r, "plugins: ", ", ", json_field(v, "plugins"));
-        print_list(r, "", "\n", json_field(v, "header"));
+        if (!r->no_header) {
+                print_list(r, "plugins: ", ", ", json_field(v, "plugins"));
+                print_list(r, "", "\n", json_field(v, "header"));
+        }
         (void)fprintf(r->out, "collected %lld item%s", json_int(v, "number", 0) + deselected,
                       json_int(v, "number", 0) + deselected == 1 ? "" : "s");
         if (deselected > 0)
@@ -134,12 +138,19 @@ static void on_problem(struct report *r, yajl_val v)
                 r->lost = errno;
 }
 
+/* pytest did something else than running tests, which is all that there is to tell. */
+static bool is_instead(const struct report *r)
+{
+        return YAJL_IS_TRUE(json_field(r->collected, "instead"));
+}
+
 void human_event(struct report *r, const char *event, yajl_val v)
 {
         if (strcmp(event, "start") == 0) {
                 on_start(r, v);
         } else if (strcmp(event, "collected") == 0) {
-                on_collected(r, v);
+                if (!YAJL_IS_TRUE(json_field(v, "instead")))
+                        on_collected(r, v);
         } else if (strcmp(event, "test") == 0) {
                 on_test(r, v);
         } else if (strcmp(event, "output") == 0) {
@@ -186,20 +197,23 @@ void human_end(struct report *r)
 {
         clear_bar(r);
         end_letters(r);
-        if (r->finish == NULL)
+        if (r->finish == NULL || is_instead(r))
                 return;
         if (r->number > 0 && r->verbosity >= 0)
                 (void)fputc('\n', r->out);
-        human_errors(r);
-        human_failures(r);
-        human_warnings(r);
-        if (r->choices->durations > 0)
-                human_durations(r);
+        if (!YAJL_IS_TRUE(json_field(r->collected, "no_summary"))) {
+                human_errors(r);
+                human_failures(r);
+                human_warnings(r);
+                if (r->choices->durations > 0)
+                        human_durations(r);
+        }
         human_unreachable(r);
         human_scopes(r);
         writes_print(r);
         human_text(r, json_text(r->session, "text"));
-        human_short_summary(r);
+        if (!YAJL_IS_TRUE(json_field(r->collected, "no_summary")))
+                human_short_summary(r);
         if (YAJL_IS_TRUE(json_field(r->finish, "interrupted")))
                 human_banner(r, '!', RED, "interrupted: the tests that had not ended are not reported");
         if (r->verbosity > 0) {

@@ -37,7 +37,10 @@ void human_text(struct report *r, const char *text);
 
 void human_errors(struct report *r);
 void human_failures(struct report *r);
+/* A line for each test, of the kinds that pytest's -r chooses. */
 void human_short_summary(struct report *r);
+/* Whether pytest's -r has the letter C. */
+int human_chooses(const struct report *r, char c);
 
 /* ---- report_summary.c: the same */
 

@@ -59,6 +59,12 @@ void output_event(struct report *r, yajl_val v)
         n = bytes.data != NULL ? bytes.len : strlen(text);
         turn_to(r, json_text(v, "nodeid"));
         flush(r);
+        if (r->passes == NULL) {
+                if (fwrite(text, 1, n, r->out) != n && r->lost == 0)
+                        r->lost = errno;
+                flush(r);
+                return;
+        }
         lost = terminal_write(r->passes,
                               stream != NULL && strcmp(stream, "stderr") == 0 ? STDERR_FILENO : STDOUT_FILENO,
                               text, n);

@@ -24,7 +24,7 @@ void human_warnings(struct report *r)
 {
         size_t shown = 0;
 
-        if (r->n_warnings == 0)
+        if (r->n_warnings == 0 || !human_chooses(r, 'w'))
                 return;
         human_banner(r, '=', YELLOW, "warnings summary");
         for (size_t i = 0; i < r->n_warnings && shown < 200; i++) {
@@ -173,6 +173,17 @@ void human_counts(struct report *r)
         if (line.len == 0)
                 (void)buf_adds(&line, "no tests ran");
         (void)buf_addf(&line, " in %.2fs", json_number(r->finish, "wall"));
-        human_banner(r, '=', bad > 0 ? RED : json_int(counts, "passed", 0) > 0 ? GREEN : YELLOW, line.data);
+        if (r->verbosity == -1)
+                human_paint(r,
+                            bad > 0                             ? RED
+                            : json_int(counts, "passed", 0) > 0 ? GREEN
+                                                                : YELLOW,
+                            "%s\n", line.data);
+        else if (r->verbosity >= 0)
+                human_banner(r, '=',
+                             bad > 0                             ? RED
+                             : json_int(counts, "passed", 0) > 0 ? GREEN
+                                                                 : YELLOW,
+                             line.data);
         buf_finish(&line);
 }
