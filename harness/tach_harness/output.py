@@ -5,9 +5,11 @@ of which the suite may have taken hold of while it was imported.
 """
 
 import faulthandler
+import io
 import os
 import stat
 import sys
+import types
 
 from tach_harness import _tach, pytest_versions
 
@@ -73,6 +75,18 @@ def redirect(config, out_fd, err_fd, console):
     os.close(out_fd)
     os.close(err_fd)
     return own
+
+
+def find_writers(config):
+    """Plugins that have opened a file, as those do that log every report: there the interpreter that collected writes alone."""
+    found = []
+    for plugin in config.pluginmanager.get_plugins():
+        if isinstance(plugin, (types.ModuleType, type)) or pytest_versions.is_builtin(plugin):
+            continue
+        values = getattr(plugin, "__dict__", {}).values()
+        if any(isinstance(one, io.IOBase) and not one.closed and one.writable() for one in values):
+            found.append(plugin)
+    return found
 
 
 def show_setups(config):

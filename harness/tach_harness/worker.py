@@ -16,13 +16,15 @@ from _pytest.fixtures import FixtureDef
 from _pytest.outcomes import Exit
 from _pytest.runner import _update_current_test_var
 
-from tach_harness import output, reports, retold
+from tach_harness import output, pytest_versions, reports, retold
 from tach_harness.asking import PHASES, Asked
 from tach_harness.channel import Results, clip
 from tach_harness.console import Console
 
 #: Exit codes of pytest.
 _FAILED, _INTERRUPTED = 1, 2
+#: Hooks that the interpreter that collected calls in its turn, when it is told of what has happened.
+_TOLD = ("pytest_runtest_logstart", "pytest_runtest_logreport", "pytest_runtest_logfinish", "pytest_warning_recorded")
 
 _exit = os._exit
 _write = os.write
@@ -40,6 +42,7 @@ class Reporter:
         self.config = config
         self.asking = asking
         self.workers = workers
+        self.writers = output.find_writers(config)
         self.results = None
         self.console = Console()
         #: reports that can be sent in short (passed.py)
@@ -257,6 +260,8 @@ def live(origin, slot, result_fd, out_fd, err_fd, console, body, arguments):
         log = output.redirect(config, out_fd, err_fd, console)
         if console:
             output.show_setups(config)
+        for plugin in reporter.writers:
+            pytest_versions.leave_out(config, plugin, *_TOLD)
         origin.state.restore()
         origin.randomness.restore()
         prepare_temporary_folder(config)

@@ -4,12 +4,14 @@
 #include <libxml/xmlwriter.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/json.h"
 #include "runtime/front/report.h"
 #include "spec/base/buf.h"
+#include "spec/base/cleanup.h"
 
 /* libxml2 brings ICU and the C++ library with it: it is loaded when a report is written, not with the
  * program. */
@@ -222,11 +224,26 @@ static void test_cases(xmlTextWriterPtr w, const struct report *r)
         }
 }
 
+/* The folders above PATH; what cannot be made, opening the file tells. */
+static void make_folders(const char *path)
+{
+        CLEANUP_FREE char *copy = strdup(path);
+
+        for (char *slash = copy != NULL ? strchr(copy + 1, '/') : NULL; slash != NULL;
+             slash = strchr(slash + 1, '/')) {
+                *slash = '\0';
+                (void)mkdir(copy, 0777);
+                *slash = '/';
+        }
+}
+
 static int write_file(const char *path, const char *text, size_t n, struct error *err)
 {
-        FILE *f = fopen(path, "we");
+        FILE *f;
         int r = 0;
 
+        make_folders(path);
+        f = fopen(path, "we");
         if (f == NULL || fwrite(text, 1, n, f) != n)
                 r = error_set(err, "junit", errno, "write %s", path);
         if (f != NULL && fclose(f) != 0 && r == 0)
