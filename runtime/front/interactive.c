@@ -17,9 +17,12 @@ static bool has_short_s(const char *word)
         return false;
 }
 
-/* What of pytest's options concerns us: as pytest reads them, those after "--" too. */
-static void look(struct args *a, const struct spec_strv *words)
+/* What of pytest's options concerns us: as pytest reads them, those after "--" too. Returns what has tests
+ * run one after another, for a message. */
+static const char *look(struct args *a, const struct spec_strv *words)
 {
+        const char *which = "-s, --pdb or --trace";
+
         for (size_t i = 0; i < words->n; i++) {
                 const char *word = words->v[i], *next = i + 1 < words->n ? words->v[i + 1] : "";
 
@@ -30,31 +33,32 @@ static void look(struct args *a, const struct spec_strv *words)
                         a->passes = 1;
                         a->debugs |= word[2] == 'p';
                 } else if (strcmp(word, "--setup-show") == 0 || strcmp(word, "--setupshow") == 0) {
+                        which = a->passes ? which : "--setup-show";
                         a->passes = 1;
                 } else if (strcmp(word, "--capture=no") == 0 || has_short_s(word) ||
                            (strcmp(word, "--capture") == 0 && strcmp(next, "no") == 0)) {
                         a->passes = 1;
                 }
         }
+        return which;
 }
 
 /* Tests of which the user sees what they print run one after another. */
-static int check_workers(const struct args *a, const struct settings *s, struct error *err)
+static int check_workers(const struct args *a, const struct settings *s, const char *which, struct error *err)
 {
         const char *text = s->v[SETTING_WORKERS].text;
 
         if (!a->passes || text == NULL || s->v[SETTING_WORKERS].rank < RANK_FLAG || strcmp(text, "1") == 0 ||
             strcmp(text, "auto") == 0)
                 return 0;
-        (void)error_set(err, "usage", 0,
-                        "-n %.40s: with -s, --pdb, --trace or --setup-show tests run one after another",
-                        text);
+        (void)error_set(err, "usage", 0, "-n %.40s: with %s tests run one after another", text, which);
         error_hint(err, "leave it out");
         return -EINVAL;
 }
 
 int interactive_look(struct args *a, const struct settings *s, struct error *err)
 {
-        look(a, &s->pytest_args);
-        return check_workers(a, s, err);
+        const char *which = look(a, &s->pytest_args);
+
+        return check_workers(a, s, which, err);
 }

@@ -31,7 +31,7 @@ MODES = pytest.mark.parametrize("mode", [(), ("--no-isolation",)], ids=["cells",
         (PASS, ("-k", "nothing"), 5),
         (PASS, ("--no-such-option",), 4),
         (PASS, ("--timeout=-1",), 4),
-        (PASS, ("--", "--collect-only"), 4),
+        (PASS, ("--", "--collect-only"), 0),
     ],
 )
 def test_exit_code(suite, mode, text, args, code):
