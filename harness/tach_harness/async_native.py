@@ -36,6 +36,7 @@ def _is_async(function):
 def _named_as(function, wrapper):
     """WRAPPER under the name of FUNCTION; not its attributes, some of which say that it is async."""
     wrapper.__name__ = getattr(function, "__name__", wrapper.__name__)
+    wrapper.__qualname__ = getattr(function, "__qualname__", wrapper.__qualname__)
     wrapper.__module__ = getattr(function, "__module__", None)
     wrapper.__wrapped__ = function
     return wrapper
@@ -130,20 +131,23 @@ class AsyncNative:
 
     def pytest_pyfunc_call(self, pyfuncitem):
         """Gives pytest's own implementation, which comes next, a function that waits for what the test's returns."""
-        function = pyfuncitem.obj
+        holder, name = pyfuncitem, "obj"
+        if hasattr(getattr(pyfuncitem.obj, "hypothesis", None), "inner_test"):  # what @given calls for each example
+            holder, name = pyfuncitem.obj.hypothesis, "inner_test"
+        function = getattr(holder, name)
         if not inspect.iscoroutinefunction(inspect.unwrap(function)) or not self._is_ours(pyfuncitem):
             return  # not even a frame of ours in its traceback
 
-        def call(**kwargs):
+        def call(*args, **kwargs):
             __tracebackhide__ = True
-            result = function(**kwargs)
+            result = function(*args, **kwargs)
             if not hasattr(result, "__await__"):
                 return result
             loop = self._of_test(pyfuncitem, pyfuncitem._request)
             return loop.run(result, loop.context.copy())
 
-        pyfuncitem.obj = _named_as(function, call)
-        self.replaced.callback(setattr, pyfuncitem, "obj", function)
+        setattr(holder, name, _named_as(function, call))
+        self.replaced.callback(setattr, holder, name, function)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self):

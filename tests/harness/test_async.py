@@ -227,6 +227,120 @@ def test_unittest(run, mode):
     assert ["Captured stdout call", "down True\n"] in tests["T::test_pass"]["sections"]
 
 
+EVERY = """
+import functools
+SCOPES = ["function", "class", "module", "package", "session"]
+def make(scope, kind):
+    async def value(request):
+        await asyncio.sleep(0); print("+", scope, kind, request.param if hasattr(request, "param") else ""); return scope
+    async def values(request):
+        await asyncio.sleep(0); print("+", scope, kind, request.param if hasattr(request, "param") else ""); yield scope
+        await asyncio.sleep(0); print("-", scope, kind)
+    return {"value": value, "values": values}[kind]
+for scope in SCOPES:
+    for kind in ("value", "values"):
+        globals()[f"{scope}_{kind}"] = pytest.fixture(scope=scope, name=f"{scope}_{kind}")(make(scope, kind))
+    globals()[f"{scope}_params"] = pytest.fixture(scope=scope, name=f"{scope}_params", params=["a", "b"])(make(scope, "values"))
+@pytest.fixture(params=[1, 2], ids=["one", "two"], autouse=True)
+async def everywhere(request, session_value): yield request.param
+@pytest.fixture
+def sync_on_async(class_values, function_value): return class_values + function_value
+@pytest.fixture(scope="module")
+async def async_on_sync(tmp_path_factory, session_values): return tmp_path_factory, session_values
+class TestAll:
+    async def test_async(self, FIXTURES, everywhere, sync_on_async): assert sync_on_async == "classfunction"
+    def test_sync(self, FIXTURES, async_on_sync): assert async_on_sync[1] == "session"
+@pytest.mark.usefixtures("module_params", "class_params")
+async def test_marked(): pass
+async def test_params(function_params, package_params): assert (function_params, package_params) == ("function", "package")
+"""
+
+
+@MODES
+def test_fixtures_of_every_scope(run, mode):
+    """Set up and torn down as often as by pytest-asyncio, parametrized ones too."""
+    names = [f"{scope}_{kind}" for scope in ("function", "class", "module", "package", "session") for kind in ("value", "values")]
+    tests = run(EVERY.replace("FIXTURES", ", ".join(names)), "-n", "1", *mode)
+    assert set(outcomes(tests).values()) == {"passed"}, run.result.out
+    assert len(tests) == 2 + 2 + 8 + 8
+    said = "".join(text for test in tests.values() for name, text in test["sections"] if "stdout" in name).splitlines()
+    for scope, times in (("class", 1), ("module", 1), ("package", 1), ("session", 1), ("function", 4)):
+        assert said.count(f"+ {scope} values ") == times, (scope, said)
+    ups = [sum(line.startswith(f"+ {scope} values ") for line in said) for scope in ("function", "class", "module", "package", "session")]
+    downs = [said.count(f"- {scope} values") for scope in ("function", "class", "module", "package", "session")]
+    assert ups == downs, said
+
+
+@MODES
+@pytest.mark.parametrize("scope", ["class", "module", "package", "session"])
+def test_failures_of_wider_fixtures(run, mode, scope):
+    """In set-up: of all tests that need it; in teardown: of the last one."""
+    tests = run(
+        f"@pytest.fixture(scope={scope!r})\nasync def bad(): await asyncio.sleep(0); raise ValueError('up')\n"
+        f"@pytest.fixture(scope={scope!r})\nasync def bad_end(): yield 1; await asyncio.sleep(0); raise ValueError('down')\n"
+        f"@pytest.fixture(scope={scope!r})\nasync def skips(): pytest.skip('not here')\n"
+        "class TestIt:\n"
+        "    async def test_up(self, bad): pass\n    def test_up_too(self, bad): pass\n"
+        "    async def test_skipped(self, skips): pass\n"
+        "    async def test_down(self, bad_end): assert bad_end == 1\n    async def test_down_too(self, bad_end): assert bad_end == 1\n",
+        "-n", "1", *mode,
+    )  # fmt: skip
+    found = {name.partition("::")[2]: outcome for name, outcome in outcomes(tests).items()}
+    last = {"test_down": "passed", "test_down_too": "error"}
+    assert found == {"test_up": "error", "test_up_too": "error", "test_skipped": "skipped", **last}, run.result.out
+    assert "ValueError: up" in tests["TestIt::test_up_too"]["longrepr"]
+    assert "ValueError: down" in tests["TestIt::test_down_too"]["longrepr"]
+
+
+@MODES
+def test_unittest_with_fixtures(run, mode):
+    """Async fixtures that a class is marked with, or that are used by all."""
+    tests = run(
+        "seen = []\n@pytest.fixture(autouse=True)\nasync def always(): seen.append('always'); yield; print('end')\n"
+        "@pytest.fixture(scope='class')\nasync def wide(request): request.cls.value = await asyncio.sleep(0, 3); yield; print('wide end')\n"
+        "@pytest.mark.usefixtures('wide')\nclass T(unittest.IsolatedAsyncioTestCase):\n"
+        "    @pytest.fixture(autouse=True)\n    async def mine(self): self.own = await asyncio.sleep(0, 4)\n"
+        "    async def test_it(self): assert (self.value, self.own, seen[-1]) == (3, 4, 'always'); await asyncio.sleep(0)\n"
+        "    async def test_more(self): assert (self.value, self.own, seen[-1]) == (3, 4, 'always'); await asyncio.sleep(0)\n"
+        "class S(unittest.TestCase):\n    def test_sync(self): assert seen[-1] == 'always'\n",
+        *mode,
+    )
+    assert outcomes(tests) == dict.fromkeys(("T::test_it", "T::test_more", "S::test_sync"), "passed"), run.result.out
+    said = "".join(text for test in tests.values() for name, text in test["sections"] if name == "Captured stdout teardown")
+    assert said.count("wide end") == 1 and said.splitlines().count("end") == 3
+
+
+@MODES
+def test_hypothesis(run, mode):
+    pytest.importorskip("hypothesis")
+    tests = run(
+        "from hypothesis import given, settings, strategies as st\nloops = []\n"
+        "@pytest.fixture(scope='module')\nasync def f(): return 5\n"
+        "@given(n=st.integers())\n@settings(max_examples=20, database=None)\n"
+        "async def test_good(n, f): await asyncio.sleep(0); assert isinstance(n, int) and f == 5; loops.append(running()); assert len(set(loops)) == 1\n"
+        "class TestIt:\n"
+        "    @settings(max_examples=200, database=None)\n    @given(n=st.integers(0, 1000))\n"
+        "    async def test_bad(self, n): await asyncio.sleep(0); assert n < 10\n",
+        *mode,
+    )
+    assert outcomes(tests) == {"test_good": "passed", "TestIt::test_bad": "failed"}, run.result.out
+    assert "n=10" in tests["TestIt::test_bad"]["longrepr"].replace(" ", "")
+
+
+@MODES
+def test_patched_and_decorated(run, mode):
+    tests = run(
+        "import os, functools\nfrom unittest import mock\n"
+        "@mock.patch('os.getcwd', return_value='/there')\nasync def test_patched(getcwd): await asyncio.sleep(0); assert os.getcwd() == '/there'\n"
+        "@mock.patch.object(os, 'sep', new='!')\nasync def test_new(tmp_path): await asyncio.sleep(0); assert os.sep == '!'\n"
+        "async def test_mock():\n    m = mock.AsyncMock(return_value=3); assert await m() == 3; m.assert_awaited_once()\n"
+        "async def test_timeout():\n    with pytest.raises(asyncio.TimeoutError): await asyncio.wait_for(asyncio.sleep(9), 0.01)\n"
+        "class TestStatic:\n    @staticmethod\n    async def test_static(): await asyncio.sleep(0); assert running()\n",
+        *mode,
+    )
+    assert set(outcomes(tests).values()) == {"passed"} and len(tests) == 5, run.result.out
+
+
 def test_generator_test_is_left_to_pytest(run):
     """Which says that nothing ran it."""
     assert outcomes(run("async def test_it(): yield\n")) == {"test_it": LEFT}
