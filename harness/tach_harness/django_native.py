@@ -63,10 +63,12 @@ class DjangoNative:
                 f"Django cannot be set up with the settings '{self.settings}': {_causes(e)} (other settings: django_settings "
                 f'in [tool.tach], or {VARIABLE}; none: django_settings = "")'
             ) from e
-        from tach_harness import django_databases, django_tests
+        from tach_harness import django_databases, django_fixtures, django_tests
 
         self.databases = django_databases.Databases(self.isolated, early_config)
-        early_config.pluginmanager.register(django_tests.DjangoTests(self.databases), "tach-django")
+        tests = django_tests.DjangoTests(self.databases)
+        early_config.pluginmanager.register(tests, "tach-django")
+        early_config.pluginmanager.register(django_fixtures.DjangoFixtures(lambda: tests.case), "tach-django-fixtures")
         early_config.addinivalue_line(
             "markers", "django_db(transaction=False, reset_sequences=False, databases=None, serialized_rollback=False): "
             "how the test uses Django's databases, which every test may use in a transaction that is rolled back"
@@ -88,6 +90,7 @@ class DjangoNative:
         if hasattr(utils._TestState, "saved_data"):
             self.databases.leave()
             session.config.pluginmanager.unregister(name="tach-django")
+            session.config.pluginmanager.unregister(name="tach-django-fixtures")
             self.databases = None
             return
         utils.setup_test_environment(debug=False)

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from asgiref.sync import SyncToAsync
+from django.conf import settings
 from django.core import mail
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.test import Client, SimpleTestCase, TestCase, TransactionTestCase
+from django.test import LiveServerTestCase, SimpleTestCase, TestCase, TransactionTestCase
 
 
 class _WhenAsked:
@@ -122,11 +123,26 @@ def _options(transaction=False, reset_sequences=False, databases=None, serialize
     }
 
 
+#: Fixtures whose tests commit.
+_COMMITTING = {"transactional_db", "django_db_reset_sequences", "live_server"}
+
+
+def _live_server_case():
+    """Serves what it is asked for, static files too."""
+    if "django.contrib.staticfiles" not in settings.INSTALLED_APPS:
+        return LiveServerTestCase
+    from django.contrib.staticfiles.testing import StaticLiveServerTestCase
+
+    return StaticLiveServerTestCase
+
+
 class DjangoTests:
     def __init__(self, databases):
         BaseDatabaseWrapper.in_atomic_block = _WhenAsked()
         self.databases = databases
         self.block = None
+        #: of Django, that the test runs as, if it commits
+        self.case = None
 
     def _is_case(self, item, case):
         cls = getattr(item, "cls", None)
@@ -161,8 +177,11 @@ class DjangoTests:
         mail.outbox = []
         mark = request.node.get_closest_marker("django_db")
         options = _options(*mark.args, **mark.kwargs) if mark is not None else _options()
-        if options.pop("transaction") or "transactional_db" in request.fixturenames:
-            yield from self._transactional(options)
+        names = set(request.fixturenames)
+        options["reset_sequences"] |= "django_db_reset_sequences" in names
+        options["serialized_rollback"] |= "django_db_serialized_rollback" in names
+        if options.pop("transaction") or names & _COMMITTING:
+            yield from self._transactional(_live_server_case() if "live_server" in names else TransactionTestCase, options)
         else:
             with _SharedConnections(self.databases.made):
                 yield from self._rolled_back(_Block(self.databases.made, checks=True))
@@ -178,31 +197,16 @@ class DjangoTests:
             self.block = None
             block.roll_back()
 
-    def _transactional(self, options):
-        """As a test of a TransactionTestCase."""
-        case_type = type("Case", (TransactionTestCase,), {**options, "runTest": lambda self: None})
+    def _transactional(self, base, options):
+        """As a test of BASE, a TransactionTestCase."""
+        case_type = type("Case", (base,), {**options, "runTest": lambda self: None})
         case_type.setUpClass()
         try:
-            case = case_type()
+            self.case = case = case_type()
             case._pre_setup()
             yield
             case._post_teardown()
         finally:
+            self.case = None
             case_type.tearDownClass()
             case_type.doClassCleanups()
-
-    @pytest.fixture
-    def db(self):
-        """For suites that were written for pytest-django: every test may use the databases."""
-
-    @pytest.fixture
-    def transactional_db(self):
-        """The test commits; its databases are flushed afterwards."""
-
-    @pytest.fixture
-    def client(self):
-        return Client()
-
-    @pytest.fixture
-    def mailoutbox(self):
-        return mail.outbox

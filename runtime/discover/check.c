@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/discover/fixtures.h"
+#include "runtime/discover/names.h"
 #include "spec/names.h"
 
 #define MAX_DEPTH 400
@@ -139,7 +140,8 @@ static bool is_certain(const struct checker *k, const struct frame *stack, const
         const struct view *view = k->view;
 
         if (is_hidden(view) || could_be(view, name) || may_be_made(view, name) ||
-            (missing && (!view->f->plugins_known || plugins_mention(view, name))))
+            (missing && (!view->f->plugins_known || plugins_mention(view, name) ||
+                         (view->f->given != NULL && names_in_table(view->f->given, name)))))
                 return false;
         for (; stack != NULL; stack = stack->below) {
                 if (stack->def == NULL)

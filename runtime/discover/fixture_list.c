@@ -155,6 +155,7 @@ static int list_all(struct lister *l, FILE *out, void (*each)(void *ctx, const s
 
         if (r < 0)
                 return r;
+        l->fixtures.given = request->given;
         fixture_write_begin(&l->writer, request, &l->fixtures, out);
         r = list_files(l);
         for (size_t i = 0; r == 0 && i < l->n_reports; i++) {

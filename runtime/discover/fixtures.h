@@ -54,6 +54,7 @@ struct fixtures {
         size_t n_plugins, cap_plugins;
         bool plugins_known;      /* no other plugin can be there */
         const char *plugins_why; /* where not: what it is that cannot be known */
+        const char *given;       /* names of others that are there, with blanks around each; or NULL */
         unsigned dynamic;        /* of plugins that are not pytest's own: enum facts_dynamic */
         int pytest_major;        /* 0: not known */
         bool depth_first;        /* it goes through fixtures depth first: since 9 */

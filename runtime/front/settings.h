@@ -95,6 +95,10 @@ int settings_from_environment(struct settings *s, char *const *environ, struct e
 /* Checks every value. Errors: phase "settings", what = "ORIGIN: reason". */
 int settings_choose(const struct settings *s, struct choices *ret, struct error *err);
 
+/* The fixtures that tests have where Django is set up (harness/tach_harness/django_fixtures.py), with blanks
+ * around each; NULL where it is not. */
+const char *settings_django_fixtures(const struct settings *s);
+
 void settings_finish(struct settings *s);
 
 #endif

@@ -44,7 +44,9 @@ def site(suite):
     suite.write("pyproject.toml", '[tool.tach]\ndjango_settings = "settings"\n')
     suite.write("settings.py", SETTINGS)
 
-    def run(text, *args, **more):
+    def run(text, *args, conftest="", **more):
+        if conftest:
+            suite.write("conftest.py", conftest)
         suite.write(text="import pytest\nfrom django.db import connection, connections\n" + text)
         run.result = suite.json(*QUIET, *args, **more)
         return {nodeid.partition("::")[2]: test for nodeid, test in run.result.tests().items()}
@@ -115,6 +117,87 @@ def test_functions(project, database, mode):
     found = outcomes({nodeid.partition("::")[2]: test for nodeid, test in result.tests().items()})
     assert [name for name, outcome in found.items() if outcome != "passed"] != []
     assert found == by_pytest_django(project.path), result.out
+
+
+FIXTURES = """
+import urllib.request
+import pytest
+from django.conf import settings as own
+from django.db import connection, transaction
+from shelf.models import Author
+pytestmark = pytest.mark.django_db
+def test_settings(settings):
+    settings.LANGUAGE_CODE = "de"; settings.NEW = 1; del settings.STATIC_URL
+    assert own.LANGUAGE_CODE == settings.LANGUAGE_CODE == "de" and own.NEW == 1 and not hasattr(own, "STATIC_URL")
+def test_settings_again(): assert own.LANGUAGE_CODE == "en-us" and not hasattr(own, "NEW") and own.STATIC_URL
+def test_users(admin_user, admin_client, django_user_model, django_username_field):
+    assert admin_user.is_superuser and admin_user.check_password("password") and isinstance(admin_user, django_user_model)
+    assert admin_client.get("/books/").wsgi_request.user == admin_user and django_username_field == "username"
+def test_no_users(django_user_model): assert django_user_model.objects.count() == 0
+def test_requests(rf, async_rf): assert rf.get("/x?a=1").GET["a"] == "1" and async_rf.get("/y").path == "/y"
+def test_async_client(async_client):
+    import asyncio
+    assert asyncio.run(async_client.get("/nothing/")).status_code == 404
+def test_queries(django_assert_num_queries, django_assert_max_num_queries):
+    with django_assert_num_queries(1) as captured: Author.objects.count()
+    with django_assert_max_num_queries(2): Author.objects.count()
+    assert "shelf_author" in captured.captured_queries[0]["sql"]
+def test_too_many(django_assert_num_queries):
+    with django_assert_num_queries(1, info="say it"): Author.objects.count(); Author.objects.count()
+def test_too_few(django_assert_num_queries):
+    with django_assert_num_queries(2): Author.objects.count()
+def test_more_than_allowed(django_assert_max_num_queries):
+    with django_assert_max_num_queries(1): Author.objects.count(); Author.objects.count()
+def test_on_commit(django_capture_on_commit_callbacks):
+    done = []
+    with django_capture_on_commit_callbacks(execute=True) as callbacks: transaction.on_commit(lambda: done.append(1))
+    assert done == [1] and len(callbacks) == 1
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_live_server(live_server, name):
+    Author.objects.create(name=name)
+    assert not connection.in_atomic_block and str(live_server) == live_server.url
+    assert urllib.request.urlopen(live_server + "/books/").read() == b'{"titles": []}'
+def test_commits(transactional_db): assert not connection.in_atomic_block; Author.objects.create(name="committed")
+def test_nothing_left(db): assert not Author.objects.filter(name__in=["a", "b", "committed"]).exists()
+"""
+
+
+@pytest.mark.parametrize("database", ["memory", "file"])
+@MODES
+def test_fixtures_of_pytest_django(project, database, mode):
+    """Those that suites use most, under their names."""
+    project.write("test_plain.py", FIXTURES)
+    result = project.json(*QUIET, *mode, "-n", "1", "test_plain.py", env={"DATABASE": database})
+    found = outcomes({nodeid.partition("::")[2]: test for nodeid, test in result.tests().items()})
+    assert {name for name, outcome in found.items() if outcome == "failed"} == {"test_too_many", "test_too_few", "test_more_than_allowed"}
+    assert "error" not in found.values() and found == by_pytest_django(project.path), result.out
+    assert "1 queries were expected, 2 were made (say it)" in result.out
+
+
+def test_all_fixtures_are_known_early(project):
+    """The list of those that are not reported as missing is the list of those that are there."""
+    names = re.findall(r"fixture\n    def (\w+)\(self", (ROOT / "harness/tach_harness/django_fixtures.py").read_text())
+    assert len(names) == 18
+    project.write("test_plain.py", "".join(f"def test_{name}({name}): pass\n" for name in names) + "def test_bad(no_client): pass\n")
+    result = project.json(*QUIET, "test_plain.py")
+    assert [event["name"] for event in result.events if event["event"] == "fixture_problem"] == ["no_client"]
+    assert {name for name, outcome in outcomes(result.tests()).items() if outcome != "passed"} == {"test_plain.py::test_bad"}
+
+
+@MODES
+def test_database_is_made_once(site, mode):
+    """Migrated by the interpreter that collects; tests connect anew."""
+    tests = site(
+        "from django.contrib.auth.models import User\n"
+        "@pytest.mark.parametrize('i', range(6))\ndef test_it(i):\n"
+        "    import conftest\n    assert User.objects.count() == 0; User.objects.create(username='a')\n"
+        "    assert connection.connection is not None; print(conftest.made)\n",
+        *mode, conftest="from django.db.models.signals import post_migrate\nmade = []\n"
+        "def note(app_config, **_): made.append(app_config.label)\n"
+        "post_migrate.connect(note, weak=False)\n",
+    )  # fmt: skip
+    said = {test["sections"][0][1] for test in tests.values()}
+    assert said == {"['auth', 'contenttypes']\n"}, said
 
 
 @MODES
