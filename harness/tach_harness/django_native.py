@@ -43,6 +43,13 @@ class DjangoNative:
             os.environ[VARIABLE] = settings  # for pytest-django too
         self.settings = os.environ.get(VARIABLE) if settings is None else settings
 
+    def _take_ini(self, config):
+        """The file of pytest's settings, where pytest-django has it, comes last."""
+        found = pytest_versions.ini_of_another(config, VARIABLE, "Django's settings")
+        if found and self.settings is None:
+            self.named, self.settings = True, found
+            os.environ[VARIABLE] = found
+
     def _is_wanted(self, manager):
         if not self.settings or any(pytest_versions.module_of(one).startswith("pytest_django") for one in manager.get_plugins()):
             return False
@@ -50,6 +57,7 @@ class DjangoNative:
         return self.named or (_is_there("django") and _is_there(self.settings))
 
     def pytest_load_initial_conftests(self, early_config):
+        self._take_ini(early_config)
         if not self._is_wanted(early_config.pluginmanager):
             return
         try:

@@ -44,6 +44,17 @@ def look_of_report(config):
     }
 
 
+def ini_of_another(config, name, description):
+    """The value of NAME in pytest's file, which no plugin has to know of; from now on it is known. None: it is not there."""
+    if name not in config.inicfg:
+        return None
+    try:
+        return config.getini(name)
+    except (KeyError, ValueError):
+        config._parser.addini(name, description)
+        return config.getini(name)
+
+
 def report_passes(reporter):
     """The sections of ``-rP`` and the like that this terminal REPORTER has."""
     for name in ("summary_xfailures", "summary_passes", "summary_xpasses"):  # from pytest 8 on; always; from 8 on

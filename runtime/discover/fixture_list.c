@@ -146,6 +146,13 @@ static int list_files(struct lister *l)
         return r;
 }
 
+/* Of harness/tach_harness/django_fixtures.py. */
+static const char django_fixtures[] =
+    " admin_client admin_user async_client async_rf client db django_assert_max_num_queries "
+    "django_assert_num_queries django_capture_on_commit_callbacks django_db_reset_sequences "
+    "django_db_serialized_rollback django_user_model django_username_field live_server mailoutbox rf "
+    "settings transactional_db ";
+
 /* What fixture_list does once the files are known. */
 static int list_all(struct lister *l, FILE *out, void (*each)(void *ctx, const struct fixture_report *report),
                     void *ctx, struct error *err)
@@ -155,7 +162,8 @@ static int list_all(struct lister *l, FILE *out, void (*each)(void *ctx, const s
 
         if (r < 0)
                 return r;
-        l->fixtures.given = request->given;
+        if (request->django || l->ini->django_settings.n > 0)
+                l->fixtures.given = django_fixtures;
         fixture_write_begin(&l->writer, request, &l->fixtures, out);
         r = list_files(l);
         for (size_t i = 0; r == 0 && i < l->n_reports; i++) {

@@ -37,9 +37,9 @@ struct fixture_request {
         enum fixture_format format;
         const struct fixture_selection *selection; /* NULL: all tests that PATHS name */
         bool all;                                  /* those of plugins too */
-        const char *given; /* names of fixtures that are there besides, with blanks around each; or NULL */
-        struct tree_cache *cache; /* or NULL */
-        const atomic_bool *stop;  /* gives up when it becomes true; may be NULL */
+        bool django;                               /* Django is set up, which brings fixtures */
+        struct tree_cache *cache;                  /* or NULL */
+        const atomic_bool *stop;                   /* gives up when it becomes true; may be NULL */
 };
 
 /* A problem, and the tests that have it. */

@@ -30,6 +30,7 @@ static const struct key {
     {"python_files", offsetof(struct ini, python_files), "test_*.py *_test.py"},
     {"python_functions", offsetof(struct ini, python_functions), "test"},
     {"pythonpath", offsetof(struct ini, pythonpath), ""},
+    {"DJANGO_SETTINGS_MODULE", offsetof(struct ini, django_settings), ""},
     {"testpaths", offsetof(struct ini, testpaths), ""},
     {"usefixtures", offsetof(struct ini, usefixtures), ""},
 };

@@ -12,6 +12,7 @@
 
 struct ini {
         struct spec_strv python_files, python_classes, python_functions, testpaths, norecursedirs, pythonpath;
+        struct spec_strv django_settings; /* DJANGO_SETTINGS_MODULE, as pytest-django has it */
         struct spec_strv usefixtures, addopts, doctest_encoding;
         bool raw_ids; /* disable_test_id_escaping_and_forfeit_all_rights_to_community_support */
         /* of options alone: */

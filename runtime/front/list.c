@@ -40,7 +40,7 @@ int list_fixtures(const struct args *args, const struct settings *settings, cons
                       : choices->format == FORMAT_JSON ? FIXTURES_JSON
                                                        : FIXTURES_HUMAN,
             .all = args->verbosity > 0,
-            .given = settings_django_fixtures(settings),
+            .django = settings_have_django(settings),
             .cache = cache,
         };
 

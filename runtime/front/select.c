@@ -425,7 +425,7 @@ int select_problems(const struct select_request *request, const struct spec_sele
                                                    .options = &p.words.all,
                                                    .format = FIXTURES_PROBLEMS,
                                                    .selection = &selection,
-                                                   .given = settings_django_fixtures(request->settings),
+                                                   .django = settings_have_django(request->settings),
                                                    .cache = request->cache,
                                                    .stop = stop};
 

@@ -95,9 +95,8 @@ int settings_from_environment(struct settings *s, char *const *environ, struct e
 /* Checks every value. Errors: phase "settings", what = "ORIGIN: reason". */
 int settings_choose(const struct settings *s, struct choices *ret, struct error *err);
 
-/* The fixtures that tests have where Django is set up (harness/tach_harness/django_fixtures.py), with blanks
- * around each; NULL where it is not. */
-const char *settings_django_fixtures(const struct settings *s);
+/* Whether settings of Django are named, here or by DJANGO_SETTINGS_MODULE. */
+bool settings_have_django(const struct settings *s);
 
 void settings_finish(struct settings *s);
 

@@ -335,6 +335,14 @@ def test_which_settings(suite):
     assert which() == "False"
     suite.write("pyproject.toml", "")
     assert which(DJANGO_SETTINGS_MODULE="left.over") == "False"
+    suite.write("pyproject.toml", '[tool.pytest.ini_options]\nDJANGO_SETTINGS_MODULE = "two"\n')
+    assert which() == "two" and which(DJANGO_SETTINGS_MODULE="three") == "three" and which(TACH_DJANGO_SETTINGS="one") == "one"
+    suite.write("pyproject.toml", "")
+    suite.write("pytest.ini", "[pytest]\nDJANGO_SETTINGS_MODULE = three\naddopts = --strict-config\n")
+    assert which() == "three" and which(TACH_DJANGO_SETTINGS="") == "False"
+    suite.write(text="def test_a(settings): pass\n")
+    result = suite.json(*QUIET)
+    assert "fixture_problem" not in result.out and "PytestConfigWarning" not in result.out
 
 
 def test_settings_that_are_wrong(suite):
