@@ -36,7 +36,13 @@ class _Block:
         self.aliases = list(aliases)
         self.durability = getattr(transaction.Atomic, "_ensure_durability", None)  # Django before 4.1
 
+    def _mind_durability(self, how):
+        """A durable block may be what makes the test's own begin, and asks before."""
+        if self.durability:
+            transaction.Atomic._ensure_durability = how
+
     def arm(self):
+        self._mind_durability(False)
         for alias in self.aliases:
             if alias not in self.entered:
                 self._arm(alias)
@@ -47,6 +53,7 @@ class _Block:
         attributes["ensure_connection"] = lambda: self._enter(alias)
 
     def disarm(self):
+        self._mind_durability(True)
         for alias in list(self.armed):
             self._disarm(alias)
 
@@ -63,8 +70,6 @@ class _Block:
         except BaseException:
             self._arm(alias)
             raise
-        if self.durability:
-            transaction.Atomic._ensure_durability = False
         block = transaction.atomic(using=alias)
         block._from_testcase = True
         block.__enter__()
@@ -79,8 +84,6 @@ class _Block:
     def roll_back(self):
         """Ends the transactions. Raises what constraints are violated."""
         self.disarm()
-        if self.durability:
-            transaction.Atomic._ensure_durability = True
         try:
             for alias in reversed(self.entered) if self.checks else ():
                 self._check(connections[alias])

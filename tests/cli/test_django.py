@@ -429,6 +429,21 @@ def test_postgresql_copies(project, server, mode):
         assert {test["why"] for name, test in found.items() if "wide" in name} == {"module fixture 'wide': a connected socket"}
 
 
+@MODES
+def test_postgresql_connections_are_fresh(project, server, mode):
+    """No test has a connection of the interpreter that it was cloned from, or of another test."""
+    options, env, _ = server
+    project.write(
+        "test_plain.py",
+        "import pytest\nfrom django.db import connection\n@pytest.mark.parametrize('i', range(6))\ndef test_it(i):\n"
+        "    assert connection.connection is None\n"
+        "    with connection.cursor() as c: c.execute('select pg_backend_pid()'); print(c.fetchone()[0])\n",
+    )
+    tests = project.json(*QUIET, *mode, *(() if mode else options), "test_plain.py", env=env).tests()
+    assert len({test["sections"][0][1] for test in tests.values()}) == len(tests) == 6
+    assert set(outcomes(tests).values()) == {"passed"}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
 def test_postgresql_after_a_run_that_was_ended(project, server, number):
     """It drops its databases, or they do not disturb the next run."""

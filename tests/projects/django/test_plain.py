@@ -33,6 +33,12 @@ def test_inner_block_comes_first():
         Author.objects.create(name="Lem")
 
 
+def test_durable_block_comes_first():
+    with transaction.atomic(durable=True):
+        Author.objects.create(name="Lem")
+    assert Author.objects.count() == 2
+
+
 def test_on_commit_comes_first():
     transaction.on_commit(lambda: 1 / 0)
     assert connection.in_atomic_block
