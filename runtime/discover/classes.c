@@ -128,7 +128,7 @@ const char *class_sets(struct class_def *c, const char *name)
         for (size_t i = 0; i < c->n_mro; i++) {
                 struct class_def *base = c->mro[i];
 
-                for (size_t k = 0; k < base->decorators.n; k++) {
+                for (size_t k = 0; k < base->decorators.n && !base->is_decorated; k++) {
                         struct node node;
                         const struct entity e = decorator_of(base, k, &node);
 
@@ -174,6 +174,16 @@ static const char *decorated(struct class_def *c)
         return NULL;
 }
 
+bool class_has_plain_metaclass(const struct class_def *c)
+{
+        const char *meta;
+
+        if (node_is_null(c->metaclass))
+                return true;
+        meta = names_last_word(module_dotted(c->scope.module, c->scope.outer, c->metaclass));
+        return meta != NULL && names_in_table(" ABCMeta type EnumMeta EnumType ", meta);
+}
+
 const char *class_grows(struct class_def *c)
 {
         struct entity e = {.kind = ENTITY_BINDING};
@@ -181,23 +191,19 @@ const char *class_grows(struct class_def *c)
         module_mro(c->scope.module, c);
         for (size_t i = 0; i < c->n_mro; i++) {
                 struct class_def *base = c->mro[i];
-                const struct module *m = base->scope.module;
-                const char *meta;
 
                 if (base->grows != NULL)
                         return base->grows;
-                if (base->decorators.n > 0 && decorated(base) != NULL)
+                if (base->decorators.n > 0 && !base->is_decorated && decorated(base) != NULL)
                         return decorated(base);
-                if (!node_is_null(base->metaclass)) {
-                        meta = names_last_word(module_dotted(m, base->scope.outer, base->metaclass));
-                        if (meta == NULL || !names_in_table(" ABCMeta type EnumMeta EnumType ", meta))
-                                return arena_printf(m->arena, "its metaclass %s may make tests",
-                                                    node_quote(m, base->metaclass));
-                }
+                if (!base->has_begun && !class_has_plain_metaclass(base))
+                        return arena_printf(base->scope.module->arena, "its metaclass %s may make tests",
+                                            node_quote(base->scope.module, base->metaclass));
                 e.scope = &base->scope;
                 e.binding = i > 0 ? module_find(&base->scope, "__init_subclass__") : NULL;
                 if (e.binding != NULL && entity_mentions(&e, "setattr"))
-                        return arena_printf(m->arena, "%s.__init_subclass__ sets attributes", base->name);
+                        return arena_printf(c->scope.module->arena, "%s.__init_subclass__ sets attributes",
+                                            base->name);
         }
         if (c->unknown_base != NULL)
                 return arena_printf(c->scope.module->arena, "its base %s is not known", c->unknown_base);

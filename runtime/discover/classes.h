@@ -16,6 +16,9 @@ bool class_has_constructor(struct class_def *class_def, const char **ret_maybe);
 /* The value of its __test__: 1, -1, or 0 where it is not set; *RET_MAYBE as above. */
 int class_test_flag(struct class_def *class_def, const char **ret_maybe);
 
+/* Whether its class statement names no metaclass, or one of Python's that makes no tests. */
+bool class_has_plain_metaclass(const struct class_def *class_def);
+
 /* Why it may have other tests than its text shows (a metaclass, a decorator, a base that is not known), or
  * NULL. */
 const char *class_grows(struct class_def *class_def);

@@ -9,6 +9,7 @@
 #include "runtime/discover/classes.h"
 #include "runtime/discover/effects.h"
 #include "runtime/discover/function.h"
+#include "runtime/discover/interp.h"
 #include "runtime/discover/library.h"
 #include "runtime/discover/names.h"
 #include "runtime/discover/params.h"
@@ -390,9 +391,12 @@ int collect_module(struct module *module, const struct ini *ini, const char *pre
                    test_sink *each, void *ctx)
 {
         struct collector c = {.m = module, .ini = ini, .each = each, .ctx = ctx};
-        struct binding *flag = module_find(&module->scope, "__test__");
-        struct effects effects = effects_of(module);
+        struct binding *flag;
+        struct effects effects;
 
+        interp_module(module);
+        effects = effects_of(module);
+        flag = module_find(&module->scope, "__test__");
         if (flag != NULL && flag->kind == BINDING_VALUE && node_is(flag->node, "false"))
                 return 0;
         c.conftests = params_conftests(module, library_root(module->library));

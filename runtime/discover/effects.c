@@ -154,6 +154,8 @@ struct effects effects_of(struct module *m)
                 const struct event *event = &m->events[i];
                 struct node left = event->node;
 
+                if (event->is_played)
+                        continue;
                 switch (event->kind) {
                 case EVENT_STOP:
                         if (event->maybe != NULL) {

@@ -46,6 +46,8 @@ struct binding {
         const char *from; /* "package.module" or "package.module.name", relative ones with their dots */
         struct import import;
         const struct value *known; /* inline.h: its value; node is then null */
+        struct binding *target;    /* interp.h: it is what this binding is, of another scope */
+        const struct scope *target_scope;
         const char *maybe; /* the text of the condition that it depends on, where that cannot be told */
         bool is_module;    /* an import of a module, not of a name in one */
         bool vague;        /* bound more than once, or changed in place: its value is not that of node */
@@ -76,6 +78,8 @@ struct class_def {
         size_t n_foreign;
         const char *unknown_base; /* text of a base of which nothing is known, or NULL */
         const char *grows;        /* why it may have more tests than its text shows, or NULL */
+        bool has_begun;           /* interp.h: what its metaclass does is in its scope */
+        bool is_decorated;        /* and what its decorators do */
 };
 
 /* What reading a module met that has a say in whether its tests can be collected. */
@@ -91,6 +95,7 @@ struct event {
         const char *maybe; /* as in a binding */
         const char *why;   /* EVENT_STOP */
         bool assigned;     /* EVENT_CALL: its result is used */
+        bool is_played;    /* interp.h: what it does is in the scopes */
 };
 
 struct module {
@@ -99,6 +104,7 @@ struct module {
         struct arena *arena;     /* of what is worked out from the module: short-lived */
         struct arena *own;       /* of what the module consists of */
         struct library *library; /* where imported names are looked up; NULL: nowhere */
+        struct node root;
         struct scope scope;
         struct event *events;
         size_t n_events, cap_events;
@@ -123,6 +129,11 @@ struct binding *module_resolve(const struct module *module, const struct scope *
 /* Works out CLASS_DEF's mro: the same classes as CLASS.__mro__, without those whose source is not read, which
  * are in foreign and unknown_base. */
 void module_mro(const struct module *module, struct class_def *class_def);
+
+/* The same of a class without a class statement, from the N classes BASES and the N_FOREIGN names of others.
+ */
+void module_mro_of(struct class_def *class_def, struct class_def **bases, size_t n, const char **foreign,
+                   size_t n_foreign);
 
 /* The dotted name that NODE spells ("pytest.mark.skip") with the first word's import resolved ("import pytest
  * as pt" makes "pt.mark" "pytest.mark"), or NULL where NODE is no dotted name. */

@@ -120,3 +120,27 @@ void module_mro(const struct module *module, struct class_def *c)
         merge(m, c, lists, lengths, n_direct + 1);
         c->mro_busy = false;
 }
+
+void module_mro_of(struct class_def *c, struct class_def **bases, size_t n, const char **foreign,
+                   size_t n_foreign)
+{
+        const struct module *m = c->scope.module;
+        struct class_def ***lists = arena_get(m->arena, (n + 1) * sizeof *lists);
+        size_t *lengths = arena_get(m->arena, (n + 1) * sizeof *lengths);
+
+        c->mro = arena_get(m->own, sizeof *c->mro);
+        if (lists == NULL || lengths == NULL || c->mro == NULL)
+                return;
+        c->mro[c->n_mro++] = c;
+        for (size_t i = 0; i < n; i++) {
+                module_mro(m, bases[i]);
+                inherit_gaps(c, bases[i]);
+                lists[i] = bases[i]->mro;
+                lengths[i] = bases[i]->n_mro;
+        }
+        for (size_t i = 0; i < n_foreign; i++)
+                add_foreign(c, foreign[i]);
+        lists[n] = bases;
+        lengths[n] = n;
+        merge(m, c, lists, lengths, n + 1);
+}

@@ -555,6 +555,7 @@ void module_read(struct module *module, struct node root)
 {
         struct reading r = {.module = module};
 
+        module->root = root;
         module->scope.module = module;
         read_block(&r, &module->scope, root);
 }

@@ -9,6 +9,8 @@
 #include "runtime/discover/lexer.h"
 #include "runtime/discover/suspect.h"
 
+#define MAX_SHORT 4 /* logical lines of a function that may be played (interp.h) */
+
 struct skimmer {
         struct lexer lex;
         struct skim *out;
@@ -302,7 +304,8 @@ static void skim_body(struct skimmer *s, const struct line *def, bool open)
         uint32_t number = s->lex.line;
         struct line line, first = {0};
         struct suspect suspect;
-        bool keep = false, only_text = true;
+        bool keep = false, only_text = true, returns = false;
+        size_t n_lines = 0;
 
         while (s->lex.p < s->lex.end) {
                 uint32_t column = indentation(s->lex.p, &p);
@@ -320,12 +323,15 @@ static void skim_body(struct skimmer *s, const struct line *def, bool open)
                         (only_text && line.returns) ||
                         (def->column == 0 && (line.on_class || line.on_platform || assigns(def, &line)));
                 only_text &= line.is_string;
+                returns |= line.returns;
+                n_lines += !line.is_string;
                 if (first.start == NULL)
                         first = line;
                 to = s->lex.p;
         }
         if (s->failed)
                 return;
+        keep |= def->column == 0 && !def->is_test && returns && n_lines <= MAX_SHORT;
         if (first.start == NULL || keep || suspect_end(&suspect)) {
                 put(s, open ? "\n" : "");
                 copy(s, from, to, number); /* without a body, the parser will say so */

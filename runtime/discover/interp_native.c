@@ -1,0 +1,705 @@
+/* How it works: two tables, of functions by dotted name and of methods by kind and name. */
+#include <string.h>
+
+#include "runtime/discover/classes.h"
+#include "runtime/discover/interp_internal.h"
+#include "runtime/discover/library.h"
+#include "runtime/discover/names.h"
+
+#define MAX_RANGE 4096
+
+static int native_is_type(const char *name)
+{
+        static const char types[] = " bool bytearray bytes classmethod complex dict enumerate filter float "
+                                    "frozenset int list map memoryview object property range reversed set "
+                                    "slice staticmethod str super tuple type zip collections.OrderedDict "
+                                    "collections.defaultdict ";
+
+        return names_in_table(types, name) || (value_is_builtin(name) && name[0] >= 'A' && name[0] <= 'Z');
+}
+
+/* Types that an object of ours surely is of, or is not. */
+static int is_of(const struct object *o, const char *type)
+{
+        static const struct {
+                const char *type;
+                enum object_kind kind;
+        } kinds[] = {{"list", OBJECT_LIST}, {"tuple", OBJECT_TUPLE}, {"dict", OBJECT_DICT}};
+        enum value_kind value;
+
+        if (o->is_plain && strcmp(type, "type") == 0)
+                return 0;
+        if (o->kind == OBJECT_UNKNOWN || o->kind == OBJECT_FOREIGN || o->kind == OBJECT_INSTANCE)
+                return o->kind == OBJECT_INSTANCE && strcmp(type, "type") == 0 ? 0 : -1;
+        if (strcmp(type, "object") == 0)
+                return 1;
+        if (strcmp(type, "type") == 0)
+                return o->kind == OBJECT_NATIVE ? native_is_type(o->name) : o->kind == OBJECT_CLASS;
+        for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+                if (strcmp(type, kinds[i].type) == 0)
+                        return o->kind == kinds[i].kind;
+        value = strcmp(type, "str") == 0     ? VALUE_STR
+                : strcmp(type, "bytes") == 0 ? VALUE_BYTES
+                : strcmp(type, "bool") == 0  ? VALUE_BOOL
+                : strcmp(type, "float") == 0 ? VALUE_FLOAT
+                : strcmp(type, "int") == 0   ? VALUE_INT
+                                             : VALUE_UNKNOWN;
+        if (value == VALUE_UNKNOWN)
+                return -1;
+        return o->kind == OBJECT_VALUE &&
+               (o->value.kind == value || (value == VALUE_INT && o->value.kind == VALUE_BOOL));
+}
+
+/* Something that is not read: no class of a module that imports it is above it. */
+static int foreign_is_subclass(const struct interp *x, const struct object *c, const struct object *of)
+{
+        if (c->kind == OBJECT_NATIVE && (of->kind == OBJECT_CLASS || strchr(of->name, '.') != NULL))
+                return 0;
+        if (c->kind != OBJECT_FOREIGN)
+                return -1;
+        if (of->kind == OBJECT_CLASS)
+                return 0;
+        return of->kind == OBJECT_FOREIGN && strcmp(of->name, "unittest.TestCase") == 0 &&
+                       (resolve_is_plain(c->name)
+                            ? strncmp(c->name, "unittest.", 9) != 0
+                            : c->import != NULL && x->m->library != NULL &&
+                                  !library_may_be_test(x->m->library, c->module, &c->import->import))
+                   ? 0
+                   : -1;
+}
+
+/* Whether the base of C that is not known is an attribute of a module that it imports, in whose text nothing
+ * speaks of tests: then it is neither a TestCase nor a class of C's own module. */
+static bool base_is_elsewhere(const struct interp *x, const struct class_def *c)
+{
+        const struct module *m = c->scope.module;
+        const char *dot = strchr(c->unknown_base, '.');
+        const struct binding *b;
+        struct import import;
+
+        if (dot == NULL || strpbrk(c->unknown_base, "([ ") != NULL || x->m->library == NULL)
+                return false;
+        b = module_find(&m->scope, arena_strn(x->arena, c->unknown_base, (size_t)(dot - c->unknown_base)));
+        if (b == NULL || b->kind != BINDING_IMPORT || b->import.name != NULL || b->import.level > 0)
+                return false;
+        import = (struct import){.module = b->import.module, .name = dot + 1};
+        return !library_may_be_test(x->m->library, m, &import);
+}
+
+static int is_subclass(const struct interp *x, struct object *c, const struct object *of)
+{
+        struct class_def *def = c->class_def;
+        const char *why = NULL;
+
+        if (c->kind != OBJECT_CLASS)
+                return foreign_is_subclass(x, c, of);
+        module_mro(def->scope.module, def);
+        if (of->kind == OBJECT_CLASS) {
+                for (size_t i = 0; i < def->n_mro; i++)
+                        if (def->mro[i] == of->class_def)
+                                return 1;
+                return def->unknown_base == NULL ||
+                               (def->scope.module == of->class_def->scope.module && base_is_elsewhere(x, def))
+                           ? 0
+                           : -1;
+        }
+        if (of->kind != OBJECT_FOREIGN && of->kind != OBJECT_NATIVE)
+                return -1;
+        for (size_t i = 0; i < def->n_foreign; i++)
+                if (strcmp(def->foreign[i], of->name) == 0)
+                        return 1;
+        if (strcmp(of->name, "unittest.TestCase") == 0)
+                return class_is_testcase(def, &why)                             ? 1
+                       : why == NULL                                            ? 0
+                       : def->unknown_base != NULL && base_is_elsewhere(x, def) ? 0
+                                                                                : -1;
+        return def->n_foreign == 0 && def->unknown_base == NULL ? 0 : -1;
+}
+
+/* isinstance() and issubclass() */
+static struct object *test_type(struct interp *x, struct object *o, struct object *type, bool instance)
+{
+        int any = 0;
+
+        if (type->kind == OBJECT_TUPLE) {
+                for (size_t i = 0; i < type->n && any != 1; i++) {
+                        struct object *one = test_type(x, o, type->items[i], instance);
+
+                        any = one == NULL || one->kind == OBJECT_UNKNOWN ? -1 : one->value.i != 0 ? 1 : any;
+                }
+        } else if (!instance) {
+                any = is_subclass(x, o, type);
+        } else if (o->kind == OBJECT_INSTANCE) {
+                any = is_subclass(x, o->type, type);
+        } else if (type->kind == OBJECT_NATIVE) {
+                any = is_of(o, type->name);
+        } else {
+                any = type->kind == OBJECT_CLASS && (o->kind == OBJECT_VALUE || o->kind == OBJECT_LIST ||
+                                                     o->kind == OBJECT_TUPLE || o->kind == OBJECT_DICT)
+                          ? 0
+                          : -1;
+        }
+        return any < 0 ? &x->plain : object_bool(x, any);
+}
+
+static struct object *isinstance(struct interp *x, struct object *a, struct object *keywords)
+{
+        (void)keywords;
+        return a->n == 2 ? test_type(x, a->items[0], a->items[1], true) : NULL;
+}
+
+static struct object *issubclass(struct interp *x, struct object *a, struct object *keywords)
+{
+        (void)keywords;
+        return a->n == 2 ? test_type(x, a->items[0], a->items[1], false) : NULL;
+}
+
+/* Attributes that what we have of Python's own types surely has: 1, or surely not: 0. */
+static int native_attribute(const struct object *o, const char *name)
+{
+        static const char text[] = " __iter__ __len__ __getitem__ __contains__ join split strip encode ";
+        static const char list[] = " __iter__ __len__ __getitem__ __contains__ index count ";
+        static const char dict[] = " __iter__ __len__ __getitem__ __contains__ keys values items get ";
+
+        if (object_is_text(o))
+                return names_in_table(text, name);
+        if (o->kind == OBJECT_LIST || o->kind == OBJECT_TUPLE)
+                return names_in_table(list, name);
+        if (o->kind == OBJECT_DICT)
+                return names_in_table(dict, name);
+        return o->kind == OBJECT_VALUE && strstr("__iter__ __len__ keys items", name) != NULL ? 0 : -1;
+}
+
+static struct object *hasattr_(struct interp *x, struct object *a, struct object *keywords)
+{
+        struct object *o;
+        bool missing;
+        int r;
+
+        (void)keywords;
+        if (a->n != 2 || !object_is_text(a->items[1]))
+                return NULL;
+        r = native_attribute(a->items[0], a->items[1]->value.s);
+        if (r >= 0)
+                return object_bool(x, r);
+        if (a->items[0]->kind != OBJECT_CLASS && a->items[0]->kind != OBJECT_INSTANCE)
+                return &x->plain;
+        o = attribute_get(x, a->items[0], a->items[1]->value.s, &missing);
+        if (missing)
+                return object_bool(x, false);
+        return o == NULL ? NULL : o->kind == OBJECT_UNKNOWN ? &x->plain : object_bool(x, true);
+}
+
+static struct object *getattr_(struct interp *x, struct object *a, struct object *keywords)
+{
+        struct object *o;
+        bool missing;
+
+        (void)keywords;
+        if (a->n < 2 || a->n > 3 || !object_is_text(a->items[1]))
+                return NULL;
+        o = attribute_get(x, a->items[0], a->items[1]->value.s, &missing);
+        return !missing ? o : a->n == 3 ? a->items[2] : NULL;
+}
+
+static struct object *setattr_(struct interp *x, struct object *a, struct object *keywords)
+{
+        (void)keywords;
+        return a->n == 3 && object_is_text(a->items[1]) &&
+                       attribute_set(x, a->items[0], a->items[1]->value.s, a->items[2])
+                   ? &x->none
+                   : NULL;
+}
+
+static struct object *type_(struct interp *x, struct object *a, struct object *keywords)
+{
+        struct object *o = a->n > 0 ? a->items[0] : NULL;
+
+        (void)keywords;
+        if (a->n == 3)
+                return object_is_text(o) && a->items[1]->kind == OBJECT_TUPLE &&
+                               a->items[2]->kind == OBJECT_DICT
+                           ? class_new(x, o->value.s, a->items[1], a->items[2], NULL)
+                           : NULL;
+        if (a->n != 1)
+                return NULL;
+        return o->kind == OBJECT_INSTANCE                   ? o->type
+               : o->kind == OBJECT_CLASS && o->type != NULL ? o->type
+                                                            : &x->unknown;
+}
+
+static struct object *new_class(struct interp *x, struct object *a, struct object *keywords)
+{
+        struct object *bases = a->n > 1 ? a->items[1] : object_new(x, OBJECT_TUPLE);
+
+        return a->n > 0 && a->n < 3 && keywords->n == 0 && object_is_text(a->items[0]) && bases != NULL &&
+                       bases->kind == OBJECT_TUPLE
+                   ? class_new(x, a->items[0]->value.s, bases, object_new(x, OBJECT_DICT), NULL)
+                   : NULL;
+}
+
+static struct object *str_(struct interp *x, struct object *a, struct object *keywords)
+{
+        const char *text = a->n == 1 && keywords->n == 0 && a->items[0]->kind == OBJECT_VALUE
+                               ? value_str(x->arena, &a->items[0]->value)
+                               : NULL;
+
+        return text != NULL ? object_text(x, text) : &x->unknown;
+}
+
+static struct object *len_(struct interp *x, struct object *a, struct object *keywords)
+{
+        struct object *all = a->n == 1 ? object_iterate(x, a->items[0]) : NULL;
+
+        (void)keywords;
+        return all != NULL ? object_of(x, value_of_int((int64_t)all->n)) : &x->unknown;
+}
+
+static struct object *range_(struct interp *x, struct object *a, struct object *keywords)
+{
+        int64_t v[3] = {0, 0, 1};
+        struct object *list = object_new(x, OBJECT_TUPLE);
+
+        (void)keywords;
+        for (size_t i = 0; i < a->n && i < 3; i++) {
+                if (a->items[i]->kind != OBJECT_VALUE || !value_is_integer(&a->items[i]->value))
+                        return &x->unknown;
+                v[a->n == 1 ? 1 : i] = a->items[i]->value.i;
+        }
+        if (list == NULL || a->n == 0 || a->n > 3 || v[2] == 0)
+                return NULL;
+        for (int64_t i = v[0]; v[2] > 0 ? i < v[1] : i > v[1]; i += v[2])
+                if (list->n >= MAX_RANGE || !object_append(x, list, object_of(x, value_of_int(i))))
+                        return NULL;
+        return list;
+}
+
+static struct object *pair(struct interp *x, struct object *a, struct object *b)
+{
+        struct object *o = object_new(x, OBJECT_TUPLE);
+
+        return o != NULL && a != NULL && b != NULL && object_append(x, o, a) && object_append(x, o, b) ? o
+                                                                                                       : NULL;
+}
+
+static struct object *enumerate(struct interp *x, struct object *a, struct object *keywords)
+{
+        struct object *all = a->n == 1 && keywords->n == 0 ? object_iterate(x, a->items[0]) : NULL;
+
+        for (size_t i = 0; all != NULL && i < all->n; i++) {
+                all->items[i] = pair(x, object_of(x, value_of_int((int64_t)i)), all->items[i]);
+                if (all->items[i] == NULL)
+                        return NULL;
+        }
+        return all != NULL ? all : &x->unknown;
+}
+
+static struct object *copied(struct interp *x, struct object *a, enum object_kind kind)
+{
+        struct object *all = a->n == 0   ? object_new(x, kind)
+                             : a->n == 1 ? object_iterate(x, a->items[0])
+                                         : NULL;
+
+        if (all == NULL)
+                return &x->unknown;
+        all->kind = kind;
+        return all;
+}
+
+static struct object *list_(struct interp *x, struct object *a, struct object *keywords)
+{
+        (void)keywords;
+        return copied(x, a, OBJECT_LIST);
+}
+
+static struct object *tuple_(struct interp *x, struct object *a, struct object *keywords)
+{
+        (void)keywords;
+        return copied(x, a, OBJECT_TUPLE);
+}
+
+/* dict(), dict(a=1), dict(other) */
+static struct object *dict_(struct interp *x, struct object *a, struct object *keywords)
+{
+        struct object *o = object_new(x, OBJECT_DICT);
+        const struct object *const from[] = {a->n == 1 ? a->items[0] : NULL, keywords};
+
+        if (o == NULL || a->n > 1 || (a->n == 1 && a->items[0]->kind != OBJECT_DICT))
+                return o != NULL ? &x->unknown : NULL;
+        for (size_t k = 0; k < 2; k++)
+                for (size_t i = 0; from[k] != NULL && i < from[k]->n; i++)
+                        if (!object_set(x, o, from[k]->keys[i], from[k]->items[i]))
+                                return NULL;
+        return o;
+}
+
+static struct object *defaultdict(struct interp *x, struct object *a, struct object *keywords)
+{
+        struct object *o = object_new(x, OBJECT_DICT);
+
+        if (o == NULL || a->n > 1 || keywords->n > 0)
+                return o != NULL ? &x->unknown : NULL;
+        o->self = a->n == 1 && !object_is_none(a->items[0]) ? a->items[0] : NULL;
+        return o;
+}
+
+static struct object *give_up(struct interp *x, struct object *a, struct object *keywords)
+{
+        (void)x;
+        (void)a;
+        (void)keywords;
+        return NULL;
+}
+
+static const struct {
+        const char *name;
+        struct object *(*f)(struct interp *x, struct object *arguments, struct object *keywords);
+} functions[] = {{"isinstance", isinstance},
+                 {"issubclass", issubclass},
+                 {"hasattr", hasattr_},
+                 {"getattr", getattr_},
+                 {"setattr", setattr_},
+                 {"type", type_},
+                 {"types.new_class", new_class},
+                 {"str", str_},
+                 {"len", len_},
+                 {"range", range_},
+                 {"enumerate", enumerate},
+                 {"list", list_},
+                 {"tuple", tuple_},
+                 {"dict", dict_},
+                 {"collections.OrderedDict", dict_},
+                 {"collections.defaultdict", defaultdict},
+                 {"delattr", give_up},
+                 {"eval", give_up},
+                 {"exec", give_up},
+                 {"locals", give_up},
+                 {"super", give_up},
+                 {"vars", give_up}};
+
+bool native_has(const char *name)
+{
+        for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
+                if (strcmp(name, functions[i].name) == 0)
+                        return true;
+        return false;
+}
+
+struct object *native_call(struct interp *x, const char *name, struct object *arguments,
+                           struct object *keywords, bool *ret_known)
+{
+        if (keywords == NULL)
+                keywords = object_new(x, OBJECT_DICT);
+        for (size_t i = 0; keywords != NULL && i < sizeof functions / sizeof functions[0]; i++)
+                if (strcmp(name, functions[i].name) == 0) {
+                        *ret_known = true;
+                        return functions[i].f(x, arguments, keywords);
+                }
+        return NULL;
+}
+
+/* ---- methods ---- */
+
+static struct object *format(struct interp *x, const char *text, const struct object *a,
+                             const struct object *keywords)
+{
+        const char *all = "", *p = text;
+        size_t next = 0;
+
+        while (*p != '\0') {
+                size_t n = strcspn(p, "{}"), end;
+                const struct object *o = NULL;
+                const char *name, *value;
+
+                all = arena_printf(x->arena, "%s%.*s", all, (int)n, p);
+                p += n;
+                if (*p == '\0')
+                        break;
+                end = strcspn(p, "}");
+                if (p[0] == '}' || p[1] == '{' || p[end] != '}')
+                        return &x->unknown;
+                name = arena_strn(x->arena, p + 1, end - 1);
+                p += end + 1;
+                if (name == NULL)
+                        return NULL;
+                if (name[0] == '\0')
+                        o = next < a->n ? a->items[next++] : NULL;
+                else if (name[0] >= '0' && name[0] <= '9' && name[1] == '\0')
+                        o = (size_t)(name[0] - '0') < a->n ? a->items[name[0] - '0'] : NULL;
+                else
+                        o = object_get(keywords, name);
+                value = o != NULL && o->kind == OBJECT_VALUE ? value_str(x->arena, &o->value) : NULL;
+                if (value == NULL || all == NULL)
+                        return &x->unknown;
+                all = arena_printf(x->arena, "%s%s", all, value);
+        }
+        return object_text(x, all);
+}
+
+static struct object *join(struct interp *x, const char *separator, struct object *list)
+{
+        struct object *all = object_iterate(x, list);
+        const char *text = "";
+
+        for (size_t i = 0; all != NULL && i < all->n; i++) {
+                if (!object_is_text(all->items[i]))
+                        return &x->unknown;
+                text = arena_printf(x->arena, "%s%s%s", text, i > 0 ? separator : "", all->items[i]->value.s);
+                if (text == NULL)
+                        return NULL;
+        }
+        return all != NULL ? object_text(x, text) : &x->unknown;
+}
+
+static struct object *replace(struct interp *x, const char *text, const char *from, const char *to)
+{
+        const char *all = "", *p;
+
+        if (from[0] == '\0')
+                return &x->unknown;
+        while ((p = strstr(text, from)) != NULL) {
+                all = arena_printf(x->arena, "%s%.*s%s", all, (int)(p - text), text, to);
+                text = p + strlen(from);
+                if (all == NULL)
+                        return NULL;
+        }
+        return object_text(x, arena_printf(x->arena, "%s%s", all, text));
+}
+
+static struct object *split(struct interp *x, const char *text, const char *separator)
+{
+        struct object *list = object_new(x, OBJECT_LIST);
+
+        if (list == NULL || (separator != NULL && separator[0] == '\0'))
+                return NULL;
+        for (;;) {
+                const char *end;
+
+                if (separator == NULL) {
+                        text += strspn(text, " \t\n\r\f\v");
+                        if (*text == '\0')
+                                return list;
+                        end = text + strcspn(text, " \t\n\r\f\v");
+                } else {
+                        end = strstr(text, separator);
+                        if (end == NULL)
+                                return object_append(x, list, object_text(x, text)) ? list : NULL;
+                }
+                if (!object_append(x, list, object_text(x, arena_strn(x->arena, text, (size_t)(end - text)))))
+                        return NULL;
+                text = end + (separator != NULL ? strlen(separator) : 0);
+        }
+}
+
+static bool is_ascii(const char *s)
+{
+        for (; *s != '\0'; s++)
+                if ((unsigned char)*s >= 0x80)
+                        return false;
+        return true;
+}
+
+/* upper, lower, title, capitalize */
+static struct object *recase(struct interp *x, const char *text, const char *how)
+{
+        char *s = arena_strn(x->arena, text, strlen(text));
+        bool first = true;
+
+        if (s == NULL || !is_ascii(text))
+                return s != NULL ? &x->unknown : NULL;
+        for (char *p = s; *p != '\0'; p++) {
+                bool is_lower = *p >= 'a' && *p <= 'z', is_upper = *p >= 'A' && *p <= 'Z';
+                bool up = how[0] == 'u' || (how[0] != 'l' && first);
+
+                if (up ? is_lower : is_upper)
+                        *p = (char)(*p ^ 32);
+                first = how[0] == 't' && !is_lower && !is_upper;
+        }
+        return object_text(x, s);
+}
+
+/* text.startswith(END), or endswith; END may be a tuple */
+static struct object *has_end(struct interp *x, const char *text, const struct object *end, bool at_start)
+{
+        size_t n = strlen(text), m;
+
+        if (end->kind == OBJECT_TUPLE) {
+                for (size_t i = 0; i < end->n; i++) {
+                        struct object *one = has_end(x, text, end->items[i], at_start);
+
+                        if (one == NULL || one->kind == OBJECT_UNKNOWN || one->value.i != 0)
+                                return one;
+                }
+                return object_bool(x, false);
+        }
+        if (!object_is_text(end))
+                return &x->unknown;
+        m = strlen(end->value.s);
+        return object_bool(x, n >= m && memcmp(at_start ? text : text + n - m, end->value.s, m) == 0);
+}
+
+static struct object *text_method(struct interp *x, const char *text, const char *name,
+                                  const struct object *a, const struct object *keywords, bool *ret_known)
+{
+        const char *first = a->n > 0 && object_is_text(a->items[0]) ? a->items[0]->value.s : NULL;
+        const char *second = a->n > 1 && object_is_text(a->items[1]) ? a->items[1]->value.s : NULL;
+
+        *ret_known = true;
+        if (strcmp(name, "format") == 0)
+                return format(x, text, a, keywords);
+        if (strcmp(name, "join") == 0 && a->n == 1)
+                return join(x, text, a->items[0]);
+        if (a->n == 0 && names_in_table(" upper lower title capitalize ", name))
+                return recase(x, text, name);
+        if (a->n == 1 && names_in_table(" startswith endswith ", name))
+                return has_end(x, text, a->items[0], name[0] == 's');
+        if (strcmp(name, "replace") == 0 && a->n == 2 && first != NULL && second != NULL)
+                return replace(x, text, first, second);
+        if (strcmp(name, "split") == 0 && (a->n == 0 || (a->n == 1 && first != NULL)))
+                return split(x, text, first);
+        *ret_known = false;
+        return NULL;
+}
+
+/* items, keys and values of a dict */
+static struct object *view(struct interp *x, const struct object *dict, const char *name)
+{
+        struct object *list = object_new(x, OBJECT_TUPLE);
+
+        for (size_t i = 0; list != NULL && i < dict->n; i++) {
+                struct object *o = name[0] == 'i'   ? pair(x, dict->keys[i], dict->items[i])
+                                   : name[0] == 'k' ? dict->keys[i]
+                                                    : dict->items[i];
+
+                if (o == NULL || !object_append(x, list, o))
+                        return NULL;
+        }
+        return list;
+}
+
+/* What is in the class's own __dict__, in its order. */
+static struct object *members_of(struct interp *x, struct object *c)
+{
+        struct object *dict = object_new(x, OBJECT_DICT);
+
+        if (dict == NULL || !object_set(x, dict, object_text(x, "__module__"), &x->unknown))
+                return NULL;
+        for (size_t i = 0; i < c->class_def->scope.n; i++) {
+                struct binding *b = &c->class_def->scope.v[i];
+                struct object *o =
+                    b->kind != BINDING_DELETED ? static_binding(x, &c->class_def->scope, b) : NULL;
+
+                if (b->maybe != NULL)
+                        return NULL;
+                if (o != NULL && !object_set(x, dict, object_text(x, b->name), o))
+                        return NULL;
+        }
+        for (size_t i = 0; i < c->n; i++)
+                if (!object_set(x, dict, c->keys[i], c->items[i]))
+                        return NULL;
+        return dict;
+}
+
+/* The globals of another module, which have all that its text says. */
+static struct object *a_module(struct interp *x, const struct module *m)
+{
+        struct object *dict = m != x->m ? object_new(x, OBJECT_DICT) : NULL;
+
+        for (size_t i = 0; dict != NULL && i < m->scope.n; i++) {
+                struct binding *b = &m->scope.v[i];
+                struct object *o = b->kind != BINDING_DELETED ? static_binding(x, &m->scope, b) : NULL;
+
+                if (o != NULL && !object_set(x, dict, object_text(x, b->name), o))
+                        return NULL;
+        }
+        return dict;
+}
+
+static struct object *dict_method(struct interp *x, struct object *dict, const char *name,
+                                  const struct object *a, const struct object *keywords, bool *ret_known)
+{
+        struct object *o;
+
+        *ret_known = true;
+        if (a->n == 0 && names_in_table(" items keys values ", name))
+                return view(x, dict, name);
+        if ((strcmp(name, "get") == 0 || strcmp(name, "setdefault") == 0) && a->n >= 1 && a->n <= 2 &&
+            a->items[0]->kind != OBJECT_UNKNOWN) {
+                struct object *other = a->n == 2 ? a->items[1] : &x->none;
+
+                o = object_find(dict, a->items[0]);
+                if (o != NULL || name[0] == 'g')
+                        return o != NULL ? o : other;
+                return object_touch(x, dict) && object_set(x, dict, a->items[0], other) ? other : NULL;
+        }
+        if (strcmp(name, "copy") == 0 && a->n == 0) {
+                struct object *list = object_new(x, OBJECT_TUPLE);
+
+                return list != NULL && object_append(x, list, dict) ? dict_(x, list, NULL) : NULL;
+        }
+        if (strcmp(name, "update") == 0 && a->n <= 1 && (a->n == 0 || a->items[0]->kind == OBJECT_DICT)) {
+                const struct object *const from[] = {a->n == 1 ? a->items[0] : NULL, keywords};
+
+                if (!object_touch(x, dict))
+                        return NULL;
+                for (size_t k = 0; k < 2; k++)
+                        for (size_t i = 0; from[k] != NULL && i < from[k]->n; i++)
+                                if (!object_set(x, dict, from[k]->keys[i], from[k]->items[i]))
+                                        return NULL;
+                return &x->none;
+        }
+        *ret_known = false;
+        return NULL;
+}
+
+static struct object *list_method(struct interp *x, struct object *list, const char *name,
+                                  const struct object *a, bool *ret_known)
+{
+        struct object *all;
+
+        *ret_known = list->kind == OBJECT_LIST && a->n == 1;
+        if (*ret_known && strcmp(name, "append") == 0)
+                return object_touch(x, list) && object_append(x, list, a->items[0]) ? &x->none : NULL;
+        if (*ret_known && strcmp(name, "extend") == 0) {
+                all = object_iterate(x, a->items[0]);
+                if (all == NULL || !object_touch(x, list))
+                        return NULL;
+                for (size_t i = 0; i < all->n; i++)
+                        if (!object_append(x, list, all->items[i]))
+                                return NULL;
+                return &x->none;
+        }
+        *ret_known = false;
+        return NULL;
+}
+
+struct object *native_method(struct interp *x, struct object *self, const char *name,
+                             struct object *arguments, struct object *keywords, bool *ret_known)
+{
+        struct object *none = keywords != NULL ? keywords : object_new(x, OBJECT_DICT), *members;
+
+        if (none == NULL)
+                return NULL;
+        switch (self->kind) {
+        case OBJECT_VALUE:
+                return object_is_text(self) ? text_method(x, self->value.s, name, arguments, none, ret_known)
+                                            : NULL;
+        case OBJECT_DICT:
+                return dict_method(x, self, name, arguments, none, ret_known);
+        case OBJECT_MEMBERS:
+                members = members_of(x, self->self);
+                if (members == NULL || strcmp(name, "setdefault") == 0 || strcmp(name, "update") == 0)
+                        return NULL;
+                return dict_method(x, members, name, arguments, none, ret_known);
+        case OBJECT_LIST:
+        case OBJECT_TUPLE:
+                return list_method(x, self, name, arguments, ret_known);
+        case OBJECT_GLOBALS:
+                members = a_module(x, self->module);
+                return members != NULL && names_in_table(" items keys values get ", name)
+                           ? dict_method(x, members, name, arguments, none, ret_known)
+                           : NULL;
+        default:
+                return NULL;
+        }
+}
