@@ -332,11 +332,18 @@ static bool may_be_called(const struct scope *scope, struct binding *b)
         return !node_is_null(e.binding->node) && !names_in_table(values, node_type(e.binding->node));
 }
 
+/* Twisted's TestCase has a runTest that pytest knows to be none. */
+static bool is_trial(const struct module *m)
+{
+        return m->path != NULL && strstr(m->path, "/twisted/trial/") != NULL;
+}
+
 /* unittest.TestLoader.getTestCaseNames: what dir() lists that begins with "test", by name. */
 static void collect_testcase(struct collector *c, struct class_def *class_def, const char *prefix,
                              const char *select, const struct chain *chain, const char *maybe)
 {
         struct ids names = {0};
+        const struct scope *owner;
         size_t most = 0;
         const char *rest;
 
@@ -354,7 +361,8 @@ static void collect_testcase(struct collector *c, struct class_def *class_def, c
         }
         if (names.n > 0)
                 qsort(names.v, names.n, sizeof *names.v, by_name);
-        if (names.n == 0 && resolve_member(class_def, "runTest", NULL) != NULL && names.v != NULL)
+        if (names.n == 0 && names.v != NULL && resolve_member(class_def, "runTest", &owner) != NULL &&
+            !is_trial(owner->module))
                 names.v[names.n++] = "runTest";
         for (size_t i = 0; i < names.n; i++)
                 if (selected(select, names.v[i], NULL, &rest) && rest == NULL)

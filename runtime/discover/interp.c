@@ -3,227 +3,11 @@
 #include "runtime/discover/interp.h"
 
 #include <string.h>
-#include <strings.h>
 
-#include "runtime/discover/classes.h"
 #include "runtime/discover/interp_internal.h"
-#include "runtime/discover/names.h"
 #include "runtime/discover/read.h"
 
 #define MAX_BLOCKS 20 /* one in another */
-
-/* ---- whether it is worth while ---- */
-
-static bool makes_things(const struct entity *e)
-{
-        static const char *const words[] = {"setattr", "__dict__",  "globals()",
-                                            "type(",   "new_class", "class "};
-
-        if (e->kind != ENTITY_BINDING || e->binding->kind == BINDING_VALUE)
-                return false;
-        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-                if (entity_mentions(e, words[i]))
-                        return true;
-        return e->binding->kind == BINDING_CLASS;
-}
-
-/* Whether the value of B, a call, may be a class or a test. */
-static bool may_be_made(const struct module *m, const struct binding *b)
-{
-        struct nodes arguments;
-        struct node function;
-        struct entity e;
-
-        if (b->kind != BINDING_VALUE || !node_is(b->node, "call"))
-                return false;
-        function = node_field(b->node, "function");
-        if (strcmp(node_text(m, function), "type") == 0 || strncasecmp(b->name, "test", 4) == 0)
-                return true;
-        arguments = node_children(m, node_field(b->node, "arguments"));
-        for (size_t i = 0; i < arguments.n; i++) {
-                const struct binding *a = node_is(arguments.v[i], "identifier")
-                                              ? module_find(&m->scope, node_text(m, arguments.v[i]))
-                                              : NULL;
-
-                if (a != NULL && a->kind == BINDING_CLASS)
-                        return true;
-        }
-        if (arguments.n != 3)
-                return false;
-        e = resolve_node(&m->scope, function); /* META(name, bases, members) */
-        return e.kind == ENTITY_BINDING && e.binding->kind == BINDING_CLASS;
-}
-
-/* Whether pytest may look into it, as far as a glance tells. */
-static bool may_have_tests(const struct class_def *c)
-{
-        for (size_t i = 0; i < c->scope.n; i++)
-                if (strncmp(c->scope.v[i].name, "test", 4) == 0)
-                        return true;
-        return c->bases.n > 0 || strcasestr(c->name, "test") != NULL;
-}
-
-static bool class_is_made(const struct class_def *c)
-{
-        const struct module *m = c->scope.module;
-
-        if (!may_have_tests(c))
-                return false;
-        for (size_t i = 0; i < c->decorators.n; i++) {
-                struct node node = c->decorators.v[i];
-                struct entity e =
-                    resolve_node(&m->scope, node_is(node, "call") ? node_field(node, "function") : node);
-
-                if (makes_things(&e) || (e.kind == ENTITY_BINDING && e.binding->kind == BINDING_FUNCTION))
-                        return true;
-        }
-        return !class_has_plain_metaclass(c);
-}
-
-/* Whether the call NODE, a statement, may make something. */
-static bool call_makes(const struct module *m, struct node node)
-{
-        struct node function = node_field(node, "function");
-        struct entity e;
-
-        if (strcmp(node_text(m, function), "setattr") == 0 || strstr(node_text(m, node), "globals()") != NULL)
-                return true;
-        e = resolve_node(&m->scope, function);
-        return e.scope != NULL && e.scope->module == m && makes_things(&e);
-}
-
-static bool is_wanted(const struct module *m)
-{
-        for (size_t i = 0; i < m->scope.n; i++) {
-                const struct binding *b = &m->scope.v[i];
-
-                if (may_be_made(m, b) || (b->kind == BINDING_CLASS && class_is_made(b->class_def)))
-                        return true;
-        }
-        for (size_t i = 0; i < m->n_events; i++) {
-                const struct event *event = &m->events[i];
-
-                if (event->kind == EVENT_ASSIGN && strstr(node_text(m, event->node), "globals()") != NULL)
-                        return true;
-                if (event->kind == EVENT_CALL && !event->assigned && call_makes(m, event->node))
-                        return true;
-        }
-        return false;
-}
-
-/* ---- what was made ---- */
-
-/* A binding of NAME that is the function O. */
-static struct binding alias(struct interp *x, const struct object *o)
-{
-        struct binding b = {.kind = BINDING_FUNCTION}, *target;
-        struct scope *scope;
-
-        if (o->static_binding != NULL) {
-                b.target = arena_get(x->m->own, sizeof *b.target);
-                if (b.target != NULL)
-                        *b.target = *o->static_binding;
-                b.target_scope = o->static_scope;
-                return b;
-        }
-        scope = arena_get(x->m->own, sizeof *scope);
-        if (scope == NULL)
-                return b;
-        scope->module = o->module;
-        target =
-            scope_bind(x->m->own, scope, arena_printf(x->m->own, "%s", o->name),
-                       (struct binding){.kind = node_is(o->node, "lambda") ? BINDING_VALUE : BINDING_FUNCTION,
-                                        .node = o->node,
-                                        .decorators = o->decorators});
-        b.target = target;
-        b.target_scope = scope;
-        return b;
-}
-
-static struct binding binding_of(struct interp *x, struct object *o)
-{
-        struct binding b = {.kind = BINDING_VALUE, .vague = true};
-        struct value *known;
-
-        switch (o->kind) {
-        case OBJECT_FUNCTION:
-                return alias(x, o);
-        case OBJECT_CLASS:
-                return (struct binding){.kind = BINDING_CLASS, .class_def = o->class_def};
-        case OBJECT_VALUE:
-                known = arena_get(x->m->own, sizeof *known);
-                if (known != NULL)
-                        *known = o->value;
-                b.known = known;
-                b.vague = known == NULL;
-                return b;
-        default:
-                return b;
-        }
-}
-
-static void apply_changes(struct interp *x)
-{
-        for (size_t i = 0; i < x->n_changes; i++) {
-                const struct change *change = &x->changes[i];
-                struct binding what = binding_of(x, change->what), *b;
-
-                b = scope_bind(x->m->own, &change->owner->class_def->scope,
-                               arena_printf(x->m->own, "%s", change->name), what);
-                if (b != NULL)
-                        b->vague = what.vague;
-        }
-}
-
-/* Names of the module that stand for classes and functions which its text does not show. */
-static void apply_names(struct interp *x)
-{
-        struct scope *scope = &x->m->scope;
-
-        for (size_t i = 0; i < x->globals->n; i++) {
-                struct object *o = x->globals->v[i];
-                const char *name = x->globals->names[i];
-                struct binding *b = module_find(scope, name), what;
-
-                if ((o->kind != OBJECT_CLASS && o->kind != OBJECT_FUNCTION) ||
-                    (b != NULL && (b->kind != BINDING_VALUE || b->maybe != NULL ||
-                                   (!node_is_null(b->node) && !node_is(b->node, "call")))))
-                        continue;
-                if (o->kind == OBJECT_FUNCTION && b != NULL && node_is(b->node, "lambda"))
-                        continue;
-                what = binding_of(x, o);
-                if (b == NULL) {
-                        (void)scope_bind(x->m->own, scope, arena_printf(x->m->own, "%s", name), what);
-                } else {
-                        what.name = b->name;
-                        what.test_flag = b->test_flag;
-                        *b = what;
-                }
-        }
-}
-
-static void mark_events(struct interp *x, struct node node)
-{
-        for (size_t i = 0; i < x->m->n_events; i++) {
-                struct event *event = &x->m->events[i];
-
-                if (event->kind != EVENT_STOP && event->node.tree == node.tree && event->node.at >= node.at &&
-                    event->node.at < node_behind(node))
-                        event->is_played = true;
-        }
-}
-
-static void forget_changes(struct interp *x)
-{
-        for (size_t i = 0; i < x->n_touched; i++)
-                if (x->touched[i]->kind == OBJECT_CLASS)
-                        x->touched[i]->is_spoiled = true;
-                else
-                        x->touched[i]->kind = OBJECT_UNKNOWN;
-        x->n_changes = x->n_touched = 0;
-}
-
-/* ---- the module's statements ---- */
 
 static void play_block(struct interp *x, struct node block, int depth);
 
@@ -261,6 +45,14 @@ static bool begin_class(struct interp *x, struct object *o)
         return true;
 }
 
+static bool makes_classes(const struct object *f)
+{
+        const char *text = node_text(f->module, f->node);
+
+        return strstr(text, "class ") != NULL || strstr(text, "type(") != NULL ||
+               strstr(text, "new_class(") != NULL;
+}
+
 static bool decorate_class(struct interp *x, struct object *o)
 {
         struct class_def *c = o->class_def;
@@ -274,8 +66,12 @@ static bool decorate_class(struct interp *x, struct object *o)
                 if (f->kind != OBJECT_FUNCTION && f->kind != OBJECT_METHOD)
                         continue;
                 r = f->is_opaque ? NULL : call_object(x, f, arguments, NULL);
-                if (r != o)
+                if (r != o) {
+                        if (c->grows == NULL && f->kind == OBJECT_FUNCTION && makes_classes(f))
+                                c->grows = arena_printf(x->m->own, "its decorator %s may make another class",
+                                                        node_quote(x->m, c->decorators.v[i - 1]));
                         return false;
+                }
         }
         return true;
 }
@@ -296,7 +92,7 @@ static void play_class(struct interp *x, struct node node)
         const char *name = node_text(x->m, node_field(node, "name"));
         struct object *o;
 
-        if (c != NULL && !class_is_made(c) && !has_played_base(x, c))
+        if (c != NULL && !wanted_class(c) && !has_played_base(x, c))
                 return; /* as the text says */
         o = c != NULL ? static_class(x, c) : NULL;
         if (o == NULL) {
@@ -304,15 +100,15 @@ static void play_class(struct interp *x, struct node node)
                 return;
         }
         if (begin_class(x, o))
-                apply_changes(x);
+                made_apply(x);
         else
-                forget_changes(x);
+                made_forget(x);
         x->n_changes = x->n_touched = 0;
         c->is_decorated = decorate_class(x, o);
         if (c->is_decorated)
-                apply_changes(x);
+                made_apply(x);
         else
-                forget_changes(x);
+                made_forget(x);
         (void)frame_set(x, x->globals, name, o);
 }
 
@@ -348,11 +144,25 @@ static void play_if(struct interp *x, struct node node, int depth)
                 run_forget(x, x->globals, node);
 }
 
+/* Whether NODE has a name of something that it may change. */
+static bool may_change(const struct interp *x, struct node node)
+{
+        for (struct node n = node; !node_is_null(n); n = node_walk(node, n, true)) {
+                const struct object *o =
+                    node_is(n, "identifier") ? frame_get(x->globals, node_text(x->m, n)) : NULL;
+
+                if (o != NULL &&
+                    (o->kind == OBJECT_LIST || o->kind == OBJECT_DICT || o->kind == OBJECT_INSTANCE))
+                        return true;
+        }
+        return false;
+}
+
 /* Whether the statement is worth playing: it may make something, or change what is known of a name. */
 static bool matters(const struct interp *x, struct node node)
 {
         const struct module *m = x->m;
-        struct node inner = node_named_child(node, 0), left, function;
+        struct node inner = node_named_child(node, 0), left;
         const struct binding *b;
 
         if (!node_is(node, "expression_statement"))
@@ -362,15 +172,23 @@ static bool matters(const struct interp *x, struct node node)
                 left = node_field(inner, "left");
                 b = node_is(left, "identifier") ? module_find(&m->scope, node_text(m, left)) : NULL;
                 return b == NULL || b->kind != BINDING_VALUE || b->vague ||
-                       !node_eq(b->node, node_field(inner, "right")) || may_be_made(m, b);
+                       !node_eq(b->node, node_field(inner, "right")) || wanted_value(m, b) ||
+                       may_change(x, inner);
         }
         if (!node_is(inner, "call"))
                 return node_is(inner, "augmented_assignment");
-        function = node_field(inner, "function");
-        while (node_is(function, "attribute"))
-                function = node_field(function, "object");
-        return (node_is(function, "identifier") && frame_get(x->globals, node_text(m, function)) != NULL) ||
-               call_makes(m, inner);
+        return may_change(x, inner) || wanted_call(m, inner);
+}
+
+/* The call NODE was given up: a class that it was given may have got tests. */
+static void doubt(struct interp *x, struct node node)
+{
+        for (struct node n = node; node_is(n, "call"); n = node_field(node_field(n, "function"), "object")) {
+                struct class_def *c = wanted_class_of_call(x->m, n);
+
+                if (c != NULL && c->grows == NULL)
+                        c->grows = arena_printf(x->m->own, "%s may add tests", node_quote(x->m, node));
+        }
 }
 
 static void play(struct interp *x, struct node node, int depth)
@@ -402,12 +220,13 @@ static void play(struct interp *x, struct node node, int depth)
                 if (!node_is(node, "expression_statement"))
                         run_forget(x, x->globals, node);
         } else if (run_statement(x, x->globals, node) == FLOW_ON) {
-                apply_changes(x);
-                apply_names(x);
-                mark_events(x, node);
+                made_apply(x);
+                made_bind_names(x);
+                made_mark_events(x, node);
         } else {
-                forget_changes(x);
+                made_forget(x);
                 run_forget(x, x->globals, node);
+                doubt(x, node_named_child(node, 0));
         }
 }
 
@@ -428,6 +247,6 @@ void interp_module(struct module *m)
                            .none = {.kind = OBJECT_VALUE, .value = {.kind = VALUE_NONE}}};
 
         x.plain.is_plain = true;
-        if (m->error_line == 0 && !node_is_null(m->root) && is_wanted(m))
+        if (m->error_line == 0 && !node_is_null(m->root) && wanted_module(m))
                 play_block(&x, m->root, 0);
 }

@@ -162,6 +162,15 @@ static struct object *unknown_call(struct interp *x, const struct object *argume
         return &x->unknown;
 }
 
+/* Whether a class, or what may have one, is among ARGUMENTS (or NULL). */
+static bool is_given_class(const struct object *arguments)
+{
+        for (size_t i = 0; arguments != NULL && i < arguments->n; i++)
+                if (arguments->items[i]->kind == OBJECT_CLASS || arguments->items[i]->kind == OBJECT_INSTANCE)
+                        return true;
+        return false;
+}
+
 static struct object *call_function(struct interp *x, const struct object *f, const struct object *arguments,
                                     const struct object *keywords)
 {
@@ -170,7 +179,9 @@ static struct object *call_function(struct interp *x, const struct object *f, co
         enum flow flow;
 
         if (f->is_opaque)
-                return unknown_call(x, arguments, keywords);
+                return is_given_class(arguments) || is_given_class(keywords)
+                           ? NULL
+                           : unknown_call(x, arguments, keywords);
         if (frame == NULL)
                 return NULL;
         frame->module = f->module;

@@ -133,6 +133,14 @@ bool attribute_set(struct interp *x, struct object *o, const char *name, struct 
 /* interp_eval.c */
 struct object *eval_node(struct interp *x, struct frame *frame, struct node node);
 
+/* interp_operators.c: expressions of these kinds */
+struct object *operator_unary(struct interp *x, struct frame *frame, struct node node);
+struct object *operator_binary(struct interp *x, struct frame *frame, struct node node);
+struct object *operator_comparison(struct interp *x, struct frame *frame, struct node node);
+struct object *operator_either(struct interp *x, struct frame *frame, struct node node);
+struct object *operator_conditional(struct interp *x, struct frame *frame, struct node node);
+struct object *operator_subscript(struct interp *x, struct frame *frame, struct node node);
+
 /* interp_call.c */
 struct object *call_object(struct interp *x, struct object *f, struct object *arguments,
                            struct object *keywords);
@@ -149,9 +157,30 @@ bool class_begin(struct interp *x, struct object *c, struct object *bases);
 /* interp_native.c: *RET_KNOWN: there is such a function */
 struct object *native_call(struct interp *x, const char *name, struct object *arguments,
                            struct object *keywords, bool *ret_known);
+bool native_has(const char *name);
+/* (A, B), and dict(*ARGUMENTS, **KEYWORDS) */
+struct object *native_pair(struct interp *x, struct object *a, struct object *b);
+struct object *native_dict(struct interp *x, struct object *arguments, struct object *keywords);
+
+/* interp_methods.c: likewise */
 struct object *native_method(struct interp *x, struct object *self, const char *name,
                              struct object *arguments, struct object *keywords, bool *ret_known);
-bool native_has(const char *name);
+
+/* interp_wanted.c: whether playing is worth while: a module, a class statement, a call that is a statement,
+ * what B stands for; and the first class of the module that is an argument of the call NODE, or NULL */
+bool wanted_module(const struct module *m);
+bool wanted_class(const struct class_def *c);
+bool wanted_call(const struct module *m, struct node node);
+bool wanted_value(const struct module *m, const struct binding *b);
+struct class_def *wanted_class_of_call(const struct module *m, struct node node);
+
+/* interp_made.c: what the statement made goes into the scopes, or is forgotten */
+void made_apply(struct interp *x);
+void made_forget(struct interp *x);
+/* Names of the module that now stand for classes and functions are bound. */
+void made_bind_names(struct interp *x);
+/* What effects.h would say of NODE has been played. */
+void made_mark_events(struct interp *x, struct node node);
 
 /* interp_run.c */
 enum flow run_block(struct interp *x, struct frame *frame, struct node block);

@@ -183,6 +183,13 @@ struct object *object_iterate(struct interp *x, struct object *o)
                                 return NULL;
                 return list;
         }
+        if (o->kind == OBJECT_MEMBERS || o->kind == OBJECT_GLOBALS) {
+                struct object *keys;
+                bool known = false;
+
+                keys = native_method(x, o, "keys", list, NULL, &known);
+                return known ? keys : NULL;
+        }
         if (!object_is_text(o))
                 return NULL;
         for (size_t i = 0; i < o->value.n; i++) {

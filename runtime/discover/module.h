@@ -70,7 +70,9 @@ struct class_def {
         struct nodes bases; /* positional arguments of the class statement */
         struct nodes decorators;
         struct node metaclass; /* of the class statement, or null */
-        bool has_keywords;     /* metaclass=... or others */
+        struct binding
+            *before;       /* what its name stood for until its class statement, as a base of it: or NULL */
+        bool has_keywords; /* metaclass=... or others */
         struct class_def **mro;
         size_t n_mro;
         bool mro_busy;

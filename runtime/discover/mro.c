@@ -72,7 +72,9 @@ static struct class_def *base_of(struct class_def *c, struct node node)
 
         if (node_is(node, "subscript")) /* Generic[T] */
                 node = node_field(node, "value");
-        e = resolve_node(c->scope.outer, node);
+        e = c->before != NULL && node_is(node, "identifier") && strcmp(node_text(m, node), c->name) == 0
+                ? resolve_binding(c->scope.outer, c->before)
+                : resolve_node(c->scope.outer, node);
         if (e.kind == ENTITY_BINDING && e.binding->kind == BINDING_CLASS)
                 return e.binding->class_def;
         if (e.kind == ENTITY_FOREIGN && e.dotted != NULL) {

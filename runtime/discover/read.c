@@ -108,6 +108,20 @@ static struct nodes decorators_of(const struct module *m, struct node decorated)
         return keep_nodes(m, found);
 }
 
+/* "class A(A)": what the base is. */
+static struct binding *before(const struct module *m, const struct scope *scope, const struct class_def *c)
+{
+        const struct binding *b = module_find(scope, c->name);
+        struct binding *copy = NULL;
+
+        for (size_t i = 0; b != NULL && copy == NULL && i < c->bases.n; i++)
+                if (node_is(c->bases.v[i], "identifier") && strcmp(node_text(m, c->bases.v[i]), c->name) == 0)
+                        copy = arena_get(m->own, sizeof *copy);
+        if (copy != NULL)
+                *copy = *b;
+        return copy;
+}
+
 static void read_class(struct reading *r, struct scope *scope, struct node node, struct nodes decorators)
 {
         struct module *m = r->module;
@@ -131,6 +145,7 @@ static void read_class(struct reading *r, struct scope *scope, struct node node,
                 }
         c->scope.outer = scope;
         c->scope.module = m;
+        c->before = before(m, scope, c);
         r->class_def = c;
         read_block(r, &c->scope, node_field(node, "body"));
         r->class_def = outer;

@@ -1,0 +1,116 @@
+/* How it works: a look at the names that are bound and at the calls that read.c has noted; only where one of
+ * them may make something is a module played at all. */
+#include <string.h>
+#include <strings.h>
+
+#include "runtime/discover/classes.h"
+#include "runtime/discover/interp_internal.h"
+
+static bool makes_things(const struct entity *e)
+{
+        static const char *const words[] = {"setattr", "__dict__",  "globals()",
+                                            "type(",   "new_class", "class "};
+
+        if (e->kind != ENTITY_BINDING || e->binding->kind == BINDING_VALUE)
+                return false;
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+                if (entity_mentions(e, words[i]))
+                        return true;
+        return e->binding->kind == BINDING_CLASS;
+}
+
+/* The first class of the module that is an argument of the call NODE, or NULL. */
+struct class_def *wanted_class_of_call(const struct module *m, struct node node)
+{
+        struct nodes arguments = node_children(m, node_field(node, "arguments"));
+
+        for (size_t i = 0; i < arguments.n; i++) {
+                const struct binding *b = node_is(arguments.v[i], "identifier")
+                                              ? module_find(&m->scope, node_text(m, arguments.v[i]))
+                                              : NULL;
+
+                if (b != NULL && b->kind == BINDING_CLASS)
+                        return b->class_def;
+        }
+        return NULL;
+}
+
+/* Whether the value of B, a call, may be a class or a test. */
+bool wanted_value(const struct module *m, const struct binding *b)
+{
+        struct node function;
+        struct entity e;
+
+        if (b->kind != BINDING_VALUE || !node_is(b->node, "call"))
+                return false;
+        function = node_field(b->node, "function");
+        if (strcmp(node_text(m, function), "type") == 0 || strncasecmp(b->name, "test", 4) == 0)
+                return true;
+        if (wanted_class_of_call(m, b->node) != NULL)
+                return true;
+        if (node_children(m, node_field(b->node, "arguments")).n != 3)
+                return false;
+        e = resolve_node(&m->scope, function); /* META(name, bases, members) */
+        return e.kind == ENTITY_BINDING && e.binding->kind == BINDING_CLASS;
+}
+
+/* Whether pytest may look into it, as far as a glance tells. */
+static bool may_have_tests(const struct class_def *c)
+{
+        for (size_t i = 0; i < c->scope.n; i++)
+                if (strncmp(c->scope.v[i].name, "test", 4) == 0)
+                        return true;
+        return c->bases.n > 0 || strcasestr(c->name, "test") != NULL;
+}
+
+bool wanted_class(const struct class_def *c)
+{
+        const struct module *m = c->scope.module;
+
+        if (!may_have_tests(c))
+                return false;
+        for (size_t i = 0; i < c->decorators.n; i++) {
+                struct node node = c->decorators.v[i];
+                struct entity e =
+                    resolve_node(&m->scope, node_is(node, "call") ? node_field(node, "function") : node);
+
+                if (makes_things(&e) || (e.kind == ENTITY_BINDING && e.binding->kind == BINDING_FUNCTION))
+                        return true;
+        }
+        return !class_has_plain_metaclass(c);
+}
+
+/* Whether the call NODE, a statement, may make something. */
+bool wanted_call(const struct module *m, struct node node)
+{
+        struct node function = node_field(node, "function");
+        struct entity e;
+
+        if (strcmp(node_text(m, function), "setattr") == 0 || strstr(node_text(m, node), "globals()") != NULL)
+                return true;
+        if (node_is(function, "attribute") && node_is(node_field(function, "object"), "call"))
+                return wanted_call(m, node_field(function, "object")); /* Maker(...).make() */
+        e = resolve_node(&m->scope, function);
+        return e.kind == ENTITY_BINDING && e.scope->module == m &&
+               (makes_things(&e) ||
+                (e.binding->kind == BINDING_FUNCTION && wanted_class_of_call(m, node) != NULL));
+}
+
+bool wanted_module(const struct module *m)
+{
+        for (size_t i = 0; i < m->scope.n; i++) {
+                const struct binding *b = &m->scope.v[i];
+
+                if (wanted_value(m, b) || (b->kind == BINDING_CLASS && wanted_class(b->class_def)))
+                        return true;
+        }
+        for (size_t i = 0; i < m->n_events; i++) {
+                const struct event *event = &m->events[i];
+
+                if (event->kind == EVENT_ASSIGN && strstr(node_text(m, event->node), "globals()") != NULL)
+                        return true;
+                if (event->kind == EVENT_CALL && !event->assigned && wanted_call(m, event->node))
+                        return true;
+        }
+        return false;
+}
