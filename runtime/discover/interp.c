@@ -38,7 +38,7 @@ static bool begin_class(struct interp *x, struct object *o)
         }
         if (bases == NULL || !class_begin(x, o, bases)) {
                 if (o->type != NULL && c->grows == NULL)
-                        c->grows = "its metaclass may make tests";
+                        c->grows = arena_printf(x->m->own, "its metaclass %s may make tests", o->type->name);
                 return false;
         }
         c->has_begun = true;

@@ -116,8 +116,9 @@ CASES = {
     "a decorator that sets attributes": (
         {
             "test_a.py": """
+                import os
                 def deco(case):
-                    if True:
+                    if os.environ.get("HOME"):
                         case.extra = 3
                         case.test_added = case.test_a
                         case.test_gone = None
@@ -184,15 +185,15 @@ CASES = {
         {"test_a.py::TestA": "its metaclass Meta may make tests"},
     ),
     "setattr": (
-        {"test_a.py": "class TestA:\n    def test_a(self): pass\nfor n in range(2):\n    setattr(TestA, f'test_{n}', lambda self: None)\n"},
-        {"test_a.py::TestA": "setattr() on line 4"},
+        {"test_a.py": "import os\nclass TestA:\n    def test_a(self): pass\nfor n in range(os.cpu_count()):\n    setattr(TestA, f'test_{n}', lambda self: None)\n"},
+        {"test_a.py::TestA": "setattr() on line 5"},
     ),
     "globals": (
-        {"test_a.py": "def test_a(): pass\nfor n in range(2):\n    globals()[f'test_{n}'] = lambda: None\n"},
+        {"test_a.py": "import os\ndef test_a(): pass\nfor n in range(os.cpu_count()):\n    globals()[f'test_{n}'] = lambda: None\n"},
         {"test_a.py": "globals()[f'test_{n}'] is assigned to"},
     ),
     "class from a call": (
-        {"test_a.py": "class Base:\n    def test_a(self): pass\ndef make(base):\n    return type('TestX', (base,), {})\nTestMade = make(Base)\n"},
+        {"test_a.py": "import os\nclass Base:\n    def test_a(self): pass\ndef make(base):\n    return type(os.environ.get('NAME', 'TestX'), (base,), {})\nTestMade = make(Base)\n"},
         {"test_a.py::TestMade": "value of make(Base)"},
     ),
     "unknown value": (
@@ -306,7 +307,7 @@ class TestB:
 
 
 def test_dynamic_is_marked_for_people(tmp_path):
-    write(tmp_path, {"test_a.py": "import os, pytest\n@pytest.mark.parametrize('a', os.listdir())\ndef test_a(a): pass\ndef test_b(): pass\nglobals()['x'] = 1\n"})
+    write(tmp_path, {"test_a.py": "import os, pytest\n@pytest.mark.parametrize('a', os.listdir())\ndef test_a(a): pass\ndef test_b(): pass\nglobals()[str(os.getpid())] = 1\n"})
     assert tach_list(tmp_path).stdout == "test_a.py::test_a\ntest_a.py::test_b\n"
     shown = tach_list(tmp_path, "-v").stdout.splitlines()
     assert shown[0] == "test_a.py::test_a  (dynamic: parametrize: os.listdir())"
