@@ -79,15 +79,17 @@ int memory_watch(const struct memory *m, uintptr_t start, uintptr_t end)
 long memory_scan(struct memory *m, uintptr_t *start, uintptr_t end, uint64_t flags, uint64_t any,
                  uint64_t none)
 {
+        /* the kernel has a shorter way where only what was written is asked for */
+        const uint64_t only = none == 0 && any == PAGE_CATEGORY_WRITTEN ? any : 0;
         struct page_scan s = {.size = sizeof s,
                               .flags = flags,
                               .category_inverted = none,
-                              .category_mask = none,
+                              .category_mask = none | only,
                               .start = *start,
                               .end = end,
                               .vec = (uintptr_t)m->found,
                               .vec_len = MEMORY_FOUND,
-                              .category_anyof_mask = any,
+                              .category_anyof_mask = any & ~only,
                               .return_mask = any};
         const long n = ioctl(m->pagemap, PAGEMAP_SCAN_IOCTL, &s);
 
