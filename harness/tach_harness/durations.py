@@ -2,6 +2,8 @@
 
 #: The key in pytest's cache.
 KEY = "tach/durations"
+#: Its name among pytest's plugins.
+PLUGIN = "tach-durations"
 
 
 class Durations:

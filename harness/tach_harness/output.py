@@ -11,6 +11,8 @@ import stat
 import sys
 import types
 
+from _pytest.terminal import TerminalReporter
+
 from tach_harness import _tach, pytest_versions
 
 #: Descriptors other than 1 and 2 that lead where the zygote's output goes; a worker's go to its own.
@@ -102,3 +104,5 @@ def silence_terminal(config):
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None:
         reporter._tw._file = open(os.devnull, "w")
+    if type(reporter) is TerminalReporter:  # they would only print
+        pytest_versions.leave_out(config, reporter, "pytest_runtest_logstart", "pytest_runtest_logfinish")

@@ -3,6 +3,8 @@
 The zygote makes the whole report again of the item that it has collected, for the plugins that it tells at the end.
 """
 
+import functools
+
 from _pytest.reports import TestReport
 
 from tach_harness import pytest_versions
@@ -44,6 +46,12 @@ class Passed:
         )
 
 
+@functools.lru_cache(maxsize=1)
+def _keywords(item):
+    """As pytest puts them into each report; they are gathered from all that ITEM is in, once for its three phases."""
+    return {name: 1 for name in item.keywords}
+
+
 def unpack(line, item):
     """The report of a LINE about ITEM, or None where it is not such a line."""
     data = line["data"]
@@ -53,7 +61,7 @@ def unpack(line, item):
     return TestReport(
         nodeid=item.nodeid,
         location=item.location,
-        keywords={name: 1 for name in item.keywords},
+        keywords=dict(_keywords(item)),
         outcome="passed",
         longrepr=None,
         when=line["when"],

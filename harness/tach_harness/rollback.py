@@ -6,7 +6,7 @@ import sys
 
 from _pytest.terminal import TerminalReporter
 
-from tach_harness import _tach, pytest_versions, worker
+from tach_harness import _tach, durations, pytest_versions, worker
 from tach_harness.console import move_up
 
 
@@ -24,9 +24,12 @@ def _obstacle(config):
 
 def _leave_out(config, reporter):
     """What is called around every test and does nothing here: progress that nobody sees, and what only snapshots ask for."""
-    terminal = config.pluginmanager.getplugin("terminalreporter")
+    manager = config.pluginmanager
+    terminal = manager.getplugin("terminalreporter")
     if type(terminal) is TerminalReporter:
-        pytest_versions.leave_out(config, terminal, *(f"pytest_runtest_log{what}" for what in ("start", "report", "finish")))
+        pytest_versions.leave_out(config, terminal, "pytest_runtest_logreport")
+    for counting in ("lfplugin", durations.PLUGIN):  # what they note, they note in the zygote
+        pytest_versions.leave_out(config, manager.getplugin(counting), "pytest_runtest_logreport")
     if reporter.arrange is None and not reporter.pending:
         pytest_versions.leave_out(config, reporter, *(f"pytest_runtest_{what}" for what in ("protocol", "setup", "makereport")))
     if not reporter.asking.known:

@@ -107,6 +107,7 @@ class Collector:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config):
         config.addinivalue_line("markers", "tach_shared: run the tests of this module or class in one worker, in order")
+        config.pluginmanager.register(durations.Durations(), durations.PLUGIN)
         self.config = config
 
     def pytest_sessionstart(self, session):
@@ -275,7 +276,7 @@ def main(control_fd):
     collector = Collector(control, settings, spawn.Spawner(settings, environ), numbers, terminal)
     django = django_native.DjangoNative(settings.get("django"), settings["isolated"])
     collector.before_clones.append(django.before_clones)
-    plugins = [async_native.AsyncNative(), django, collector, collector.debugging, terminal, durations.Durations()]
+    plugins = [async_native.AsyncNative(), django, collector, collector.debugging, terminal]
     select = selection.taken(settings)
     if select is not None:
         plugins.append(selection.Selection(select, collector.add_deselected))
