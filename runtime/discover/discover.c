@@ -314,7 +314,7 @@ int discover_print(const struct discover_options *options, FILE *out, struct err
 {
         struct walk walk = {0};
         struct ini ini;
-        int r = ini_read(&ini, options->root, err);
+        int r = ini_read(&ini, options->root, NULL, err);
 
         if (r < 0)
                 return r;

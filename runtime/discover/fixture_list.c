@@ -184,7 +184,7 @@ static int list_all(struct lister *l, FILE *out, void (*each)(void *ctx, const s
 static int find_files(struct lister *l, struct error *err)
 {
         const struct fixture_request *request = l->request;
-        int r = ini_read(&l->own_ini, request->root, err);
+        int r = ini_read(&l->own_ini, request->root, request->config_file, err);
 
         l->ini = &l->own_ini;
         l->walk = &l->own_walk;

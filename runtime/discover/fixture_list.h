@@ -29,9 +29,10 @@ struct fixture_selection {
 };
 
 struct fixture_request {
-        const char *root;   /* pytest's rootdir, absolute */
-        const char *python; /* the interpreter, absolute; it is not started */
-        char *const *paths; /* as discover_list */
+        const char *root;        /* pytest's rootdir, absolute */
+        const char *config_file; /* of -c, or NULL */
+        const char *python;      /* the interpreter, absolute; it is not started */
+        char *const *paths;      /* as discover_list */
         size_t n;
         const struct spec_strv *options; /* pytest's, or NULL */
         enum fixture_format format;

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "runtime/base/toml.h"
+#include "runtime/discover/names.h"
 #include "spec/base/buf.h"
 #include "spec/base/cleanup.h"
 
@@ -212,17 +213,14 @@ static int read_ini(struct ini *ini, char *text, const char *section, int *ret_f
         return r == 0 && name != NULL ? ini_value(ini, name, value.data, NULL) : r;
 }
 
-static int read_file(struct ini *ini, const char *root, const char *file, const char *section, int *ret_found,
+static int read_file(struct ini *ini, const char *path, const char *section, int *ret_found,
                      struct error *err)
 {
-        char path[PATH_MAX];
+        const char *slash = strrchr(path, '/'), *file = slash != NULL ? slash + 1 : path;
         CLEANUP_BUF struct buf text = {0};
-        CLEANUP_CLOSE int fd = -EBADF;
+        CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
         int r;
 
-        if (snprintf(path, sizeof path, "%s/%s", root, file) >= (int)sizeof path)
-                return 0;
-        fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return errno == ENOENT || errno == ENOTDIR ? 0 : error_set(err, "list", errno, "%s", path);
         r = buf_add(&text, "", 0);
@@ -239,7 +237,20 @@ static int read_file(struct ini *ini, const char *root, const char *file, const 
         return read_ini(ini, text.data, section, ret_found);
 }
 
-int ini_read(struct ini *ret, const char *root, struct error *err)
+/* The settings that -c names: the sections that its name's end has. */
+static int read_given(struct ini *ini, const char *file, struct error *err)
+{
+        int found = 0, r;
+
+        if (names_end_with(file, ".cfg"))
+                return read_file(ini, file, "tool:pytest", &found, err);
+        if (!names_end_with(file, ".toml"))
+                return read_file(ini, file, "pytest", &found, err);
+        r = read_file(ini, file, "tool.pytest", &found, err);
+        return r == 0 && !found ? read_file(ini, file, "tool.pytest.ini_options", &found, err) : r;
+}
+
+int ini_read(struct ini *ret, const char *root, const char *file, struct error *err)
 {
         static const char *const files[][2] = {{"pytest.toml", "pytest"}, /* since pytest 9 */
                                                {".pytest.toml", "pytest"},
@@ -254,8 +265,14 @@ int ini_read(struct ini *ret, const char *root, struct error *err)
         *ret = (struct ini){0};
         for (size_t i = 0; r == 0 && i < N_KEYS; i++)
                 r = ini_value(ret, keys[i].name, keys[i].standard, NULL);
-        for (size_t i = 0; r == 0 && !found && i < sizeof files / sizeof files[0]; i++)
-                r = read_file(ret, root, files[i][0], files[i][1], &found, err);
+        if (r == 0 && file != NULL)
+                r = read_given(ret, file, err);
+        for (size_t i = 0; r == 0 && file == NULL && !found && i < sizeof files / sizeof files[0]; i++) {
+                char path[PATH_MAX];
+
+                if (snprintf(path, sizeof path, "%s/%s", root, files[i][0]) < (int)sizeof path)
+                        r = read_file(ret, path, files[i][1], &found, err);
+        }
         if (r == -ENOMEM)
                 (void)error_set(err, "list", ENOMEM, "pytest's settings");
         if (r < 0)

@@ -22,8 +22,9 @@ struct ini {
         const char *import_mode; /* NULL: prepend */
 };
 
-/* Reads the settings of the folder ROOT; what is not set there has pytest's default. */
-int ini_read(struct ini *ret, const char *root, struct error *err);
+/* Reads the settings of the folder ROOT, or of FILE (-c) where that is not NULL; what is not set there has
+ * pytest's default. */
+int ini_read(struct ini *ret, const char *root, const char *file, struct error *err);
 
 /* What pytest's options WORDS, "--name=VALUE" or in two words, change of it: -o, and those that decide what
  * is collected. Others are passed over. 0 or -ENOMEM. */

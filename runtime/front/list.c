@@ -32,6 +32,7 @@ int list_fixtures(const struct args *args, const struct settings *settings, cons
         bool found = project_python(choices->python, root, cwd, python, &ignored) == 0;
         struct fixture_request request = {
             .root = root,
+            .config_file = args->config_file,
             .python = found ? python : NULL,
             .paths = args->paths.v,
             .n = args->paths.n,

@@ -156,7 +156,7 @@ static int run_tests(const struct task *task, const struct pytest_words *words,
 static int read_words(const struct task *task, struct pytest_words *ret, struct error *err)
 {
         struct ini ini = {0};
-        int r = ini_read(&ini, task->root, err);
+        int r = ini_read(&ini, task->root, task->args->config_file, err);
 
         if (r == 0 && pytest_words_read(ret, &ini, task->settings) < 0)
                 r = error_set(err, "project", ENOMEM, "pytest's options");
@@ -281,7 +281,7 @@ static int run_and_watch(const struct args *args, struct settings *settings, str
                 return error_set(err, "project", errno, "the current folder");
         r = project_root(args, cwd, root, err);
         if (r == 0)
-                r = ini_read(&ini, root, err);
+                r = ini_read(&ini, root, args->config_file, err);
         if (r == 0 && (spec_strv_add(&folders, root) < 0 || affected_folders(&ini, root, &folders) < 0))
                 r = error_set(err, "watch", ENOMEM, "folders");
         if (r == 0)

@@ -70,7 +70,7 @@ static bool selects(const struct project *p)
 static int project_read(struct project *p, const struct select_request *request, bool all, struct error *err)
 {
         const struct args *args = request->args;
-        int r = ini_read(&p->ini, request->root, err);
+        int r = ini_read(&p->ini, request->root, args->config_file, err);
 
         p->request = request;
         p->root = request->root;

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -427,6 +428,45 @@ def test_unreadable_and_vanishing(tmp_path):
     assert folder.exists()
     listed = subprocess.run([TACH, "list", "test_a.py", "test_gone.py"], cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert listed.returncode == 4 and "test_gone.py" in listed.stderr
+
+
+def test_files_that_come_and_go_meanwhile(tmp_path):
+    """Between being found and being read: named, or not there; what stays is listed each time."""
+    write(tmp_path, {f"test_{n}.py": f"def test_{n}(): pass\n" for n in range(0, 200, 2)})
+    stays = {f"test_{n}.py::test_{n}" for n in range(0, 200, 2)}
+    script = (
+        "import itertools, pathlib, sys\n"
+        "for i in itertools.count():\n"
+        "    for n in range(1, 200, 2):\n"
+        "        path = pathlib.Path(f'test_{n}.py')\n"
+        "        path.write_text(f'def test_{n}(): pass\\n') if i % 2 == 0 else path.unlink()\n"
+    )
+    busy = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path)
+    try:
+        for _ in range(40):
+            done = subprocess.run([TACH, "list"], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0
+            listed = set(done.stdout.splitlines())
+            assert stays <= listed
+            assert all(re.fullmatch(r"test_(\d+).py::test_\1", line) for line in listed)
+            for line in done.stderr.splitlines():
+                assert re.search(r"test_\d*[13579]\.py: No such file or directory", line), line
+    finally:
+        busy.kill()
+        busy.wait()
+
+
+def test_the_settings_file_that_is_given(tmp_path):
+    files = {"test_a.py": "def test_a(): pass\ndef c_a(): pass\n", "check_a.py": "def test_a(): pass\ndef c_a(): pass\n"}
+    settings = {
+        "pytest.ini": "[pytest]\n",
+        "other.ini": "[pytest]\npython_files = check_*.py\npython_functions = c_*\n",
+        "other.cfg": "[tool:pytest]\npython_files = check_*.py\n",
+        "other.toml": "[tool.pytest.ini_options]\npython_functions = 'c_*'\n",
+    }
+    write(tmp_path, {**files, **settings})
+    for name in settings:
+        assert check(tmp_path, {}, "-c", name) == {}
 
 
 def test_classes_without_source_are_not_lost(tmp_path):

@@ -84,7 +84,7 @@ int main(int argc, char **argv)
         struct error err;
 
         library = library_create(&search, NULL);
-        if (!reader_init(&reader, NULL) || library == NULL || ini_read(&ini, "/nonexistent", &err) < 0)
+        if (!reader_init(&reader, NULL) || library == NULL || ini_read(&ini, "/nonexistent", NULL, &err) < 0)
                 return 2;
         for (int i = 1; i < argc; i++) {
                 int r = check(argv[i]);

@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (library == NULL) {
                 library = library_create(&search, NULL);
                 if (!reader_init(&reader, NULL) || library == NULL ||
-                    ini_read(&ini, "/nonexistent", &err) < 0)
+                    ini_read(&ini, "/nonexistent", NULL, &err) < 0)
                         abort();
         }
         if (source_parse(&source, &reader, (const char *)data, size) < 0)

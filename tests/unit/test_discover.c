@@ -161,7 +161,7 @@ static void settings_have_defaults(void **state)
         struct ini ini;
 
         (void)state;
-        assert_int_equal(ini_read(&ini, root, &err), 0);
+        assert_int_equal(ini_read(&ini, root, NULL, &err), 0);
         assert_int_equal(ini.python_files.n, 2);
         assert_string_equal(ini.python_files.v[1], "*_test.py");
         assert_int_equal(ini.testpaths.n, 0);
@@ -178,7 +178,7 @@ static void settings_are_read(void **state)
 
         (void)state;
         put("pytest.ini", text, sizeof text - 1);
-        assert_int_equal(ini_read(&ini, root, &err), 0);
+        assert_int_equal(ini_read(&ini, root, NULL, &err), 0);
         assert_string_equal(ini.python_classes.v[1], "B C");
         assert_string_equal(ini.python_classes.v[2], "D");
         assert_int_equal(ini.python_functions.n, 2);

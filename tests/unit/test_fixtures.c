@@ -41,7 +41,7 @@ static void open_project(struct project *p)
 {
         struct error err;
 
-        assert_int_equal(ini_read(&p->ini, root, &err), 0);
+        assert_int_equal(ini_read(&p->ini, root, NULL, &err), 0);
         assert_int_equal(sources_init(&p->sources, root, &p->ini, NULL, NULL, &err), 0);
         assert_int_equal(fixtures_init(&p->fixtures, &p->sources, &p->ini, NULL, &err), 0);
 }
