@@ -182,7 +182,7 @@ selection: programs
 PYTEST_GIT      ?= https://github.com/pytest-dev/pytest.git
 PLUGGY_GIT      ?= https://github.com/pytest-dev/pluggy.git
 PYTEST_VERSIONS ?= 7.4.4 8.4.2 9.1.1
-VERSION_TESTS   := tests/harness tests/cli/test_terminal.py tests/cli/test_scopes.py tests/cli/test_asking.py tests/cli/test_session.py tests/cli/test_run.py tests/cli/test_example.py tests/cli/test_fixtures.py tests/parity
+VERSION_TESTS   := tests/harness tests/cli/test_terminal.py tests/cli/test_scopes.py tests/cli/test_asking.py tests/cli/test_options.py tests/cli/test_session.py tests/cli/test_run.py tests/cli/test_example.py tests/cli/test_fixtures.py tests/parity
 pytest-versions: programs $(BUILD)/deny
 	r=0; for v in $(PYTEST_VERSIONS); do tests/pytests/unpack $(BUILD)/pytests/$$v $$v $(PYTEST_GIT) 1.6.0 $(PLUGGY_GIT) && echo "pytest $$v" && \
 	PYTHONPATH=$(abspath $(BUILD))/pytests/$$v $(MAKE) pytest PY_TESTS="$(VERSION_TESTS)" || r=1; done; exit $$r

@@ -46,7 +46,7 @@ def look_of_report(config):
 
 def ini_of_another(config, name, description):
     """The value of NAME in pytest's file, which no plugin has to know of; from now on it is known. None: it is not there."""
-    if name not in config.inicfg:
+    if name not in (config._inicfg if hasattr(config, "_inicfg") else config.inicfg):  # from pytest 9 on; before
         return None
     try:
         return config.getini(name)

@@ -89,6 +89,7 @@ def same(text):
     text = re.sub(r"in \d+\.\d+s(?: \([0-9:]+\))?", "in SECONDS", text)
     text = re.sub(r"(?m)^=+ (.*) =+$", r"= \1 =", text)
     text = re.sub(r"0x[0-9a-f]{6,}", "0xADDRESS", text)
+    text = re.sub(r"^usage: \S.*? \[options\]", "usage: pytest [options]", text)
     text = re.sub(r"'test_it.py::(.*)': \d[0-9.e-]*", r"'test_it.py::\1': SECONDS", text)
     return text.replace("@pytest.mark.tach_shared: run the tests of this module or class in one worker, in order\n\n", "")
 
@@ -207,6 +208,8 @@ REPORT = ("ERRORS", "FAILURES", "PASSES", "XPASSES", "XFAILURES", "short test su
 def test_sections_and_short_summary(suite, mode, args):
     write(suite)
     suite.write("test_more.py", "import pytest\npytest.importorskip('nothing_of_that_name')\n")
+    if pytest.version_tuple >= (9,) and "--tb=line" in args:
+        pytest.skip("pytest 9 says everything twice")
     expected, result = under_pytest(suite, *args.split()), suite.tach("-n", "1", *mode, "--", *args.split())
     theirs, ours = sections(expected.stdout), sections(result.out)
     assert result.code == expected.returncode == 1
@@ -252,7 +255,8 @@ def test_junit_where_pytest_takes_it(suite, option):
         run(suite, *option.split())
         counts.append(re.findall('(?:errors|failures|skipped|tests)="[0-9]+"', (suite.path / "out/r.xml").read_text()))
         (suite.path / "out/r.xml").unlink()
-    assert counts[0] == counts[1] and len(counts[0]) == 4
+    same = 4 if pytest.version_tuple < (9,) else 3  # then a test that fails in its call and its teardown is one
+    assert counts[0][:same] == counts[1][:same] and len(counts[0]) == 4
     write(suite, ini=f"addopts = {option}\n")
     assert suite.tach().code == 1 and (suite.path / "out/r.xml").exists()
 
