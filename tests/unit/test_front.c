@@ -10,6 +10,7 @@
 
 #include "runtime/base/toml.h"
 #include "runtime/front/args.h"
+#include "runtime/front/pytest_words.h"
 #include "runtime/front/report.h"
 #include "runtime/front/settings.h"
 
@@ -123,6 +124,51 @@ static void output_is_passed_on(void **state)
         assert_true(a.passes && a.debugs);
         args_finish(&a);
         settings_finish(&s);
+}
+
+/* What pytest's options, from addopts and the command line, ask of the report. */
+static void words_shape_the_report(void **state)
+{
+        static const struct {
+                const char *addopts, *words;
+                bool asks, no_header;
+                int verbosity;
+                const char *junit_xml;
+        } cases[] = {
+            {"-q", "-vvv", false, false, 2, NULL},
+            {"-vrA -k version", "", false, false, 1, NULL},
+            {"--verbosity=-1 -k -qq", "--no-header", false, true, -1, NULL},
+            {"-p no:quiet -ovalue=-vv", "-rvvv --verbose", false, false, 1, NULL},
+            {"--co", "", true, false, 0, NULL},
+            {"", "-q --cache-show=x/*", true, false, -1, NULL},
+            {"", "-k --co", false, false, 0, NULL},
+            {"", "-sh", true, false, 0, NULL},
+            {"--color yes --cov x", "--collect-in-virtualenv", false, false, 0, NULL},
+            {"--junitxml=a.xml", "--junit-xml b.xml", false, false, 0, "b.xml"},
+            {"--junitxml a.xml --junit-prefix=p", "", false, false, 0, "a.xml"},
+        };
+
+        (void)state;
+        (void)unsetenv("PYTEST_ADDOPTS");
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct ini ini = {0};
+                struct settings s = {0};
+                struct pytest_words words;
+
+                assert_int_equal(ini_words(&ini.addopts, cases[i].addopts), 0);
+                assert_int_equal(ini_words(&s.pytest_args, cases[i].words), 0);
+                assert_int_equal(pytest_words_read(&words, &ini, &s), 0);
+                assert_int_equal(words.asks, cases[i].asks);
+                assert_int_equal(words.no_header, cases[i].no_header);
+                assert_int_equal(words.verbosity, cases[i].verbosity);
+                if (cases[i].junit_xml != NULL)
+                        assert_string_equal(words.junit_xml, cases[i].junit_xml);
+                else
+                        assert_null(words.junit_xml);
+                pytest_words_finish(&words);
+                settings_finish(&s);
+                ini_finish(&ini);
+        }
 }
 
 static void higher_ranks_win(void **state)
@@ -246,10 +292,10 @@ static void junit_addresses_are_pytests(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(options_are_taken),           cmocka_unit_test(wrong_options_name_the_nearest),
-            cmocka_unit_test(output_is_passed_on),         cmocka_unit_test(higher_ranks_win),
-            cmocka_unit_test(wrong_values_say_where),      cmocka_unit_test(toml_tables_are_read),
-            cmocka_unit_test(junit_addresses_are_pytests),
+            cmocka_unit_test(options_are_taken),      cmocka_unit_test(wrong_options_name_the_nearest),
+            cmocka_unit_test(output_is_passed_on),    cmocka_unit_test(higher_ranks_win),
+            cmocka_unit_test(words_shape_the_report), cmocka_unit_test(wrong_values_say_where),
+            cmocka_unit_test(toml_tables_are_read),   cmocka_unit_test(junit_addresses_are_pytests),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
