@@ -272,7 +272,7 @@ HOOKS = {
     "a hook that makes items": ("conftest.py", "def pytest_pycollect_makeitem(collector, name): return None\n", []),
     "parameters for all": ("conftest.py", "def pytest_generate_tests(metafunc): pass\n", []),
     "a plugin": ("hooks.py", "def pytest_collection_modifyitems(items): pass\n", ["-p", "hooks"]),
-    "other names of tests": ("other.ini", "[pytest]\npython_functions = test check\n", ["-c", "other.ini"]),
+    "other names of tests": ("hooks.py", "def pytest_configure(config): config.addinivalue_line('python_functions', 'check')\n", ["-p", "hooks"]),
     "doctests": ("hooks.py", "def pytest_configure(config): config.option.doctestmodules = True\n", ["-p", "hooks"]),
 }  # fmt: skip
 
