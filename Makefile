@@ -139,7 +139,7 @@ fuzz: bootstrap $(BUILD)/fuzz_spec $(BUILD)/fuzz_seccomp $(BUILD)/fuzz_discover 
 	$(BUILD)/fuzz_seccomp -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 $(addprefix -dict=,$(wildcard tests/fuzz/spec.dict)) $(BUILD)/corpus_seccomp
 	@mkdir -p $(BUILD)/corpus_worker
 	$(BUILD)/fuzz_worker -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 -dict=tests/fuzz/worker.dict $(BUILD)/corpus_worker tests/fuzz/worker
-	@mkdir -p $(BUILD)/corpus_discover
+	$(PYTHON) tests/fuzz/seeds.py $(BUILD)/corpus_discover
 	$(BUILD)/fuzz_discover -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=2048 -max_len=20000 -print_final_stats=1 -verbosity=0 -dict=tests/fuzz/python.dict $(BUILD)/corpus_discover tests/cli tests/example tests/harness
 	@mkdir -p $(BUILD)/corpus_trees
 	$(BUILD)/fuzz_trees -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=2048 -max_len=4000 -print_final_stats=1 -verbosity=0 -dict=tests/fuzz/python.dict $(BUILD)/corpus_trees tests/cli

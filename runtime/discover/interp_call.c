@@ -171,10 +171,25 @@ static bool is_given_class(const struct object *arguments)
         return false;
 }
 
+/* Whether F's text has what makes classes, or changes something by its name. */
+static bool is_telling(const struct object *f)
+{
+        static const char *const words[] = {"setattr", "globals",   "__dict__",   "locals",
+                                            "vars",    "exec",      "eval",       "type(",
+                                            "class ",  "new_class", "sys.modules"};
+        const char *text = node_text(f->module, f->node);
+
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+                if (strstr(text, words[i]) != NULL)
+                        return true;
+        return false;
+}
+
 static struct object *call_function(struct interp *x, const struct object *f, const struct object *arguments,
                                     const struct object *keywords)
 {
         struct frame *frame = arena_get(x->arena, sizeof *frame);
+        const size_t done = x->n_changes + x->n_touched;
         struct node body = node_field(f->node, "body");
         enum flow flow;
 
@@ -191,7 +206,13 @@ static struct object *call_function(struct interp *x, const struct object *f, co
         if (node_is(f->node, "lambda"))
                 return eval_node(x, frame, body);
         flow = run_block(x, frame, body);
-        return flow == FLOW_RETURN ? frame->result : flow == FLOW_ON ? &x->none : NULL;
+        if (flow == FLOW_RETURN || flow == FLOW_ON)
+                return flow == FLOW_RETURN ? frame->result : &x->none;
+        /* it is as if its text had been left out (skim.h) */
+        return is_given_class(arguments) || is_given_class(keywords) || is_telling(f) ||
+                       x->n_changes + x->n_touched != done
+                   ? NULL
+                   : unknown_call(x, arguments, keywords);
 }
 
 static struct object *with_self(struct interp *x, struct object *self, const struct object *arguments)

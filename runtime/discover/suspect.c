@@ -98,8 +98,25 @@ static void push(struct suspect *s, char bracket)
 {
         if (s->depth == SUSPECT_MAX_DEPTH)
                 bad(s);
-        else
+        else {
+                s->valued[s->depth] = false;
                 s->brackets[s->depth++] = bracket;
+        }
+}
+
+/* An operator, or what else is no name, in brackets that begin a statement: they are no target. */
+static void no_target(struct suspect *s)
+{
+        s->target &= s->depth > 0 && strchr("P[{", s->brackets[0]) == NULL;
+}
+
+/* The value of a pair or a parameter begins; false: it has begun before. */
+static bool begin_value(struct suspect *s)
+{
+        bool *valued = &s->valued[s->depth - 1], before = *valued;
+
+        *valued = true;
+        return !before;
 }
 
 static void statement(struct suspect *s)
@@ -111,8 +128,45 @@ static void statement(struct suspect *s)
         s->target = true;
 }
 
+/* The line that begins with KEYWORD continues a statement of its block: 'i' an if, 'l' a loop, 't' a try that
+ * has nothing yet, 'x' one that has handlers, 'e' and an else; or it begins one of its own. */
+static void chain(struct suspect *s, enum keyword keyword)
+{
+        char *at = &s->chain[s->blocks - 1];
+        const char *after = keyword == ELIF      ? "i"
+                            : keyword == ELSE    ? "ilx"
+                            : keyword == EXCEPT  ? "tx"
+                            : keyword == FINALLY ? "txe"
+                                                 : NULL;
+
+        if (after != NULL ? *at == '\0' || strchr(after, *at) == NULL : *at == 't')
+                bad(s);
+        switch (keyword) {
+        case IF:
+        case ELIF:
+                *at = 'i';
+                break;
+        case FOR:
+        case WHILE:
+                *at = 'l';
+                break;
+        case TRY:
+                *at = 't';
+                break;
+        case EXCEPT:
+                *at = 'x';
+                break;
+        case ELSE:
+                *at = *at == 'x' ? 'e' : '\0';
+                break;
+        default:
+                *at = '\0';
+        }
+}
+
 void suspect_begin(struct suspect *s, uint32_t column)
 {
+        s->chain[0] = '\0';
         s->depth = 0;
         s->blocks = 1;
         s->columns[0] = column;
@@ -124,15 +178,19 @@ void suspect_line(struct suspect *s, uint32_t column)
         if (s->opened) {
                 if (column <= s->columns[s->blocks - 1] || s->blocks == SUSPECT_MAX_BLOCKS)
                         bad(s);
-                else
+                else {
+                        s->chain[s->blocks] = '\0';
                         s->columns[s->blocks++] = column;
+                }
         } else {
                 while (s->blocks > 1 && s->columns[s->blocks - 1] > column)
-                        s->blocks--;
+                        if (s->chain[--s->blocks] == 't')
+                                bad(s);
                 if (s->columns[s->blocks - 1] != column)
                         bad(s);
         }
         s->opened = false;
+        s->at_start = true;
         statement(s);
 }
 
@@ -228,7 +286,7 @@ static void operand_word(struct suspect *s, enum keyword keyword)
 /* A word between operands. */
 static void operator_word(struct suspect *s, enum keyword keyword)
 {
-        s->target &= s->depth > 0;
+        no_target(s);
         switch (keyword) {
         case AS:
                 if (s->rule != BLOCK)
@@ -267,8 +325,12 @@ static void on_word(struct suspect *s, const char *text, size_t n)
 {
         enum keyword keyword = keyword_of(text, n);
 
-        if (s->rule == WORDS)
+        if (s->rule == WORDS) {
+                if (s->last == 'n' && keyword != IMPORT && keyword != AS)
+                        bad(s);
+                s->last = keyword == IMPORT || keyword == AS ? 'k' : 'n';
                 return;
+        }
         if (s->last == '\0' && keyword == ASYNC) /* async def, for, with */
                 return;
         if (s->last == '\0' && keyword != NONE && keyword != CONSTANT && keyword != NOT && keyword != AWAIT &&
@@ -302,8 +364,11 @@ static void on_word(struct suspect *s, const char *text, size_t n)
 
 static void on_open(struct suspect *s, char c)
 {
-        if (s->rule == WORDS)
+        if (s->rule == WORDS) {
+                if (s->last != 'k' || c != '(')
+                        bad(s);
                 return;
+        }
         if (s->rule == DEF && s->depth == 0) {
                 if (c != '(' || s->want != OPERATOR)
                         bad(s);
@@ -327,8 +392,12 @@ static void on_close(struct suspect *s, char c)
 {
         char open = top(s);
 
-        if (s->rule == WORDS)
+        if (s->rule == WORDS) {
+                if (s->last != 'n' && s->last != ',')
+                        bad(s);
+                s->last = 'n';
                 return;
+        }
         if (s->depth == 0 ||
             strchr(c == ')'   ? "(PD"
                    : c == ']' ? "[S"
@@ -357,7 +426,7 @@ static void on_colon(struct suspect *s)
                         bad(s);
                 s->want = OPTIONAL;
         } else if (open == '{' || open == 'D') {
-                if (s->want != OPERATOR)
+                if (s->want != OPERATOR || !begin_value(s))
                         bad(s);
                 s->want = OPERAND;
         } else if (open != '\0') {
@@ -383,6 +452,8 @@ static void on_comma(struct suspect *s)
                 bad(s);
         s->want = s->depth > 0 || s->rule == SIMPLE ? OPTIONAL : OPERAND;
         s->last = ',';
+        if (s->depth > 0)
+                s->valued[s->depth - 1] = false;
 }
 
 /* * and ** before an operand, / among parameters */
@@ -416,7 +487,9 @@ static void on_infix(struct suspect *s, const char *text, size_t n)
         char open = top(s);
 
         if (!assigns) {
-                s->target &= s->depth > 0;
+                no_target(s);
+                if ((open == 'D' || open == 'L') && !s->valued[s->depth - 1])
+                        bad(s);
         } else if (s->depth == 0) {
                 if ((s->rule != SIMPLE && s->rule != ANNOTATED) || !s->target ||
                     strchr("s1c", s->last) != NULL)
@@ -424,6 +497,8 @@ static void on_infix(struct suspect *s, const char *text, size_t n)
         } else if (n > 1 || strchr("(DL", open) == NULL ||
                    (open == '(' && (s->last != 'n' || strchr("(,", s->before) == NULL))) {
                 bad(s);
+        } else if (open == 'D' || open == 'L') {
+                s->valued[s->depth - 1] = true;
         }
 }
 
@@ -451,8 +526,9 @@ static void on_operator(struct suspect *s, const char *text, size_t n)
         char c = text[0];
 
         if (s->rule == WORDS) {
-                if (strchr(".,*", c) == NULL)
+                if (c == ',' ? s->last != 'n' : c == '*' ? s->last != 'k' : c != '.')
                         bad(s);
+                s->last = c;
                 return;
         }
         if (n == 1 && c == ':') {
@@ -483,7 +559,7 @@ static void on_operator(struct suspect *s, const char *text, size_t n)
         } else if (s->want == OPERAND || s->want == OPTIONAL) {
                 if (n == 1 && (c == '-' || c == '+' || c == '~')) {
                         s->want = OPERAND;
-                        s->target &= s->depth > 0;
+                        no_target(s);
                         s->last = 'o';
                 } else if (c == '*' || (n == 1 && c == '/')) {
                         on_star(s, c, n);
@@ -511,6 +587,13 @@ void suspect_token(struct suspect *s, enum token token, const char *text, size_t
 
         if (s->bad)
                 return;
+        if (s->at_start) {
+                enum keyword keyword = token == TOKEN_NAME ? keyword_of(text, n) : NONE;
+
+                s->at_start = keyword == ASYNC;
+                if (!s->at_start)
+                        chain(s, keyword);
+        }
         if (s->want == NOTHING && !(token == TOKEN_OPERATOR && text[0] == ';')) {
                 bad(s);
                 return;
@@ -552,6 +635,7 @@ void suspect_line_end(struct suspect *s)
                 return;
         }
         if (s->depth > 0 || (s->rule != SIMPLE && s->rule != WORDS && s->rule != ANNOTATED) ||
+            (s->rule == WORDS && s->last != 'n' && s->last != '*') ||
             (s->rule != WORDS && s->want != OPERATOR && s->want != NOTHING && s->want != OPTIONAL) ||
             (s->want == OPTIONAL && s->last != ',' && s->last != 'k' && s->last != 'y'))
                 bad(s);
@@ -559,5 +643,7 @@ void suspect_line_end(struct suspect *s)
 
 bool suspect_end(struct suspect *s)
 {
+        for (int i = 0; i < s->blocks; i++)
+                s->bad |= s->chain[i] == 't';
         return s->bad || s->opened;
 }

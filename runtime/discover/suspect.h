@@ -18,10 +18,13 @@ struct suspect {
         /* ( of a call, P of a group, [ of a list, S of a subscript, {, L of a lambda's parameters, D of a
          * def's */
         char brackets[SUSPECT_MAX_DEPTH];
+        bool valued[SUSPECT_MAX_DEPTH]; /* of a dict's pair the colon was read, of a parameter the : or = */
         int depth;
         uint32_t columns[SUSPECT_MAX_BLOCKS]; /* of the blocks that the line is in */
+        char chain[SUSPECT_MAX_BLOCKS]; /* of each block, what may follow its last statement: suspect.c */
         int blocks;
-        bool opened; /* the line before ended with a colon */
+        bool at_start; /* no token of the line was read */
+        bool opened;   /* the line before ended with a colon */
         bool bad;
 
         /* the statement at hand */

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 import pytest
 
@@ -327,6 +328,39 @@ def test_encodings(tmp_path):
         },
     )
     assert tach_list(tmp_path).stdout.splitlines() == pytest_list(tmp_path)
+
+
+@pytest.mark.parametrize("body", [
+    "import a, , b", "import a b", "from a import b,, c", "from a import (b", "from a import *, b", "from a import",
+    "x = {'a': 1 'b': 2}", "x = {'a': 'b' 'c': 'd'}", "def f(a *args): pass", "f = lambda a *b: 0", "def f(a b): pass",
+    "[x for x in x] = x", "[a + b] = 1", "(a if b else c) = 1", "try:\n    pass",
+    "for a in b: pass\nelif c: pass", "try: pass\nelse: pass", "except A: pass", "while a:\n    try: pass\nx = 1",
+    "x = = 2", "f(a=1=2)", "x = [1, 2", "class A(: pass", "a b", "1 +", "x = (1, 2]",
+])  # fmt: skip
+def test_errors_in_bodies_are_seen(tmp_path, body):
+    """Most bodies are not parsed: what is wrong in them must be seen all the same."""
+    text = "def test_a():\n" + textwrap.indent(body, "    ") + "\n"
+    with pytest.raises(SyntaxError):
+        compile(text, "test_it.py", "exec")
+    write(tmp_path, {"test_it.py": text, "test_nested.py": "class TestA:\n" + textwrap.indent(text, "    ") + "x = 1\n"})
+    found = entries(tmp_path)
+    assert found and all(e["dynamic"] for e in found)
+
+
+@pytest.mark.parametrize("body", [
+    "import a, b.c as d", "from . import a", "from .. b import (c, d,)", "from a import *", "from a import b as c, d",
+    "x = {'a': 1, 'b': 2, **c}", "x = {a: b for a, b in c}", "x = {'a': 'b' 'c', 'd': 1 if a else 2}", "def f(a=1 * 2, *b, c: int = 3 + 4, **d): pass",
+    "f = lambda a=1 + 2, *b: {a: b}", "x[[a for a in b][0]] = 1", "(a, b) = [c, *d] = e", "(a + b).c = 1", "f(a + b).c = 1",
+    "try: pass\nexcept A: pass\nexcept: pass\nelse: pass\nfinally: pass", "try:\n    pass\nfinally:\n    pass\nx = 1",
+    "if a: pass\nelif b: pass\nelif c: pass\nelse: pass", "for a in b: pass\nelse: pass", "while a:\n    if b: pass\nelse:\n    pass",
+    "async def f():\n    async for a in b: pass\n    else: pass\n    async with a as b: pass",
+])  # fmt: skip
+def test_bodies_without_errors_are_none(tmp_path, body):
+    text = "def test_a():\n" + textwrap.indent(body, "    ") + "\n"
+    if "*" not in body or "import *" not in body:
+        compile(text, "test_it.py", "exec")
+        write(tmp_path, {"test_it.py": text})
+        assert [e["dynamic"] for e in entries(tmp_path)] == [False]
 
 
 def test_files_that_python_does_not_take(tmp_path):

@@ -1,6 +1,7 @@
 /* every FILE...: reads each Python file as tach list does, and once more without leaving anything out
- * (skim.h). Both must find the same tests, lines, marks and syntax errors. Names the files where they do not,
- * and counts at the end; the exit code is 1 if there were any. */
+ * (skim.h). Both must find the same tests, lines, marks and syntax errors; or less is sure without what is
+ * left out. Names the files where they do not, and counts at the end; the exit code is 1 if there were any.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,23 @@ static bool same_text(const struct buf *a, const struct buf *b)
         return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
 }
 
+/* Whether all that only A has is dynamic, and there is some: functions whose bodies are left out are not
+ * played (interp.h). */
+static bool is_less_sure(const struct buf *a, const struct buf *b)
+{
+        bool any = false;
+
+        for (const char *p = a->data, *end; p != NULL && *p != '\0'; p = end + 1) {
+                end = strchr(p, '\n');
+                if (b->len > 0 && memmem(b->data, b->len, p, (size_t)(end - p) + 1) != NULL)
+                        continue;
+                if (memmem(p, (size_t)(end - p), "\"dynamic\": true", 15) == NULL)
+                        return false;
+                any = true;
+        }
+        return any;
+}
+
 /* 0: the same, 1: not, -errno. */
 static int check(const char *path)
 {
@@ -64,7 +82,7 @@ static int check(const char *path)
                    (skimmed.line != whole.line || (skimmed.problem == NULL) != (whole.problem == NULL))) {
                 (void)printf("%s: error in line %u, whole in line %u\n", path, skimmed.line, whole.line);
                 r = 1;
-        } else if (r == 0 && !same_text(&a, &b)) {
+        } else if (r == 0 && !same_text(&a, &b) && !is_less_sure(&a, &b)) {
                 (void)printf("%s: other tests are found in the whole text\n", path);
                 if (getenv("EVERY_SHOW") != NULL)
                         (void)printf("%s---\n%s", a.len > 0 ? a.data : "", b.len > 0 ? b.data : "");
