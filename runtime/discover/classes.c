@@ -148,8 +148,9 @@ const char *class_changed(struct class_def *c)
                 struct node node;
                 const struct entity e = decorator_of(c, i, &node);
 
-                if (e.kind == ENTITY_BINDING && (entity_mentions(&e, "wraps(") ||
-                                                 (assigns_attributes(&e) && entity_mentions(&e, "__test__"))))
+                if (e.kind == ENTITY_BINDING &&
+                    (entity_mentions(&e, "wraps(") || entity_mentions(&e, "delattr") ||
+                     (assigns_attributes(&e) && entity_mentions(&e, "__test__"))))
                         return arena_printf(m->arena, "its decorator %s may change it", node_quote(m, node));
         }
         return NULL;

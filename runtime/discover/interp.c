@@ -10,6 +10,7 @@
 #define MAX_BLOCKS 20 /* one in another */
 
 static void play_block(struct interp *x, struct node block, int depth);
+static void pass_by(struct interp *x, struct node node, bool mattered);
 
 static struct class_def *class_of(const struct module *m, struct node node)
 {
@@ -63,8 +64,14 @@ static bool decorate_class(struct interp *x, struct object *o)
 
                 if (f == NULL || arguments == NULL || !object_append(x, arguments, o))
                         return false;
-                if (f->kind != OBJECT_FUNCTION && f->kind != OBJECT_METHOD)
+                if (f->kind == OBJECT_FOREIGN || f->kind == OBJECT_NATIVE)
                         continue;
+                if (f->kind != OBJECT_FUNCTION && f->kind != OBJECT_METHOD) {
+                        if (f->kind != OBJECT_UNKNOWN && c->grows == NULL)
+                                c->grows = arena_printf(x->m->own, "its decorator %s may add tests",
+                                                        node_quote(x->m, c->decorators.v[i - 1]));
+                        return false;
+                }
                 r = f->is_opaque ? NULL : call_object(x, f, arguments, NULL);
                 if (r != o) {
                         if (c->grows == NULL && f->kind == OBJECT_FUNCTION && makes_classes(f))
@@ -141,7 +148,7 @@ static void play_if(struct interp *x, struct node node, int depth)
                         holds = 1;
                 }
         if (holds < 0)
-                run_forget(x, x->globals, node);
+                pass_by(x, node, true);
 }
 
 /* Whether NODE has a name of something that it may change. */
@@ -158,6 +165,45 @@ static bool may_change(const struct interp *x, struct node node)
         return false;
 }
 
+/* Whether NODE calls a function or a class of the module, which may change anything that it knows by name. */
+static bool calls_own(const struct interp *x, struct node node)
+{
+        for (struct node n = node; !node_is_null(n); n = node_walk(node, n, true)) {
+                struct node function = node_is(n, "call") ? node_field(n, "function") : n;
+                const struct binding *b;
+
+                if (!node_is(n, "call") && !node_is(n, "decorator"))
+                        continue;
+                if (node_is(n, "decorator"))
+                        function = node_named_child(n, 0);
+                while (node_is(function, "attribute") || node_is(function, "call"))
+                        function = node_field(function, node_is(function, "call") ? "function" : "object");
+                b = node_is(function, "identifier") ? module_find(&x->m->scope, node_text(x->m, function))
+                                                    : NULL;
+                if (b != NULL && b->kind != BINDING_IMPORT)
+                        return true;
+        }
+        return false;
+}
+
+static bool names_scope(const struct module *m, struct node node)
+{
+        static const char *const words[] = {"globals()", "setattr(", "delattr(", "sys.modules",
+                                            "__dict__",  "vars(",    "exec("};
+        const char *text = node_text(m, node);
+
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+                if (strstr(text, words[i]) != NULL)
+                        return true;
+        return false;
+}
+
+static bool is_display(struct node node)
+{
+        return node_is(node, "list") || node_is(node, "dictionary") || node_is(node, "list_comprehension") ||
+               node_is(node, "dictionary_comprehension");
+}
+
 /* Whether the statement is worth playing: it may make something, or change what is known of a name. */
 static bool matters(const struct interp *x, struct node node)
 {
@@ -166,29 +212,64 @@ static bool matters(const struct interp *x, struct node node)
         const struct binding *b;
 
         if (!node_is(node, "expression_statement"))
-                return strstr(node_text(m, node), "globals()") != NULL ||
-                       strstr(node_text(m, node), "setattr(") != NULL;
+                return names_scope(m, node);
         if (node_is(inner, "assignment")) {
                 left = node_field(inner, "left");
                 b = node_is(left, "identifier") ? module_find(&m->scope, node_text(m, left)) : NULL;
                 return b == NULL || b->kind != BINDING_VALUE || b->vague ||
-                       !node_eq(b->node, node_field(inner, "right")) || wanted_value(m, b) ||
-                       may_change(x, inner);
+                       !node_eq(b->node, node_field(inner, "right")) || is_display(b->node) ||
+                       wanted_value(m, b) || may_change(x, inner) || names_scope(m, node);
         }
         if (!node_is(inner, "call"))
-                return node_is(inner, "augmented_assignment");
-        return may_change(x, inner) || wanted_call(m, inner);
+                return node_is(inner, "augmented_assignment") || names_scope(m, node);
+        return may_change(x, inner) || wanted_call(m, inner) || names_scope(m, node);
 }
 
-/* The call NODE was given up: a class that it was given may have got tests. */
-static void doubt(struct interp *x, struct node node)
+/* The statement NODE is not played, or was given up: what it may have changed is not known any more. */
+static void pass_by(struct interp *x, struct node node, bool mattered)
 {
-        for (struct node n = node; node_is(n, "call"); n = node_field(node_field(n, "function"), "object")) {
+        struct node inner = node_named_child(node, 0);
+
+        if (mattered || !node_is(node, "expression_statement")) /* else it is as the text says */
+                run_forget(x, x->globals, node);
+        if (may_change(x, node) || calls_own(x, node))
+                made_poison(x);
+        if (!mattered)
+                return;
+        if (names_scope(x->m, node) || (node_is(inner, "call") && wanted_call(x->m, inner))) {
+                if (x->m->grows == NULL)
+                        x->m->grows = arena_printf(x->m->own, "%s may add tests", node_quote(x->m, node));
+                x->doubt = arena_printf(x->m->own, "%s", node_quote(x->m, node));
+        }
+        /* a class that a call was given may have got tests */
+        for (struct node n = inner; node_is(n, "call"); n = node_field(node_field(n, "function"), "object")) {
                 struct class_def *c = wanted_class_of_call(x->m, n);
 
                 if (c != NULL && c->grows == NULL)
-                        c->grows = arena_printf(x->m->own, "%s may add tests", node_quote(x->m, node));
+                        c->grows = arena_printf(x->m->own, "%s may add tests", node_quote(x->m, inner));
         }
+}
+
+/* "del a": what code made is deleted; of all else it is not known what becomes of it. */
+static void play_delete(struct interp *x, struct node node)
+{
+        struct nodes targets = node_children(x->m, node);
+
+        if (targets.n == 1 && node_is(targets.v[0], "expression_list"))
+                targets = node_children(x->m, targets.v[0]);
+        for (size_t i = 0; i < targets.n; i++) {
+                const char *name = node_text(x->m, targets.v[i]);
+                struct binding *b =
+                    node_is(targets.v[i], "identifier") ? module_find(&x->m->scope, name) : NULL;
+
+                if (b != NULL && b->is_made)
+                        b->kind = BINDING_DELETED;
+                if (node_is(targets.v[i], "identifier"))
+                        (void)frame_set(x, x->globals, name, &x->plain);
+                else
+                        x->doubt = arena_printf(x->m->own, "%s", node_quote(x->m, node));
+        }
+        made_poison(x);
 }
 
 static void play(struct interp *x, struct node node, int depth)
@@ -209,24 +290,31 @@ static void play(struct interp *x, struct node node, int depth)
                         play_class(x, definition);
                 else
                         play_function(x, definition, node);
+                if (calls_own(x, node))
+                        made_poison(x);
         } else if (node_is(node, "if_statement")) {
                 play_if(x, node, depth);
+        } else if (node_is(node, "delete_statement")) {
+                play_delete(x, node);
         } else if (node_is(node, "try_statement") || node_is(node, "with_statement")) {
+                /* what fails in it, and where, is not known: but that classes and functions are defined */
                 parts = node_children(x->m, node);
+                x->is_trying++;
                 for (size_t i = 0; i < parts.n; i++)
                         if (node_is(parts.v[i], "block"))
                                 play_block(x, parts.v[i], depth + 1);
+                x->is_trying--;
         } else if (!matters(x, node)) {
-                if (!node_is(node, "expression_statement"))
-                        run_forget(x, x->globals, node);
-        } else if (run_statement(x, x->globals, node) == FLOW_ON) {
+                if (!node_is(node, "expression_statement") || may_change(x, node) || calls_own(x, node))
+                        pass_by(x, node, false);
+        } else if (x->is_trying == 0 && run_statement(x, x->globals, node) == FLOW_ON) {
                 made_apply(x);
                 made_bind_names(x);
                 made_mark_events(x, node);
         } else {
                 made_forget(x);
-                run_forget(x, x->globals, node);
-                doubt(x, node_named_child(node, 0));
+                x->is_barren = false;
+                pass_by(x, node, true);
         }
 }
 
@@ -249,4 +337,6 @@ void interp_module(struct module *m)
         x.plain.is_plain = true;
         if (m->error_line == 0 && !node_is_null(m->root) && wanted_module(m))
                 play_block(&x, m->root, 0);
+        if (x.doubt != NULL)
+                made_doubt(&x, x.doubt);
 }

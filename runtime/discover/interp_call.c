@@ -7,6 +7,8 @@
 #include "runtime/discover/names.h"
 
 #define MAX_PARAMETERS 32
+#define MAX_CLASSES    2048 /* that are made of one module */
+#define MAX_MRO        64
 
 /* Whether calling the function NODE runs its body, and there is one: skim.h leaves a 0 of it. */
 static bool runs(const struct module *m, struct node node)
@@ -25,7 +27,8 @@ static bool runs(const struct module *m, struct node node)
         for (struct node n = body; !node_is_null(n); n = node_walk(body, n, in_it)) {
                 in_it = !node_is(n, "function_definition") && !node_is(n, "lambda") &&
                         !node_is(n, "class_definition");
-                if (node_is(n, "yield") || node_is(n, "global_statement") || node_is(n, "nonlocal_statement"))
+                if (node_is(n, "yield") || node_is(n, "global_statement") ||
+                    node_is(n, "nonlocal_statement") || node_is(n, "named_expression"))
                         return false;
         }
         return true;
@@ -174,9 +177,9 @@ static bool is_given_class(const struct object *arguments)
 /* Whether F's text has what makes classes, or changes something by its name. */
 static bool is_telling(const struct object *f)
 {
-        static const char *const words[] = {"setattr", "globals",   "__dict__",   "locals",
-                                            "vars",    "exec",      "eval",       "type(",
-                                            "class ",  "new_class", "sys.modules"};
+        static const char *const words[] = {"setattr",     "globals", "__dict__", "locals", "vars",
+                                            "exec",        "eval",    "type(",    "class ", "new_class",
+                                            "sys.modules", "global",  "nonlocal"};
         const char *text = node_text(f->module, f->node);
 
         for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
@@ -194,7 +197,7 @@ static struct object *call_function(struct interp *x, const struct object *f, co
         enum flow flow;
 
         if (f->is_opaque)
-                return is_given_class(arguments) || is_given_class(keywords)
+                return is_given_class(arguments) || is_given_class(keywords) || is_telling(f)
                            ? NULL
                            : unknown_call(x, arguments, keywords);
         if (frame == NULL)
@@ -359,6 +362,11 @@ struct object *class_new(struct interp *x, const char *name, struct object *base
                 else
                         return NULL;
         }
+        if (x->n_made++ > MAX_CLASSES)
+                return NULL;
+        for (size_t i = 0; i < n_known; i++)
+                if (known[i]->n_mro > MAX_MRO)
+                        return NULL;
         c->name = arena_printf(m->own, "%s", name);
         c->scope.module = m;
         c->scope.outer = &m->scope;
@@ -376,7 +384,8 @@ struct object *class_new(struct interp *x, const char *name, struct object *base
 
 bool class_begin(struct interp *x, struct object *o, struct object *bases)
 {
-        static const char *const others[] = {"__new__", "__call__", "__prepare__", "__getattribute__"};
+        static const char *const others[] = {"__new__",     "__call__",    "__prepare__", "__getattribute__",
+                                             "__setattr__", "__delattr__", "__getattr__"};
         struct class_def *c = o->class_def;
         struct object *init, *arguments, *members;
         bool missing;

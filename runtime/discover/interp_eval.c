@@ -5,8 +5,8 @@
 #include "runtime/discover/names.h"
 #include "runtime/discover/read.h"
 
-#define MAX_STEPS 200000
 #define MAX_DEPTH 120
+#define MAX_TEXT  4096 /* bytes of a text that is put together */
 
 static struct object *identifier(struct interp *x, struct frame *frame, struct node node)
 {
@@ -47,7 +47,7 @@ static struct object *string(struct interp *x, struct frame *frame, struct node 
 
                         if (o == NULL)
                                 return NULL;
-                        text = o->kind == OBJECT_VALUE && text[strlen(text) - 2] != '='
+                        text = o->kind == OBJECT_VALUE && strchr(text, '=') == NULL
                                    ? value_str(x->arena, &o->value)
                                    : NULL;
                 } else if (!node_is(parts.v[i], "string_content")) {
@@ -58,8 +58,8 @@ static struct object *string(struct interp *x, struct frame *frame, struct node 
                 if (text == NULL)
                         return &x->unknown;
                 all = arena_printf(x->arena, "%s%s", all, text);
-                if (all == NULL)
-                        return NULL;
+                if (all == NULL || strlen(all) > MAX_TEXT)
+                        return all != NULL ? &x->plain : NULL;
         }
         return object_text(x, all);
 }
@@ -181,6 +181,8 @@ static struct object *lambda(struct interp *x, struct frame *frame, struct node 
 struct comprehension {
         struct nodes clauses;
         struct node body;
+        struct frame
+            *first; /* what the first clause iterates over is evaluated here: a class body's names are seen */
         struct object *out;
 };
 
@@ -189,7 +191,7 @@ static bool comprehend(struct interp *x, struct frame *frame, struct comprehensi
         struct node clause;
         struct object *o, *key;
 
-        if (x->steps++ > MAX_STEPS)
+        if (x->steps++ > INTERP_MAX_STEPS)
                 return false;
         if (at == c->clauses.n) {
                 if (c->out->kind == OBJECT_DICT) {
@@ -201,7 +203,7 @@ static bool comprehend(struct interp *x, struct frame *frame, struct comprehensi
                 return o != NULL && object_append(x, c->out, o);
         }
         clause = c->clauses.v[at];
-        o = eval_node(x, frame,
+        o = eval_node(x, at == 0 ? c->first : frame,
                       node_is(clause, "if_clause") ? node_named_child(clause, 0)
                                                    : node_field(clause, "right"));
         if (o == NULL)
@@ -228,11 +230,17 @@ static struct object *comprehension(struct interp *x, struct frame *frame, struc
         if (inner == NULL || c.out == NULL || c.clauses.n == 0)
                 return NULL;
         inner->module = frame->module;
-        inner->scope = frame->scope;
-        inner->outer = frame;
+        inner->scope = &frame->module->scope;
+        inner->outer = frame->is_class ? frame->outer
+                       : frame->scope == NULL || frame->outer != NULL || frame->scope == inner->scope ? frame
+                                                                                                      : NULL;
+        c.first = frame;
         c.clauses.v++;
         c.clauses.n--;
-        return comprehend(x, inner, &c, 0) ? c.out : x->arena->failed ? NULL : &x->unknown;
+        if (comprehend(x, inner, &c, 0))
+                return c.out;
+        /* a call in it may have done something */
+        return x->arena->failed || strchr(node_text(frame->module, node), '(') != NULL ? NULL : &x->unknown;
 }
 
 static struct object *inner(struct interp *x, struct frame *frame, struct node node)
@@ -272,7 +280,7 @@ struct object *eval_node(struct interp *x, struct frame *frame, struct node node
                      {"parenthesized_expression", inner}};
         struct object *o = &x->unknown;
 
-        if (node_is_null(node) || x->steps++ > MAX_STEPS || x->depth > MAX_DEPTH || x->arena->failed)
+        if (node_is_null(node) || x->steps++ > INTERP_MAX_STEPS || x->depth > MAX_DEPTH || x->arena->failed)
                 return NULL;
         x->depth++;
         for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)

@@ -82,17 +82,21 @@ struct interp {
         struct object **classes;
         size_t n_classes, cap_classes;
         struct object unknown, plain, none; /* plain: not known, but no class, function or module */
-        size_t steps;
+        size_t steps, n_made;               /* classes */
         int depth;
         /* A condition that is not known may have led elsewhere, where nothing more is done: so nothing may be
          * done here either. */
         bool is_barren;
+        int is_trying;     /* statements around that catch what fails */
+        const char *doubt; /* a statement that may have changed what was made; NULL: none */
         /* of the statement at hand */
         struct change *changes;
         size_t n_changes, cap_changes;
         struct object **touched; /* lists and dicts that were changed: no longer known if it is given up */
         size_t n_touched, cap_touched;
 };
+
+#define INTERP_MAX_STEPS 200000 /* of one module */
 
 enum flow { FLOW_GIVE_UP = -1, FLOW_ON, FLOW_RETURN, FLOW_BREAK, FLOW_CONTINUE };
 
@@ -113,6 +117,8 @@ int object_equal(const struct object *a, const struct object *b);
 struct object *object_iterate(struct interp *x, struct object *o);
 bool object_is_text(const struct object *o);
 bool object_is_none(const struct object *o);
+/* O under the NAME: pytest may look into it. */
+bool object_may_be_test(const struct object *o, const char *name);
 bool object_is_plain(const struct object *o); /* no class, function or module */
 /* It is about to be changed. */
 bool object_touch(struct interp *x, struct object *o);
@@ -179,6 +185,10 @@ void made_apply(struct interp *x);
 void made_forget(struct interp *x);
 /* Names of the module that now stand for classes and functions are bound. */
 void made_bind_names(struct interp *x);
+/* All that code made is less sure, because of WHY. */
+void made_doubt(struct interp *x, const char *why);
+/* Lists, dicts and instances that the module has names for may have changed. */
+void made_poison(struct interp *x);
 /* What effects.h would say of NODE has been played. */
 void made_mark_events(struct interp *x, struct node node);
 

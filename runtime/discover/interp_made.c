@@ -5,6 +5,26 @@
 #include "runtime/discover/interp_internal.h"
 #include "runtime/discover/read.h"
 
+/* Whether NODE has a name of one of the functions around O, which nobody sees from outside. */
+static bool is_local(const struct object *o, struct node node)
+{
+        for (struct node n = node; !node_is_null(n); n = node_walk(node, n, true))
+                for (const struct frame *f = o->closure;
+                     f != NULL && f->outer != NULL && node_is(n, "identifier"); f = f->outer)
+                        if (frame_get(f, node_text(o->module, n)) != NULL)
+                                return true;
+        return false;
+}
+
+/* Whether O is a function whose decorators were given what only the function around it has. */
+static bool is_open(const struct object *o)
+{
+        for (size_t i = 0; o->kind == OBJECT_FUNCTION && i < o->decorators.n; i++)
+                if (is_local(o, o->decorators.v[i]))
+                        return true;
+        return false;
+}
+
 /* A binding of NAME that is the function O. */
 static struct binding alias(struct interp *x, const struct object *o)
 {
@@ -60,10 +80,32 @@ void made_apply(struct interp *x)
                 const struct change *change = &x->changes[i];
                 struct binding what = binding_of(x, change->what), *b;
 
+                if (is_open(change->what)) {
+                        change->owner->class_def->grows = "code adds tests whose parameters are not known";
+                        continue;
+                }
                 b = scope_bind(x->m->own, &change->owner->class_def->scope,
                                arena_printf(x->m->own, "%s", change->name), what);
-                if (b != NULL)
+                if (b != NULL) {
                         b->vague = what.vague;
+                        b->is_made = true;
+                }
+        }
+}
+
+/* NAME, which the code has bound before, stands for something else now. */
+static void rebind(struct interp *x, struct binding *b, struct object *o)
+{
+        const char *name = b->name;
+
+        if (o->kind == OBJECT_CLASS || o->kind == OBJECT_FUNCTION) {
+                *b = binding_of(x, o);
+                b->name = name;
+                b->is_made = true;
+        } else if (o->kind == OBJECT_UNKNOWN && !o->is_plain) {
+                b->maybe = "what became of it";
+        } else {
+                b->kind = BINDING_DELETED;
         }
 }
 
@@ -77,19 +119,56 @@ void made_bind_names(struct interp *x)
                 const char *name = x->globals->names[i];
                 struct binding *b = module_find(scope, name), what;
 
+                if (b != NULL && b->is_made) {
+                        rebind(x, b, o);
+                        continue;
+                }
+                if (is_open(o)) {
+                        if (b == NULL)
+                                x->m->grows = "code adds tests whose parameters are not known";
+                        continue;
+                }
                 if ((o->kind != OBJECT_CLASS && o->kind != OBJECT_FUNCTION) ||
                     (b != NULL && (b->kind != BINDING_VALUE || b->maybe != NULL ||
-                                   (!node_is_null(b->node) && !node_is(b->node, "call")))))
-                        continue;
-                if (o->kind == OBJECT_FUNCTION && b != NULL && node_is(b->node, "lambda"))
+                                   (!node_is_null(b->node) && !node_is(b->node, "call")))) ||
+                    (o->kind == OBJECT_FUNCTION && b != NULL && node_is(b->node, "lambda")))
                         continue;
                 what = binding_of(x, o);
                 if (b == NULL) {
-                        (void)scope_bind(x->m->own, scope, arena_printf(x->m->own, "%s", name), what);
+                        b = scope_bind(x->m->own, scope, arena_printf(x->m->own, "%s", name), what);
                 } else {
                         what.name = b->name;
                         what.test_flag = b->test_flag;
                         *b = what;
+                }
+                if (b != NULL)
+                        b->is_made = true;
+        }
+}
+
+static void doubt_scope(struct scope *scope, const char *why)
+{
+        for (size_t i = 0; i < scope->n; i++)
+                if (scope->v[i].is_made && scope->v[i].maybe == NULL)
+                        scope->v[i].maybe = why;
+}
+
+void made_doubt(struct interp *x, const char *why)
+{
+        doubt_scope(&x->m->scope, why);
+        for (size_t i = 0; i < x->n_classes; i++)
+                if (x->classes[i]->class_def->scope.module == x->m)
+                        doubt_scope(&x->classes[i]->class_def->scope, why);
+}
+
+void made_poison(struct interp *x)
+{
+        for (size_t i = 0; i < x->globals->n; i++) {
+                struct object *o = x->globals->v[i];
+
+                if (o->kind == OBJECT_LIST || o->kind == OBJECT_DICT || o->kind == OBJECT_INSTANCE) {
+                        o->kind = OBJECT_UNKNOWN;
+                        o->is_plain = true;
                 }
         }
 }

@@ -4,6 +4,8 @@
 #include "runtime/discover/interp_internal.h"
 #include "runtime/discover/names.h"
 
+#define MAX_TEXT 4096 /* bytes of a text that is put together */
+
 static struct object *format(struct interp *x, const char *text, const struct object *a,
                              const struct object *keywords)
 {
@@ -33,8 +35,8 @@ static struct object *format(struct interp *x, const char *text, const struct ob
                 else
                         o = object_get(keywords, name);
                 value = o != NULL && o->kind == OBJECT_VALUE ? value_str(x->arena, &o->value) : NULL;
-                if (value == NULL || all == NULL)
-                        return &x->unknown;
+                if (value == NULL || all == NULL || strlen(all) > MAX_TEXT)
+                        return &x->plain;
                 all = arena_printf(x->arena, "%s%s", all, value);
         }
         return object_text(x, all);
@@ -46,8 +48,8 @@ static struct object *join(struct interp *x, const char *separator, struct objec
         const char *text = "";
 
         for (size_t i = 0; all != NULL && i < all->n; i++) {
-                if (!object_is_text(all->items[i]))
-                        return &x->unknown;
+                if (!object_is_text(all->items[i]) || strlen(text) > MAX_TEXT)
+                        return &x->plain;
                 text = arena_printf(x->arena, "%s%s%s", text, i > 0 ? separator : "", all->items[i]->value.s);
                 if (text == NULL)
                         return NULL;
@@ -64,8 +66,8 @@ static struct object *replace(struct interp *x, const char *text, const char *fr
         while ((p = strstr(text, from)) != NULL) {
                 all = arena_printf(x->arena, "%s%.*s%s", all, (int)(p - text), text, to);
                 text = p + strlen(from);
-                if (all == NULL)
-                        return NULL;
+                if (all == NULL || strlen(all) > MAX_TEXT)
+                        return all != NULL ? &x->plain : NULL;
         }
         return object_text(x, arena_printf(x->arena, "%s%s", all, text));
 }
@@ -76,6 +78,9 @@ static struct object *split(struct interp *x, const char *text, const char *sepa
 
         if (list == NULL || (separator != NULL && separator[0] == '\0'))
                 return NULL;
+        for (const char *p = text; separator == NULL && *p != '\0'; p++) /* other blanks than these */
+                if ((unsigned char)*p >= 0x80 || (*p >= '\x1c' && *p <= '\x1f'))
+                        return &x->unknown;
         for (;;) {
                 const char *end;
 
@@ -127,6 +132,8 @@ static struct object *has_end(struct interp *x, const char *text, const struct o
 {
         size_t n = strlen(text), m;
 
+        if (x->steps++ > INTERP_MAX_STEPS)
+                return NULL;
         if (end->kind == OBJECT_TUPLE) {
                 for (size_t i = 0; i < end->n; i++) {
                         struct object *one = has_end(x, text, end->items[i], at_start);

@@ -121,6 +121,8 @@ static struct object *test_type(struct interp *x, struct object *o, struct objec
 {
         int any = 0;
 
+        if (x->steps++ > INTERP_MAX_STEPS)
+                return NULL;
         if (type->kind == OBJECT_TUPLE) {
                 for (size_t i = 0; i < type->n && any != 1; i++) {
                         struct object *one = test_type(x, o, type->items[i], instance);
@@ -157,17 +159,17 @@ static struct object *issubclass(struct interp *x, struct object *a, struct obje
 /* Attributes that what we have of Python's own types surely has: 1, or surely not: 0. */
 static int native_attribute(const struct object *o, const char *name)
 {
-        static const char text[] = " __iter__ __len__ __getitem__ __contains__ join split strip encode ";
-        static const char list[] = " __iter__ __len__ __getitem__ __contains__ index count ";
-        static const char dict[] = " __iter__ __len__ __getitem__ __contains__ keys values items get ";
+        static const char of_all[] = " __iter__ __len__ __getitem__ __contains__ ";
+        static const char of_dicts[] = " keys values items ";
+        bool contains =
+            o->kind == OBJECT_LIST || o->kind == OBJECT_TUPLE || o->kind == OBJECT_DICT ||
+            (o->kind == OBJECT_VALUE && (o->value.kind == VALUE_STR || o->value.kind == VALUE_BYTES));
 
-        if (object_is_text(o))
-                return names_in_table(text, name);
-        if (o->kind == OBJECT_LIST || o->kind == OBJECT_TUPLE)
-                return names_in_table(list, name);
-        if (o->kind == OBJECT_DICT)
-                return names_in_table(dict, name);
-        return o->kind == OBJECT_VALUE && strstr("__iter__ __len__ keys items", name) != NULL ? 0 : -1;
+        if (o->kind != OBJECT_VALUE && !contains)
+                return -1;
+        if (names_in_table(of_all, name))
+                return contains;
+        return names_in_table(of_dicts, name) ? o->kind == OBJECT_DICT : -1;
 }
 
 static struct object *hasattr_(struct interp *x, struct object *a, struct object *keywords)
@@ -268,9 +270,12 @@ static struct object *range_(struct interp *x, struct object *a, struct object *
         }
         if (list == NULL || a->n == 0 || a->n > 3 || v[2] == 0)
                 return NULL;
-        for (int64_t i = v[0]; v[2] > 0 ? i < v[1] : i > v[1]; i += v[2])
+        for (int64_t i = v[0]; v[2] > 0 ? i < v[1] : i > v[1];) {
                 if (list->n >= MAX_RANGE || !object_append(x, list, object_of(x, value_of_int(i))))
                         return NULL;
+                if (__builtin_add_overflow(i, v[2], &i))
+                        break;
+        }
         return list;
 }
 

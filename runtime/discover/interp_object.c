@@ -4,8 +4,10 @@
 
 #include "runtime/discover/interp_internal.h"
 
-#define MAX_ITEMS 65536
-#define MAX_KEYS  4096 /* of a dict, which is searched */
+#define MAX_ITEMS 4096
+#define MAX_KEYS  1024 /* of a dict, which is searched */
+#define MAX_TEXT  4096 /* bytes; a longer text is not known */
+#define MAX_EQUAL 4096 /* items that are compared */
 
 struct object *object_new(struct interp *x, enum object_kind kind)
 {
@@ -23,6 +25,11 @@ struct object *object_of(struct interp *x, struct value value)
         if (value.kind == VALUE_UNKNOWN || value.kind == VALUE_OBJECT || value.kind == VALUE_NAMED ||
             value.kind == VALUE_SEQUENCE || (value.kind == VALUE_STR && strlen(value.s) != value.n))
                 return &x->unknown;
+        if (value.kind == VALUE_STR || value.kind == VALUE_BYTES) {
+                if (value.n > MAX_TEXT)
+                        return &x->plain;
+                x->steps += value.n / 8;
+        }
         o = object_new(x, OBJECT_VALUE);
         if (o != NULL)
                 o->value = value;
@@ -128,8 +135,9 @@ int object_truth(const struct object *o)
         case OBJECT_LIST:
         case OBJECT_DICT:
                 return o->n > 0;
+        case OBJECT_FUNCTION: /* what decorators make of it */
+                return o->decorators.n == 0 || o->is_static || o->is_class_method ? 1 : -1;
         case OBJECT_CLASS:
-        case OBJECT_FUNCTION:
         case OBJECT_METHOD:
         case OBJECT_MODULE:
                 return 1;
@@ -138,11 +146,11 @@ int object_truth(const struct object *o)
         }
 }
 
-int object_equal(const struct object *a, const struct object *b)
+static int equal(const struct object *a, const struct object *b, int *budget)
 {
         int all = 1;
 
-        if (a->kind == OBJECT_UNKNOWN || b->kind == OBJECT_UNKNOWN)
+        if (a->kind == OBJECT_UNKNOWN || b->kind == OBJECT_UNKNOWN || --*budget < 0)
                 return -1;
         if (a == b)
                 return 1;
@@ -157,12 +165,16 @@ int object_equal(const struct object *a, const struct object *b)
                 return a->kind == OBJECT_CLASS || a->kind == OBJECT_MODULE ? 0 : -1;
         if (a->n != b->n)
                 return 0;
-        for (size_t i = 0; i < a->n && all != 0; i++) {
-                int r = object_equal(a->items[i], b->items[i]);
-
-                all = r == 0 ? 0 : r < 0 ? -1 : all;
-        }
+        for (size_t i = 0; i < a->n && all == 1; i++)
+                all = equal(a->items[i], b->items[i], budget);
         return all;
+}
+
+int object_equal(const struct object *a, const struct object *b)
+{
+        int budget = MAX_EQUAL; /* a list may be in itself */
+
+        return equal(a, b, &budget);
 }
 
 struct object *object_iterate(struct interp *x, struct object *o)
@@ -171,6 +183,7 @@ struct object *object_iterate(struct interp *x, struct object *o)
 
         if (list == NULL)
                 return NULL;
+        x->steps += o->n / 4;
         if (o->kind == OBJECT_TUPLE || o->kind == OBJECT_LIST) {
                 for (size_t i = 0; i < o->n; i++)
                         if (!object_append(x, list, o->items[i]))

@@ -4,6 +4,8 @@
 #include "runtime/discover/interp_internal.h"
 #include "runtime/discover/read.h"
 
+#define MAX_TEXT 4096 /* bytes of a text that is put together */
+
 struct object *operator_unary(struct interp *x, struct frame *frame, struct node node)
 {
         struct object *o = eval_node(x, frame, node_field(node, "argument"));
@@ -47,8 +49,8 @@ static struct object *percent(struct interp *x, const char *format, const struct
                         text = value_str(x->arena, &o->value);
                 }
                 all = text != NULL ? arena_printf(x->arena, "%s%s", all, text) : NULL;
-                if (all == NULL)
-                        return &x->unknown;
+                if (all == NULL || strlen(all) > MAX_TEXT)
+                        return &x->plain;
                 p += 2;
         }
         return object_text(x, all);
@@ -137,6 +139,20 @@ struct object *operator_comparison(struct interp *x, struct frame *frame, struct
         return r < 0 ? &x->plain : object_bool(x, r == !negated);
 }
 
+/* isinstance(...), hasattr(...): calls that do nothing */
+static bool is_test_of_type(const struct module *m, struct node node)
+{
+        const char *text = node_text(m, node_field(node, "function"));
+
+        if (node_is(node, "boolean_operator"))
+                return is_test_of_type(m, node_field(node, "left")) &&
+                       is_test_of_type(m, node_field(node, "right"));
+        if (node_is(node, "parenthesized_expression") || node_is(node, "not_operator"))
+                return is_test_of_type(m, node_named_child(node, 0));
+        return node_is(node, "call") ? strcmp(text, "hasattr") == 0 || strcmp(text, "isinstance") == 0
+                                     : strchr(node_text(m, node), '(') == NULL;
+}
+
 struct object *operator_either(struct interp *x, struct frame *frame, struct node node)
 {
         struct object *a = eval_node(x, frame, node_field(node, "left")), *b;
@@ -145,6 +161,9 @@ struct object *operator_either(struct interp *x, struct frame *frame, struct nod
         if (a == NULL)
                 return NULL;
         if (truth < 0) {
+                if (strchr(node_text(frame->module, node_field(node, "right")), '(') != NULL &&
+                    !is_test_of_type(frame->module, node_field(node, "right")))
+                        return NULL; /* it may do something, or not */
                 b = eval_node(x, frame, node_field(node, "right"));
                 return b != NULL && object_is_plain(a) && object_is_plain(b) ? &x->plain
                        : b != NULL                                           ? &x->unknown
@@ -161,8 +180,13 @@ struct object *operator_conditional(struct interp *x, struct frame *frame, struc
         struct object *o = parts.n == 3 ? eval_node(x, frame, parts.v[1]) : NULL;
         int truth = o != NULL ? object_truth(o) : -1;
 
-        if (o == NULL || truth < 0)
-                return o != NULL ? &x->unknown : NULL;
+        if (o == NULL)
+                return NULL;
+        if (truth < 0) /* a call in it may do something, or not */
+                return strchr(node_text(frame->module, parts.v[0]), '(') != NULL ||
+                               strchr(node_text(frame->module, parts.v[2]), '(') != NULL
+                           ? NULL
+                           : &x->unknown;
         return eval_node(x, frame, parts.v[truth ? 0 : 2]);
 }
 

@@ -7,13 +7,25 @@
 
 #define MAX_DEPTH 120
 
+/* Whether nothing of the module's text has the name. */
+static bool is_free(const struct interp *x, const char *name)
+{
+        struct binding *b = module_find(&x->m->scope, name);
+
+        if (b == NULL || b->is_made)
+                return true;
+        if (b->maybe == NULL)
+                b->maybe = "what globals() is given";
+        return false;
+}
+
 bool run_assign(struct interp *x, struct frame *frame, struct node target, struct object *o)
 {
         struct object *owner, *key;
         struct nodes parts;
 
-        if (node_is(target, "identifier"))
-                return frame_set(x, frame, node_text(frame->module, target), o);
+        if (node_is(target, "identifier")) /* barren: or it keeps what it was */
+                return frame_set(x, frame, node_text(frame->module, target), x->is_barren ? &x->unknown : o);
         if (node_is(target, "attribute")) {
                 owner = eval_node(x, frame, node_field(target, "object"));
                 return owner != NULL &&
@@ -26,11 +38,13 @@ bool run_assign(struct interp *x, struct frame *frame, struct node target, struc
                         return false;
                 if (owner->kind == OBJECT_GLOBALS)
                         return !x->is_barren && object_is_text(key) && owner->module == x->m &&
+                               is_free(x, key->value.s) && o->kind != OBJECT_UNKNOWN &&
                                frame_set(x, x->globals, key->value.s, o);
                 if (owner->kind == OBJECT_DICT)
                         return key->kind != OBJECT_UNKNOWN && object_touch(x, owner) &&
                                object_set(x, owner, key, o);
-                return owner->kind == OBJECT_UNKNOWN || owner->kind == OBJECT_FOREIGN;
+                return (owner->kind == OBJECT_UNKNOWN || owner->kind == OBJECT_FOREIGN) &&
+                       object_is_text(key) && !object_may_be_test(o, key->value.s);
         }
         if (!node_is(target, "pattern_list") && !node_is(target, "tuple_pattern") &&
             !node_is(target, "list_pattern"))
@@ -109,8 +123,23 @@ static enum flow expression(struct interp *x, struct frame *frame, struct node n
         return eval_node(x, frame, node) != NULL ? FLOW_ON : FLOW_GIVE_UP;
 }
 
+/* Whether evaluating NODE does nothing: it calls nothing, or only a class for an instance. */
+static bool is_harmless_value(struct interp *x, struct frame *frame, struct node node)
+{
+        struct node given = node_field(node, "arguments");
+        struct object *f;
+
+        if (!node_is(node, "call"))
+                return strpbrk(node_text(frame->module, node), "([") == NULL;
+        f = eval_node(x, frame, node_field(node, "function"));
+        return f != NULL &&
+               (f->kind == OBJECT_CLASS ? class_makes_instances(f->class_def)
+                                        : f->kind == OBJECT_NATIVE && strcmp(f->name, "object") == 0) &&
+               strpbrk(node_text(frame->module, given) + 1, "([") == NULL;
+}
+
 /* Whether BLOCK does nothing but give names, and attributes of no interest, a value. */
-static bool is_harmless(const struct frame *frame, struct node block)
+static bool is_harmless(struct interp *x, struct frame *frame, struct node block)
 {
         struct nodes all = node_children(frame->module, block);
 
@@ -127,7 +156,9 @@ static bool is_harmless(const struct frame *frame, struct node block)
                      (!node_is(left, "identifier") &&
                       (!node_is(left, "attribute") ||
                        strncmp(node_text(frame->module, node_field(left, "attribute")), "test", 4) == 0 ||
-                       node_text(frame->module, node_field(left, "attribute"))[0] == '_'))))
+                       (node_text(frame->module, node_field(left, "attribute"))[0] == '_' &&
+                        strcmp(node_text(frame->module, node_field(left, "attribute")), "__name__") != 0))) ||
+                     !is_harmless_value(x, frame, node_field(e, "right"))))
                         return false;
         }
         return true;
@@ -160,7 +191,7 @@ static enum flow branch(struct interp *x, struct frame *frame, struct node node)
                                 x->is_barren = true;
                                 return FLOW_ON;
                         }
-                        if (!is_harmless(frame, block))
+                        if (!is_harmless(x, frame, block))
                                 return FLOW_GIVE_UP;
                         run_forget(x, frame, block);
                         unsure = true;
@@ -202,8 +233,9 @@ static enum flow attempt(struct interp *x, struct frame *frame, struct node node
         enum flow flow = FLOW_GIVE_UP;
 
         for (size_t i = 0; i < parts.n; i++) {
-                if (node_is(parts.v[i], "block"))
-                        flow = run_block(x, frame, parts.v[i]);
+                if (node_is(parts.v[i], "block")) /* what can fail may have failed */
+                        flow = is_harmless(x, frame, parts.v[i]) ? run_block(x, frame, parts.v[i])
+                                                                 : FLOW_GIVE_UP;
                 else if (node_is(parts.v[i], "else_clause") && flow == FLOW_ON)
                         flow = run_block(x, frame, node_field(parts.v[i], "body"));
                 else if (node_is(parts.v[i], "finally_clause"))

@@ -1,6 +1,7 @@
 /* How it works: what a name of a module or class stands for is resolved as resolve.h does, and made an object
  * when it is first asked for. */
 #include <string.h>
+#include <strings.h>
 
 #include "runtime/discover/classes.h"
 #include "runtime/discover/interp_internal.h"
@@ -182,10 +183,16 @@ static struct object *class_attribute(struct interp *x, struct object *o, const 
                 if (found != NULL)
                         return found;
                 b = module_find(&c->mro[i]->scope, name);
-                if (b != NULL)
-                        return static_binding(x, &c->mro[i]->scope, b);
+                if (b == NULL)
+                        continue;
+                found = static_binding(x, &c->mro[i]->scope, b);
+                /* others may have changed it since */
+                return found != NULL && (found->kind == OBJECT_LIST || found->kind == OBJECT_DICT) ? &x->plain
+                                                                                                   : found;
         }
-        *ret_missing = c->n_foreign == 0 && c->unknown_base == NULL && strncmp(name, "__", 2) != 0;
+        *ret_missing = c->n_foreign == 0 && c->unknown_base == NULL && strncmp(name, "__", 2) != 0 &&
+                       resolve_member(c, "__getattr__", NULL) == NULL &&
+                       resolve_member(c, "__getattribute__", NULL) == NULL;
         return &x->unknown;
 }
 
@@ -195,6 +202,8 @@ static struct object *bind(struct interp *x, struct object *self, struct object 
 
         if (function->kind != OBJECT_FUNCTION || function->is_static)
                 return function;
+        if (function->decorators.n > 0 && !function->is_class_method) /* a property */
+                return &x->unknown;
         o = object_new(x, OBJECT_METHOD);
         if (o != NULL) {
                 o->self = function->is_class_method && self->kind == OBJECT_INSTANCE ? self->type : self;
@@ -297,6 +306,12 @@ static bool note_change(struct interp *x, struct object *o, const char *name, st
         return true;
 }
 
+bool object_may_be_test(const struct object *o, const char *name)
+{
+        return o->kind == OBJECT_CLASS || o->kind == OBJECT_FUNCTION || o->kind == OBJECT_METHOD ||
+               (o->kind == OBJECT_UNKNOWN && !o->is_plain && strncasecmp(name, "test", 4) == 0);
+}
+
 bool member_set(struct interp *x, struct object *c, const char *name, struct object *what)
 {
         struct object *key = object_text(x, name);
@@ -334,7 +349,7 @@ bool attribute_set(struct interp *x, struct object *o, const char *name, struct 
         case OBJECT_MODULE: /* of which nothing is asked that could depend on it */
         case OBJECT_UNKNOWN:
         case OBJECT_FOREIGN:
-                return !changes_collection(name);
+                return !changes_collection(name) && !object_may_be_test(what, name);
         default:
                 return false;
         }

@@ -6,17 +6,41 @@
 #include "runtime/discover/classes.h"
 #include "runtime/discover/interp_internal.h"
 
-static bool makes_things(const struct entity *e)
+#define MAX_CALLS 3 /* one in another */
+
+static bool makes_things(const struct entity *e, int depth);
+
+/* Whether a function of the same module that E calls does. */
+static bool calls_what_makes(const struct entity *e, int depth)
 {
-        static const char *const words[] = {"setattr", "__dict__",  "globals()",
-                                            "type(",   "new_class", "class "};
+        const struct module *m = e->scope->module;
+        const struct node all = e->binding->node;
+
+        for (struct node n = all; depth < MAX_CALLS && !node_is_null(n); n = node_walk(all, n, true)) {
+                struct node function = node_is(n, "call") ? node_field(n, "function") : n;
+                struct entity callee = {.kind = ENTITY_BINDING, .scope = &m->scope};
+
+                if (!node_is(n, "call") || !node_is(function, "identifier"))
+                        continue;
+                callee.binding = module_find(&m->scope, node_text(m, function));
+                if (callee.binding != NULL && callee.binding->kind == BINDING_FUNCTION &&
+                    callee.binding != e->binding && makes_things(&callee, depth + 1))
+                        return true;
+        }
+        return false;
+}
+
+static bool makes_things(const struct entity *e, int depth)
+{
+        static const char *const words[] = {"setattr",   "__dict__", "globals()",  "type(",
+                                            "new_class", "class ",   "sys.modules"};
 
         if (e->kind != ENTITY_BINDING || e->binding->kind == BINDING_VALUE)
                 return false;
         for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
                 if (entity_mentions(e, words[i]))
                         return true;
-        return e->binding->kind == BINDING_CLASS;
+        return e->binding->kind == BINDING_CLASS || calls_what_makes(e, depth);
 }
 
 /* The first class of the module that is an argument of the call NODE, or NULL. */
@@ -74,7 +98,7 @@ bool wanted_class(const struct class_def *c)
                 struct entity e =
                     resolve_node(&m->scope, node_is(node, "call") ? node_field(node, "function") : node);
 
-                if (makes_things(&e) || (e.kind == ENTITY_BINDING && e.binding->kind == BINDING_FUNCTION))
+                if (e.kind == ENTITY_BINDING)
                         return true;
         }
         return !class_has_plain_metaclass(c);
@@ -92,12 +116,14 @@ bool wanted_call(const struct module *m, struct node node)
                 return wanted_call(m, node_field(function, "object")); /* Maker(...).make() */
         e = resolve_node(&m->scope, function);
         return e.kind == ENTITY_BINDING && e.scope->module == m &&
-               (makes_things(&e) ||
+               (makes_things(&e, 0) ||
                 (e.binding->kind == BINDING_FUNCTION && wanted_class_of_call(m, node) != NULL));
 }
 
 bool wanted_module(const struct module *m)
 {
+        struct nodes all = node_children(m, m->root);
+
         for (size_t i = 0; i < m->scope.n; i++) {
                 const struct binding *b = &m->scope.v[i];
 
@@ -109,7 +135,19 @@ bool wanted_module(const struct module *m)
 
                 if (event->kind == EVENT_ASSIGN && strstr(node_text(m, event->node), "globals()") != NULL)
                         return true;
-                if (event->kind == EVENT_CALL && !event->assigned && wanted_call(m, event->node))
+                if (event->kind == EVENT_CALL &&
+                    (event->assigned ? strstr(node_text(m, event->node), "globals()") != NULL
+                                     : wanted_call(m, event->node)))
+                        return true;
+        }
+        for (size_t i = 0; i < all.n; i++) { /* "a and setattr(...)" */
+                struct node inner = node_named_child(all.v[i], 0);
+
+                if (node_is(all.v[i], "expression_statement") &&
+                    (node_is(inner, "boolean_operator") || node_is(inner, "conditional_expression") ||
+                     node_is(inner, "list_comprehension")) &&
+                    (strstr(node_text(m, inner), "setattr(") != NULL ||
+                     strstr(node_text(m, inner), "globals()") != NULL))
                         return true;
         }
         return false;

@@ -50,6 +50,7 @@ struct binding {
         const struct scope *target_scope;
         const char *maybe; /* the text of the condition that it depends on, where that cannot be told */
         bool is_module;    /* an import of a module, not of a name in one */
+        bool is_made;      /* interp.h: by code */
         bool vague;        /* bound more than once, or changed in place: its value is not that of node */
         int test_flag;     /* X.__test__ = ...: 1 true, -1 false, 0 not set */
 };
@@ -108,6 +109,7 @@ struct module {
         struct library *library; /* where imported names are looked up; NULL: nowhere */
         struct node root;
         struct scope scope;
+        const char *grows; /* interp.h: why it may have more than its scope shows, or NULL */
         struct event *events;
         size_t n_events, cap_events;
         const uint32_t *lines; /* the file's line of each line of the text; NULL: the same */

@@ -1,8 +1,11 @@
 """Classes and tests that a module's code makes: listed where the text says all of it, else marked, never guessed."""
 
+import subprocess
+
 import pytest
 
-from test_list import tach_list, write
+from running import SLOW
+from test_list import TACH, environment, write
 from test_list_dynamic import check
 
 PLAYED = {
@@ -347,7 +350,73 @@ def test_given_up(tmp_path, name):
     assert check(tmp_path, {"test_it.py": GIVEN_UP[name]}) != {}
 
 
+#: what has gone wrong before: code whose effects are easily missed
+ODD = {
+    "this module by its name": "import sys\ndef f(): pass\nsetattr(sys.modules[__name__], 'test_x', f)\nthis = sys.modules[__name__]\nthis.test_y = f\nthis.__dict__['test_z'] = f\n",
+    "this module in a function": "import sys\ndef f(): pass\ndef go():\n    setattr(sys.modules[__name__], 'test_x', f)\ngo()\n",
+    "unknown into globals": "import pytest\ndef f(): pass\nglobals()['test_y'] = pytest.mark.skip(f)\n",
+    "unknown classes into globals": "import unittest\ndef factory(n):\n    class T(unittest.TestCase):\n        if n == 'q':\n            def test_q(self): pass\n        def test_r(self): pass\n    return T\nfor n in 'qs':\n    globals()['Test' + n.upper()] = factory(n)\n",
+    "a cached installer": "import functools\ndef f(): pass\n@functools.lru_cache\ndef install(): globals()['test_x'] = f\ninstall()\n",
+    "an installer that counts": "class TestA: pass\nCOUNT = 0\ndef install():\n    global COUNT\n    COUNT += 1\n    setattr(TestA, f'test_{COUNT}', lambda self: None)\ninstall()\ninstall()\n",
+    "in a comprehension": "import os\nclass TestA: pass\ndef go(c):\n    [setattr(c, 'test_' + n, lambda self: None) for n in 'ab' if os.environ.get('HOME')]\ngo(TestA)\n",
+    "in a conditional": "import os\nclass TestA: pass\nsetattr(TestA, 'test_x', lambda self: None) if os.environ.get('HOME') else None\n",
+    "after an or": "import os\nclass TestA: pass\nos.environ.get('NO_SUCH') and setattr(TestA, 'test_x', lambda self: None)\nos.environ.get('NO_SUCH') or setattr(TestA, 'test_y', lambda self: None)\n",
+    "in an unknown branch": "import os\nclass TestA: pass\ndef reg(): setattr(TestA, 'test_r', lambda self: None)\ndef go():\n    if os.environ.get('HOME'):\n        r = reg()\ngo()\nr = globals().update({'test_u': lambda: None})\n",
+    "a class as decorator": "class deco:\n    def __new__(cls, c):\n        setattr(c, 'test_new', lambda self: None)\n        return c\n@deco\nclass TestA:\n    def test_a(self): pass\n",
+    "an instance as decorator": "class Deco:\n    def __call__(self, c):\n        setattr(c, 'test_new', lambda self: None)\n        return c\nd = Deco()\n@d\nclass TestA:\n    def test_a(self): pass\n",
+    **{
+        f"a list that changes: {change}": f"import os\nNAMES = ['a', 'b']\ndef fill(names=None): NAMES.append('f')\nclass Cfg:\n    names = NAMES\n    @classmethod\n    def add(cls, n): cls.names.append(n)\ndef reg(f):\n    NAMES.append(f.__name__)\n    return f\nclass TestA: pass\n{change}\nfor n in NAMES:\n    setattr(TestA, 'test_' + n, lambda self: None)\n"
+        for change in (
+            "for x in 'cd': NAMES.append(x)", "NAMES[0] = 'z'", "NAMES.remove('a')", "del NAMES[0]", "ALIAS = NAMES\nALIAS.append('g')", "fill()", "fill(NAMES)",
+            "if os.environ.get('HOME'): NAMES.append('h')", "while len(NAMES) < 4: NAMES.append('w')", "@reg\ndef other(): pass", "Cfg.names.append('i')", "Cfg.add('j')",
+            "NAMES += ['k']", "NAMES.insert(0, 'l')", "NAMES.sort(reverse=True)", "NAMES.clear()", "[NAMES.append(x) for x in 'mn']", "x = NAMES.pop()", "x = fill()",
+            "with open(os.devnull): NAMES.append('o')", "try: NAMES.append('p')\nfinally: pass", "NAMES.extend(NAMES)", "NAMES[:] = ['q']", "x, NAMES[1] = 1, 'r'",
+        )
+    },
+    "a dict that changes": "D = {'a': 1, 'b': 2}\nclass TestA: pass\ndel D['a']\nD['c'] = 3\nfor n in D:\n    setattr(TestA, 'test_' + n, lambda self: None)\n",
+    "exceptions in loops": "class TestA: pass\ndef go():\n    for n in ('1', 'x', '2'):\n        try:\n            int(n)\n        except ValueError:\n            continue\n        setattr(TestA, 'test_' + n, lambda self: None)\ngo()\n",
+    **{
+        f"an exception: {text}": f"class TestA: pass\ndef go(cls, n):\n    try:\n        {text}\n    except Exception:\n        return\n    setattr(cls, 'test_x', lambda self: None)\ngo(TestA, 'b')\ntry:\n    {text.replace('n', chr(39) + 'b' + chr(39)) if text.startswith('assert') else text.replace('int(n)', 'int(3)')}\n    setattr(TestA, 'test_top', lambda self: None)\nexcept Exception:\n    pass\n"
+        for text in ("{}['k']", "int('x')", "1 / 0", "assert n != 'b'", "int(n)", "[][0]", "'a' + 1", "no_such_name", "object().nothing", "raise ValueError")
+    },
+    "what is deleted again": "def f(): pass\nclass TestA: pass\ng = globals()\nglobals()['test_a'] = f\ndel test_a\nglobals()['test_b'] = f\ndel globals()['test_b']\nglobals()['test_c'] = f\nglobals().pop('test_c')\nsetattr(TestA, 'test_z', lambda self: None)\ndel TestA.test_z\n",
+    "what becomes something else": "def f(): pass\nglobals()['test_a'] = f\nglobals()['test_a'] = None\nglobals()['test_b'] = None\nglobals()['test_b'] = f\n",
+    "what was there": "class TestA:\n    def test_a(self): pass\nclass Other:\n    def test_o(self): pass\nglobals()['TestA'] = type('TestA', (Other,), {})\n",
+    "names of the function around": "import pytest\nvalues = [1, 2, 3]\ndef make(values):\n    @pytest.mark.parametrize('v', values)\n    def test(v): pass\n    return test\ntest_y = make(['c'])\n",
+    "a property": "class Maker:\n    def __init__(self, c):\n        if self.on:\n            setattr(c, 'test_on', lambda self: None)\n    @property\n    def on(self): return False\nclass TestA: pass\nMaker(TestA)\n",
+    "what a decorator gave": "def none(f): return None\n@none\ndef helper(): pass\nclass TestA: pass\ndef go(c):\n    if helper:\n        setattr(c, 'test_h', lambda self: None)\ngo(TestA)\n",
+    "__getattr__": "class Any:\n    def __getattr__(self, name): return True\nclass TestA: pass\ndef go(c):\n    if not hasattr(Any(), 'x'):\n        setattr(c, 'test_x', lambda self: None)\ngo(TestA)\n",
+    "a walrus": "n = 'glob'\ndef f(): pass\ndef go():\n    (n := 'loc')\n    globals()['test_' + n] = f\ngo()\n",
+    "nonlocal": "def f(): pass\ndef go():\n    n = 'a'\n    def inner():\n        nonlocal n\n        n = 'b'\n    inner()\n    globals()['test_' + n] = f\ngo()\n",
+    "after an unknown continue": "import os\ndef f(): pass\ndef go():\n    last = 'a'\n    for n in ('b', 'c'):\n        if os.environ.get('HOME'):\n            continue\n        last = n\n    globals()['test_' + last] = f\ngo()\n",
+    "a comprehension in a class": "import unittest\nx = 'out'\ndef deco(c):\n    for n in c.names:\n        setattr(c, 'test_' + n, lambda self: None)\n    return c\n@deco\nclass TestA(unittest.TestCase):\n    x = 'in'\n    names = [x for _ in range(1)]\n",
+    "formats": "def f(): pass\nn = 'a'\nglobals()[f'test_{n = }'] = f\nglobals()[f'test_{n!r:>5}'] = f\nglobals()['test_{:>3}'.format(n)] = f\nglobals()['test_%5s' % n] = f\nglobals()['test_%(a)s' % {'a': 1}] = f\n",
+    "methods of text": "class TestA: pass\nfor n in 'a\\x1cb c'.split() + ['xAy'.swapcase(), ' q '.strip(), 'ß'.upper(), 'a-b'.title(), 'x_y'.capitalize()]:\n    setattr(TestA, 'test_' + n, lambda self: None)\n",
+    "numbers": "class TestA: pass\nfor n in [True + 1, 7 // 2, -7 // 2, -7 % 3, 2 ** 3, 1 == True, 3 / 2, 10 ** 20, 0x1f, 1_000, not 0, 1 < 2 < 1]:\n    setattr(TestA, f'test_{n}', lambda self: None)\n",
+    "falsy": "class TestA: pass\nfor n in ['' or 'a', [] or 'b', 0 or 'c', None or 'd', {} or 'e', 'f' and 'g', () and 'h']:\n    setattr(TestA, f'test_{n}', lambda self: None)\n",
+    "closures over a loop's variable": "class TestA: pass\nfs = [lambda: n for n in 'ab']\nfor f in fs:\n    setattr(TestA, 'test_' + f(), lambda self: None)\n",
+    "defaults that are shared": "class TestA: pass\ndef go(n, seen=[]):\n    seen.append(n)\n    setattr(TestA, 'test_' + ''.join(seen), lambda self: None)\ngo('a')\ngo('b')\n",
+    "a metaclass that sets attributes itself": "class Meta(type):\n    def __init__(cls, name, bases, body):\n        cls.test_new = lambda self: None\n    def __setattr__(cls, name, value): pass\nclass TestA(metaclass=Meta):\n    def test_a(self): pass\n",
+    "super": "import unittest\nclass Meta(type):\n    def __init__(cls, name, bases, body):\n        super().__init__(name, bases, body)\n        setattr(cls, 'test_' + name.lower(), lambda self: None)\nclass TestA(unittest.TestCase, metaclass=Meta): pass\n",
+    "delattr": "import unittest\ndef data(c):\n    for n in list(c.__dict__):\n        if n.startswith('test_'):\n            setattr(c, n + '_1', c.__dict__[n])\n            delattr(c, n)\n    return c\n@data\nclass TestA(unittest.TestCase):\n    def test_a(self): pass\n",
+    "a list in itself": "class TestA: pass\ndef go(c):\n    a = []\n    a.append(a)\n    b = []\n    b.append(b)\n    try:\n        a == b\n    except RecursionError: pass\n    setattr(c, 'test_x', lambda self: None)\ngo(TestA)\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_nothing_is_invented_or_lost(tmp_path, name):
+    check(tmp_path, {"test_it.py": ODD[name]})
+
+
 @pytest.mark.parametrize("text", [
+    "def go(c):\n    a = []\n    a.append(a)\n    b = []\n    b.append(b)\n    if a == b: setattr(c, 'x', 1)\nclass TestA: pass\ngo(TestA)\n",
+    "def go(c):\n    s = 'x'\n    for i in range(60): s = s + s\n    setattr(c, 'test_' + s, go)\nclass TestA: pass\ngo(TestA)\n",
+    "def go(c):\n    s = 'x'\n    for i in range(60): s = f'{s}{s}'\n    for i in range(60): s = '%s%s' % (s, s)\n    for i in range(60): s = s.replace('x', 'xx')\n    for i in range(4000): s = s.upper() + s.lower()\n    setattr(c, s, go)\nclass TestA: pass\ngo(TestA)\n",
+    "def go(c):\n    l = ['x' * 1000]\n    for i in range(40): l.extend(l)\n    setattr(c, ','.join(l), go)\nclass TestA: pass\ngo(TestA)\n",
+    "def go(c):\n    C = object\n    for i in range(4000): C = type('C', (C,), {'test_%d' % i: go})\n    globals()['TestC'] = C\n    setattr(c, 'a', C)\nclass TestA: pass\ngo(TestA)\n",
+    "def go(c):\n    a, b, t = [], [], ()\n    for i in range(60): a, b, t = [a, a], [b, b], (t, t)\n    if a == b or isinstance(a, t) or 'x'.startswith(t): setattr(c, 'x', 1)\nclass TestA: pass\ngo(TestA)\n",
+    "def go(c):\n    for i in range(0, 9223372036854775807, 4611686018427387904): setattr(c, f'test_{i}', go)\nclass TestA: pass\ngo(TestA)\n",
+    "def go(c):\n    d = {}\n    for i in range(4000):\n        for k in range(4000): d[i, k] = d\n    setattr(c, 'x', d)\nclass TestA: pass\ngo(TestA)\n",
     "TestA = type('TestA', (), {})\nsetattr(TestA, 'test_x', 3)\n",
     "for i in range(10**9): globals()['TestX%d' % i] = type('X', (), {})\n",
     "x = []\nx.append(x)\nfor y in x: setattr(y, 'test_a', x)\nsetattr(x, 'a', globals())\n",
@@ -362,6 +431,7 @@ def test_given_up(tmp_path, name):
 ])  # fmt: skip
 def test_odd_code_is_no_trouble(tmp_path, text):
     write(tmp_path, {"test_it.py": text + "def test_last(): pass\n"})
-    listed = tach_list(tmp_path)
+    command = ["/bin/sh", "-c", f"ulimit -v 1500000; ulimit -t {5 * SLOW}; exec {TACH} list"]
+    listed = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60 * SLOW)
     assert listed.returncode == 0, listed.stderr
     assert "test_it.py::test_last" in listed.stdout
