@@ -181,8 +181,10 @@ static int do_spec(struct task *task, struct select_request *request, struct err
         if (r == 0) {
                 terminal_choose(&spec, &args, task->choices.format == FORMAT_JSON);
                 r = select_files(request, &spec.tach.select, err);
-                if (r > 0) /* nothing to run is no error while the project is watched */
+                if (r > 0) { /* nothing to run is no error while the project is watched */
+                        watch_tell_whole(task->watched);
                         r = 5;
+                }
         }
         if (r == 0)
                 r = args.command == COMMAND_SPEC ? print_spec(&spec, err)

@@ -43,12 +43,15 @@ struct watch {
 
         pid_t pid; /* of the run; 0: none */
         int results;
-        bool cut;  /* the run is being ended for another, which is of the same and more */
+        bool cut;  /* the run is being ended for another */
+        bool rest; /* the run did not get to its end: the next one is of the same, and more */
         bool over; /* we are to end */
         int code;
 
         struct change now, next; /* of the run, or the last one; and what has changed since it began */
         struct spec_strv failing;
+        /* Without isolation: Python files that changed during this run, and during the one before. */
+        struct spec_strv during, before;
 };
 
 static bool has(const struct spec_strv *list, const char *word)
@@ -80,9 +83,12 @@ static int begin(struct watch *w, struct error *err)
 {
         pid_t parent = getpid();
 
-        if (!w->cut)
+        if (!w->rest)
                 change_finish(&w->now);
-        w->cut = false;
+        w->cut = w->rest = false;
+        spec_strv_finish(&w->before);
+        w->before = w->during;
+        w->during = (struct spec_strv){0};
         if (take_change(&w->now, &w->next) < 0)
                 return error_set(err, "watch", ENOMEM, "what has changed");
         change_finish(&w->next);
@@ -117,7 +123,7 @@ static void drop(struct spec_strv *list, const char *word)
         list->n = n;
 }
 
-static int take_results(struct watch *w, bool *ret_refused)
+static int take_results(struct watch *w, bool *ret_refused, bool *ret_whole)
 {
         struct watch_results results;
         int r = watch_results_read(&results, w->results);
@@ -128,6 +134,7 @@ static int take_results(struct watch *w, bool *ret_refused)
                 if (!has(&w->failing, results.failed.v[i]))
                         r = spec_strv_add(&w->failing, results.failed.v[i]);
         *ret_refused = results.refused;
+        *ret_whole = results.whole;
         watch_results_finish(&results);
         return r;
 }
@@ -174,13 +181,15 @@ static void take_code(struct watch *w, int code)
 /* The run PID has ended with STATUS. */
 static int ended(struct watch *w, int status, struct error *err)
 {
-        bool refused = false;
+        bool refused = false, whole = false;
 
         w->pid = 0;
+        w->rest = w->cut;
         if (!w->cut) {
                 take_code(w, WIFEXITED(status) ? WEXITSTATUS(status) : 3);
-                if (take_results(w, &refused) < 0)
+                if (take_results(w, &refused, &whole) < 0)
                         return error_set(err, "watch", ENOMEM, "results");
+                w->rest = !whole;
                 drop_gone(w);
                 w->over = w->over || refused || (w->ends_with_run && w->code == 2);
                 if (!w->over)
@@ -191,33 +200,40 @@ static int ended(struct watch *w, int status, struct error *err)
         return 0;
 }
 
-static bool is_code(const char *path)
+/* Tests that are not isolated may write Python too: a file that changes during one run after the other is
+ * theirs. */
+static bool is_written_again(struct watch *w, const char *path)
 {
-        static const char *const names[] = {".py", ".toml", ".ini", ".cfg"};
+        char shown[400];
 
-        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-                size_t n = strlen(path), m = strlen(names[i]);
-
-                if (n > m && strcmp(path + n - m, names[i]) == 0)
-                        return true;
+        if (has(&w->before, path)) {
+                if (!has(&w->during, path))
+                        (void)fprintf(stderr,
+                                      "tach: %s changes in every run: it is taken for written by the tests\n",
+                                      utf8_show(shown, sizeof shown, path));
+                (void)spec_strv_add(&w->during, path);
+                return true;
         }
+        (void)spec_strv_add(&w->during, path);
         return false;
 }
 
 /* Takes out of PATHS what the run writes itself. */
-static int drop_own(const struct watch *w, struct spec_strv *paths)
+static int drop_own(struct watch *w, struct spec_strv *paths, bool *ret_open)
 {
         struct watch_results results;
         int r = watch_results_read(&results, w->results);
         size_t n = 0;
 
         for (size_t i = 0; r == 0 && i < paths->n; i++)
-                if (watch_results_wrote(&results, w->root, paths->v[i]))
+                if (watch_results_wrote(&results, w->root, paths->v[i]) ||
+                    (results.writes_anything && is_written_again(w, paths->v[i])))
                         free(paths->v[i]);
                 else
                         paths->v[n++] = paths->v[i];
         if (r == 0)
                 paths->n = n;
+        *ret_open = results.writes_anything;
         watch_results_finish(&results);
         return r;
 }
@@ -227,6 +243,7 @@ static int take_changes(struct watch *w, bool *ret_code, struct error *err)
 {
         struct pollfd files = {.fd = watch_files_fd(w->files), .events = POLLIN};
         struct change found = {0};
+        bool is_open = false; /* the tests themselves may have changed it */
         int r = 0;
 
         for (int waited = 0; r == 0 && waited < SETTLE_MAX; waited += SETTLE) {
@@ -237,12 +254,12 @@ static int take_changes(struct watch *w, bool *ret_code, struct error *err)
         if (r == 0)
                 r = watch_files_take(w->files, &found.touched, &found.all);
         if (r == 0 && w->pid > 0)
-                r = drop_own(w, &found.touched);
+                r = drop_own(w, &found.touched, &is_open);
         if (r == 0)
                 r = ignored_drop(&found.touched, w->root);
-        *ret_code = found.all;
-        for (size_t i = 0; r == 0 && i < found.touched.n; i++)
-                *ret_code = *ret_code || is_code(found.touched.v[i]);
+        *ret_code = found.all && !is_open;
+        for (size_t i = 0; r == 0 && !is_open && i < found.touched.n; i++)
+                *ret_code = *ret_code || watch_is_code(found.touched.v[i]);
         if (r == 0)
                 r = take_change(&w->next, &found);
         change_finish(&found);
@@ -325,8 +342,13 @@ static int step(struct watch *w, struct error *err)
 
         if (poll(polls, 3, -1) < 0 && errno != EINTR)
                 return error_set(err, "watch", errno, "poll");
-        if (polls[0].revents != 0)
+        if (polls[0].revents != 0) {
                 r = take_changes(w, &code, err);
+                if (r == 0 && (watch_files_count(w->files) == 0 || access(w->root, F_OK) < 0)) {
+                        r = error_set(err, "watch", ENOENT, "%.400s", w->root);
+                        error_hint(err, "what was watched is gone: begin again where it is now");
+                }
+        }
         if (r == 0)
                 r = hear_signals(w, err);
         if (r == 0 && code)
@@ -340,7 +362,7 @@ static int loop(struct watch *w, struct error *err)
 
         while (r == 0 && !(w->over && w->pid == 0)) {
                 r = step(w, err);
-                if (r == 0 && w->pid == 0 && !w->over && (w->cut || w->next.all || w->next.touched.n > 0)) {
+                if (r == 0 && w->pid == 0 && !w->over && (w->next.all || w->next.touched.n > 0)) {
                         /* keys of before are not for what comes after */
                         (void)tcflush(STDIN_FILENO, TCIFLUSH);
                         r = begin(w, err);
@@ -383,5 +405,7 @@ int watch(const char *root, const struct spec_strv *folders, bool ends_with_run,
         change_finish(&w.now);
         change_finish(&w.next);
         spec_strv_finish(&w.failing);
+        spec_strv_finish(&w.during);
+        spec_strv_finish(&w.before);
         return r;
 }

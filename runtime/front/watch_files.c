@@ -231,12 +231,21 @@ bool watch_files_pending(const struct watch_files *w)
 /* The folder PATH has another name now: what the kernel says of it would be told with the old one. */
 static void forget_below(struct watch_files *w, const char *path)
 {
-        for (size_t i = 0; i < w->n_folders; i++)
-                for (size_t k = 0; k < w->folders[i].n; k++)
-                        if (lies_in(w->folders[i].v[k], path)) {
-                                (void)inotify_rm_watch(w->fd, (int)i);
-                                break;
-                        }
+        for (size_t i = 0; i < w->n_folders; i++) {
+                struct spec_strv *paths = &w->folders[i];
+                size_t n = 0;
+
+                for (size_t k = 0; k < paths->n; k++)
+                        if (lies_in(paths->v[k], path))
+                                free(paths->v[k]);
+                        else
+                                paths->v[n++] = paths->v[k];
+                if (n == 0 && paths->n > 0) {
+                        w->n_watched--;
+                        (void)inotify_rm_watch(w->fd, (int)i);
+                }
+                paths->n = n;
+        }
 }
 
 static int on_folder(struct watch_files *w, const char *folder, const char *path,
@@ -271,11 +280,15 @@ static int on_event(struct watch_files *w, const struct inotify_event *event, st
         paths = w->folders[event->wd]; /* a new folder may move them, and does not change these */
         for (size_t i = 0; r == 0 && i < paths.n; i++) {
                 char path[PATH_MAX];
+                struct stat st;
 
                 if (snprintf(path, sizeof path, "%s/%s", paths.v[i], event->name) >= (int)sizeof path)
                         continue;
                 if (event->mask & IN_ISDIR)
                         r = on_folder(w, paths.v[i], path, event, err);
+                else if (event->mask & (IN_CREATE | IN_MOVED_TO) && stat(path, &st) == 0 &&
+                         S_ISDIR(st.st_mode))
+                        r = on_folder(w, paths.v[i], path, event, err); /* a link to one */
                 else if (touch(w, path, (event->mask & IN_CREATE) != 0) < 0)
                         r = error_set(err, "watch", ENOMEM, "%.400s", path);
         }

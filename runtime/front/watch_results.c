@@ -24,6 +24,7 @@ enum told {
         TOLD_WRITTEN = 'w',
         TOLD_FAILED = 'f',
         TOLD_AGAIN = 'a',
+        TOLD_WHOLE = 'e',
 };
 
 static void tell(const struct watch_run *run, enum told what, const char *text, size_t n)
@@ -34,6 +35,11 @@ static void tell(const struct watch_run *run, enum told what, const char *text, 
 void watch_tell_refusal(const struct watch_run *run)
 {
         tell(run, TOLD_REFUSED, "", 0);
+}
+
+void watch_tell_whole(const struct watch_run *run)
+{
+        tell(run, TOLD_WHOLE, "", 0);
 }
 
 void watch_tell_writes(const struct watch_run *run, const struct spec *spec, const char *junit_xml)
@@ -82,6 +88,7 @@ void watch_tell_outcomes(const struct watch_run *run, const struct report *r,
                          const struct spec_select *select)
 {
         yajl_val collect = json_field(r->collected, "errors");
+        long long code;
 
         for (size_t i = 0; r->finish != NULL && i < run->failing->n; i++)
                 if (!has(&select->excluded, run->failing->v[i]))
@@ -89,6 +96,10 @@ void watch_tell_outcomes(const struct watch_run *run, const struct report *r,
         if (YAJL_IS_ARRAY(collect))
                 tell_failures(run, YAJL_GET_ARRAY(collect)->values, YAJL_GET_ARRAY(collect)->len);
         tell_failures(run, r->kept, r->n_kept);
+        code = json_int(r->finish, "exit_code", 3);
+        if (r->finish != NULL && !json_true(r->finish, "interrupted") && r->done >= r->number &&
+            (code == 0 || code == 1 || code == 5))
+                watch_tell_whole(run);
 }
 
 static int take(struct watch_results *ret, const char *text)
@@ -96,6 +107,9 @@ static int take(struct watch_results *ret, const char *text)
         switch (text[0]) {
         case TOLD_REFUSED:
                 ret->refused = true;
+                return 0;
+        case TOLD_WHOLE:
+                ret->whole = true;
                 return 0;
         case TOLD_ANYTHING:
                 ret->writes_anything = true;
@@ -145,11 +159,21 @@ void watch_results_finish(struct watch_results *results)
         spec_strv_finish(&results->written);
 }
 
+bool watch_is_code(const char *path)
+{
+        static const char *const ends[] = {".py", ".toml", ".ini", ".cfg"};
+
+        for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+                if (names_end_with(path, ends[i]))
+                        return true;
+        return false;
+}
+
 bool watch_results_wrote(const struct watch_results *results, const char *root, const char *path)
 {
         size_t n = strlen(root);
 
-        if (has(&results->written, path) || (results->writes_anything && !names_end_with(path, ".py")))
+        if (has(&results->written, path) || (results->writes_anything && !watch_is_code(path)))
                 return true;
         if (strncmp(path, root, n) != 0 || path[n] != '/')
                 return false;

@@ -26,6 +26,9 @@ void watch_tell_refusal(const struct watch_run *run);
  * tests are not isolated. */
 void watch_tell_writes(const struct watch_run *run, const struct spec *spec, const char *junit_xml);
 
+/* It has run all that it was to run. watch_tell_outcomes() says so itself. */
+void watch_tell_whole(const struct watch_run *run);
+
 /* Which test files fail, and which of those that did have run again. */
 void watch_tell_outcomes(const struct watch_run *run, const struct report *report,
                          const struct spec_select *select);
@@ -33,7 +36,7 @@ void watch_tell_outcomes(const struct watch_run *run, const struct report *repor
 /* ---- for the watch ---- */
 
 struct watch_results {
-        bool refused, writes_anything;
+        bool refused, whole, writes_anything;
         struct spec_strv failed, again; /* test files */
         struct spec_strv keep, written; /* patterns; absolute paths */
 };
@@ -41,6 +44,9 @@ struct watch_results {
 /* Reads what FD has so far. 0 or -errno; RET is to be finished in any case. */
 int watch_results_read(struct watch_results *ret, int fd);
 void watch_results_finish(struct watch_results *results);
+
+/* Whether PATH is Python or settings: what a run that is under way has read already. */
+bool watch_is_code(const char *path);
 
 /* Whether the run itself may have written PATH, absolute, of the project ROOT. */
 bool watch_results_wrote(const struct watch_results *results, const char *root, const char *path);

@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import threading
@@ -386,3 +387,76 @@ def test_keys(tmp_path):
     t.wait("Enter: run all", "\x04")
     assert t.end() == 0
     assert t.after == t.before
+
+
+def test_a_run_that_stops_early_is_made_up_for(watch):
+    w = watch("-x", files={**FILES, "tests/test_d.py": "from pkg.a import X\ndef test_d(): assert X == 1\n"})
+    assert len(w.run()) == 4
+    w.write("pkg/a.py", "X = 2\n")
+    w.run()
+    w.write("pkg/b.py", "Y = 1  # b\n")
+    w.run()  # and what did not run before
+    w.write("pkg/a.py", "X = 1  # a\n")
+    assert {A: "passed", "tests/test_d.py::test_d": "passed"}.items() <= w.run().items()
+    assert w.end() == 0
+
+
+def test_what_an_error_of_collection_kept_from_running(watch):
+    w = watch()
+    w.run()
+    w.process.send_signal(signal.SIGSTOP)  # both changes in one batch
+    w.write("tests/test_a.py", "def test_a(: pass\n")
+    w.write("pkg/b.py", "Y = 2\n")
+    w.process.send_signal(signal.SIGCONT)
+    assert w.run() == {}
+    w.write("tests/test_a.py", FILES["tests/test_a.py"] + "\n")
+    assert w.run() == {A: "passed", B: "failed"}
+    assert w.end() == 1
+
+
+def test_settings_that_change_during_a_run_without_isolation(watch):
+    slow = "import time\ndef test_slow(): time.sleep(3)\n"
+    w = watch("--no-isolation", files={**FILES, "tests/test_slow.py": slow})
+    while w.event()["event"] != "collected":
+        pass
+    w.write("pytest.ini", "[pytest]\nmarkers = a\n")
+    assert len(w.run()) + 4 >= 4  # the run goes on, since its tests could have written it
+    assert len(w.run()) == 4
+
+
+def test_without_isolation_python_that_tests_write(watch):
+    clock = "import pathlib, time\ndef test_w(): pathlib.Path('made.py').write_text(f'T = {time.time_ns()}')\n"
+    w = watch("--no-isolation", files={**FILES, "tests/test_w.py": clock, "tests/test_made.py": "import made\ndef test_m(): pass\n", "made.py": ""})
+    w.run()
+    w.wait("made.py changes in every run")
+    w.run()
+    w.quiet()
+    w.write("pkg/a.py", "X = 2\n")
+    assert w.run() == {A: "failed"}
+
+
+def test_the_project_goes(watch, tmp_path):
+    w = watch()
+    w.run()
+    shutil.rmtree(w.root)
+    assert w.process.wait(timeout=30 * SLOW) == 4
+    for thread in w.threads:
+        thread.join()
+    while (line := w.said.get()) is not None:
+        w.heard += line
+    assert "what was watched is gone" in w.heard
+
+
+def test_links_to_folders_that_come_and_go(watch, tmp_path):
+    (tmp_path / "ext").mkdir()
+    (tmp_path / "ext/mod.py").write_text("M = 1\n")
+    files = {**FILES, "a/one.py": "", "b/two.py": "", "tests/test_l.py": "import sys; sys.path.insert(0, 'b')\nfrom x.mod import M\ndef test_l(): assert M == 1\n"}
+    w = watch("--no-isolation", "tests", files=files)
+    w.run()
+    (w.root / "a/x").symlink_to(tmp_path / "ext")
+    (w.root / "b/x").symlink_to(tmp_path / "ext")
+    w.run()
+    (w.root / "a").rename(w.root / ".a")
+    w.run()
+    (tmp_path / "ext/mod.py").write_text("M = 2\n")
+    assert w.run()["tests/test_l.py::test_l"] == "failed"
