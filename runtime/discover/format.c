@@ -2,9 +2,13 @@
  * UTF-8 and the generator of the spec wants them to be. */
 #include "runtime/discover/format.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/discover/names.h"
+#include "spec/base/cleanup.h"
+#include "spec/base/utf8.h"
 
 /* A JSON string; what is no UTF-8 becomes a lone surrogate, as Python's surrogateescape has it. */
 static int add_string(struct buf *out, const char *s)
@@ -139,13 +143,26 @@ static int add_json(struct buf *out, const char *root, const struct test *test)
         return r == 0 ? buf_adds(out, "}\n") : r;
 }
 
+/* For a terminal: names may have anything in them. */
+static int add_human(struct buf *out, const struct test *test)
+{
+        size_t n = strlen(test->nodeid) + 8;
+        CLEANUP_FREE char *shown = malloc(n);
+
+        if (shown == NULL)
+                return -ENOMEM;
+        (void)utf8_show(shown, n, test->nodeid);
+        return test->dynamic != NULL ? buf_addf(out, "%s  (dynamic: %s)\n", shown, test->dynamic)
+                                     : buf_addf(out, "%s\n", shown);
+}
+
 int format_test(struct buf *out, enum discover_format format, const char *root, const struct test *test)
 {
         if (format == DISCOVER_JSON)
                 return add_json(out, root, test);
         if (format == DISCOVER_IDS && test->partial)
                 return 0;
-        if (format == DISCOVER_HUMAN && test->dynamic != NULL)
-                return buf_addf(out, "%s  (dynamic: %s)\n", test->nodeid, test->dynamic);
+        if (format == DISCOVER_HUMAN)
+                return add_human(out, test);
         return buf_addf(out, "%s\n", test->nodeid);
 }

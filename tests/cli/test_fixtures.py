@@ -845,6 +845,8 @@ CHOSEN = {
 
 @pytest.mark.parametrize("name", CHOSEN)
 def test_a_run_says_it_of_the_tests_that_it_selects(folder, name):
+    if name == "changed" and "pytest" in os.environ.get("PYTHONPATH", ""):
+        pytest.skip("PYTHONPATH has pytest, which imports by computed names: all is affected by every change")
     write(folder, WRONG)
     for command in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"]):
         subprocess.run(["git", *command], cwd=folder, check=True)
@@ -1010,5 +1012,7 @@ def test_the_list_of_tests_names_the_same_fixtures(folder):
     assert len(listed) == 4
     for entry in listed:
         names = full[entry["nodeid"].partition("[")[0]]
-        assert entry["fixtures"] == [name for name in names if name in entry["fixtures"]]
+        assert sorted(entry["fixtures"]) == sorted(name for name in names if name in entry["fixtures"])
+        if pytest.version_tuple < (8,):  # later ones have another order
+            assert entry["fixtures"] == [name for name in names if name in entry["fixtures"]]
         assert set(names) - set(entry["fixtures"]) <= {"tmp_path_factory", "request"}

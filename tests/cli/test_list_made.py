@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from running import SLOW
-from test_list import TACH, environment, write
+from test_list import TACH, environment, tach_list, write
 from test_list_dynamic import check
 
 PLAYED = {
@@ -435,3 +435,9 @@ def test_odd_code_is_no_trouble(tmp_path, text):
     listed = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60 * SLOW)
     assert listed.returncode == 0, listed.stderr
     assert "test_it.py::test_last" in listed.stdout
+
+
+def test_names_do_not_write_to_the_terminal(tmp_path):
+    write(tmp_path, {"test_it.py": "class TestA: pass\nsetattr(TestA, 'test\\x1b[31m\\nx', lambda self: None)\n"})
+    shown = tach_list(tmp_path, "-v").stdout
+    assert shown == "test_it.py::TestA::test?[31m?x\n"

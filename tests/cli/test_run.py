@@ -371,7 +371,7 @@ def test_interpreter_that_is_none(suite):
 
 def test_interpreter_without_pytest(suite):
     suite.write("venv/bin/python", "#!/bin/sh\nexec /usr/bin/python3 -S \"$@\"\n").chmod(0o755)
-    result = suite.tach("--python=venv/bin/python")
+    result = suite.tach("--python=venv/bin/python", env={"PYTHONPATH": ""})  # which may have another pytest
     assert result.code == 3 and "No module named 'pytest'" in result.err
 
 
