@@ -148,7 +148,7 @@ static void of_call(struct effects *f, const struct module *m, const struct even
 
 struct effects effects_of(struct module *m)
 {
-        struct effects f = {.grows = m->grows};
+        struct effects f = {0};
 
         for (size_t i = 0; i < m->n_events; i++) {
                 const struct event *event = &m->events[i];
@@ -176,5 +176,7 @@ struct effects effects_of(struct module *m)
                         break;
                 }
         }
+        if (f.grows == NULL)
+                f.grows = m->grows;
         return f;
 }

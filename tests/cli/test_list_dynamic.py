@@ -188,7 +188,10 @@ CASES = {
     ),
     "setattr": (
         {"test_a.py": "import os\nclass TestA:\n    def test_a(self): pass\nfor n in range(os.cpu_count()):\n    setattr(TestA, f'test_{n}', lambda self: None)\n"},
-        {"test_a.py::TestA": "setattr() on line 5"},
+        {
+            "test_a.py::TestA": "setattr() on line 5",
+            "test_a.py": "for n in range(os.cpu_count()): setattr(TestA, f'test_{n}', ... may add tests",
+        },
     ),
     "globals": (
         {"test_a.py": "import os\ndef test_a(): pass\nfor n in range(os.cpu_count()):\n    globals()[f'test_{n}'] = lambda: None\n"},
