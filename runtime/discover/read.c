@@ -114,7 +114,7 @@ static struct binding *before(const struct module *m, const struct scope *scope,
         const struct binding *b = module_find(scope, c->name);
         struct binding *copy = NULL;
 
-        for (size_t i = 0; b != NULL && copy == NULL && i < c->bases.n; i++)
+        for (size_t i = 0; b != NULL && copy == NULL && c->bases.v != NULL && i < c->bases.n; i++)
                 if (node_is(c->bases.v[i], "identifier") && strcmp(node_text(m, c->bases.v[i]), c->name) == 0)
                         copy = arena_get(m->own, sizeof *copy);
         if (copy != NULL)

@@ -196,7 +196,8 @@ static struct entity follow(const struct scope *scope, struct binding *b, int ho
         if (hops > MAX_HOPS)
                 return unknown(NULL);
         if (b->target != NULL)
-                return (struct entity){.kind = ENTITY_BINDING, .scope = b->target_scope, .binding = b->target};
+                return (struct entity){
+                    .kind = ENTITY_BINDING, .scope = b->target_scope, .binding = b->target};
         if (b->kind == BINDING_IMPORT)
                 return of_import(scope->module, b, hops);
         if (b->kind == BINDING_VALUE &&

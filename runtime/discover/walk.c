@@ -169,7 +169,8 @@ static int add_file(struct walker *w, struct walk_file what, const char *path, c
         file.nodeid = buf_take(&nodeid);
         file.select = select != NULL ? strdup(select) : NULL;
         if (file.nodeid != NULL && strncmp(file.nodeid, "../", 3) == 0 && file.unsure == NULL)
-                file.unsure = "it lies outside of pytest's rootdir"; /* pytest's id depends on the arguments */
+                file.unsure =
+                    "it lies outside of pytest's rootdir"; /* pytest's id depends on the arguments */
         walk->v[walk->n++] = file;
         return file.path == NULL || file.nodeid == NULL || (select != NULL && file.select == NULL) ? -ENOMEM
                                                                                                    : 0;

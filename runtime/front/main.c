@@ -136,6 +136,7 @@ static int list(const struct args *args, const struct choices *choices, const st
 /* A project, and what it is asked for with. */
 struct task {
         const struct args *args;
+        struct args own_args; /* with what pytest's options say of them; nothing of it is owned */
         const struct settings *settings;
         struct choices choices;
         const char *root, *cwd, *python; /* PYTHON: NULL where there is none */
@@ -169,17 +170,18 @@ static int do_spec(struct task *task, struct select_request *request, struct err
 {
         CLEANUP_SPEC struct spec spec = {0};
         struct pytest_words words = {0};
-        struct args args = *task->args;
         int r = read_words(task, &words, err);
 
-        task->args = request->args = &args;
-        args.verbosity = words.verbosity;
+        task->own_args = *task->args;
+        task->own_args.verbosity = words.verbosity;
+        task->args = request->args = &task->own_args;
         if (task->choices.junit_xml == NULL)
                 task->choices.junit_xml = words.junit_xml;
         if (r == 0)
-                r = project_spec(&args, task->settings, &task->choices, task->root, task->cwd, &spec, err);
+                r = project_spec(task->args, task->settings, &task->choices, task->root, task->cwd, &spec,
+                                 err);
         if (r == 0) {
-                terminal_choose(&spec, &args, task->choices.format == FORMAT_JSON);
+                terminal_choose(&spec, task->args, task->choices.format == FORMAT_JSON);
                 r = select_files(request, &spec.tach.select, err);
                 if (r > 0) { /* nothing to run is no error while the project is watched */
                         watch_tell_whole(task->watched);
@@ -187,8 +189,8 @@ static int do_spec(struct task *task, struct select_request *request, struct err
                 }
         }
         if (r == 0)
-                r = args.command == COMMAND_SPEC ? print_spec(&spec, err)
-                                                 : run_tests(task, &words, request, &spec, err);
+                r = task->args->command == COMMAND_SPEC ? print_spec(&spec, err)
+                                                        : run_tests(task, &words, request, &spec, err);
         pytest_words_finish(&words);
         return r;
 }
