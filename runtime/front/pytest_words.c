@@ -65,7 +65,7 @@ static const char *long_value(const struct spec_strv *words, size_t *i, const ch
         const char *word = words->v[*i];
         const size_t n = strlen(name);
 
-        if (strncmp(word, name, n) != 0 || (word[n] != '\0' && word[n] != '='))
+        if (word == NULL || strncmp(word, name, n) != 0 || (word[n] != '\0' && word[n] != '='))
                 return NULL;
         if (word[n] == '=')
                 return word + n + 1;

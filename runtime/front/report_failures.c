@@ -36,7 +36,8 @@ static bool is_shown(const struct report *r, const char *section)
 {
         const char *which = json_text(r->collected, "show_capture");
 
-        return which == NULL || strcmp(which, "all") == 0 || strstr(section, which) != NULL;
+        return which == NULL || section == NULL || strcmp(which, "all") == 0 ||
+               strstr(section, which) != NULL;
 }
 
 static void print_sections(struct report *r, yajl_val v)
