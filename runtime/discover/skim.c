@@ -32,6 +32,7 @@ static enum telling telling(const char *text, size_t n)
         } words[] = {{"getfixturevalue", 15, TELLS},
                      {"SkipTest", 8, TELLS_OF_CODE},
                      {"importorskip", 12, TELLS_OF_CODE},
+                     {"global", 6, TELLS_OF_CODE},
                      {"globals", 7, TELLS_OF_CODE},
                      {"setattr", 7, TELLS_OF_CODE},
                      {"__dict__", 8, TELLS_OF_CODE},

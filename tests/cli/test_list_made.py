@@ -358,6 +358,7 @@ ODD = {
     "unknown classes into globals": "import unittest\ndef factory(n):\n    class T(unittest.TestCase):\n        if n == 'q':\n            def test_q(self): pass\n        def test_r(self): pass\n    return T\nfor n in 'qs':\n    globals()['Test' + n.upper()] = factory(n)\n",
     "a cached installer": "import functools\ndef f(): pass\n@functools.lru_cache\ndef install(): globals()['test_x'] = f\ninstall()\n",
     "an installer that counts": "class TestA: pass\nCOUNT = 0\ndef install():\n    global COUNT\n    COUNT += 1\n    setattr(TestA, f'test_{COUNT}', lambda self: None)\ninstall()\ninstall()\n",
+    "a global statement": "import unittest\ndef go():\n    global TestX\n    TestX = type('TestX', (unittest.TestCase,), {'test_x': lambda self: None})\ngo()\n",
     "in a comprehension": "import os\nclass TestA: pass\ndef go(c):\n    [setattr(c, 'test_' + n, lambda self: None) for n in 'ab' if os.environ.get('HOME')]\ngo(TestA)\n",
     "in a conditional": "import os\nclass TestA: pass\nsetattr(TestA, 'test_x', lambda self: None) if os.environ.get('HOME') else None\n",
     "after an or": "import os\nclass TestA: pass\nos.environ.get('NO_SUCH') and setattr(TestA, 'test_x', lambda self: None)\nos.environ.get('NO_SUCH') or setattr(TestA, 'test_y', lambda self: None)\n",
