@@ -1015,4 +1015,5 @@ def test_the_list_of_tests_names_the_same_fixtures(folder):
         assert sorted(entry["fixtures"]) == sorted(name for name in names if name in entry["fixtures"])
         if pytest.version_tuple < (8,):  # later ones have another order
             assert entry["fixtures"] == [name for name in names if name in entry["fixtures"]]
-        assert set(names) - set(entry["fixtures"]) <= {"tmp_path_factory", "request"}
+        if pytest.version_tuple < (9,):  # which adds what overridden fixtures ask for
+            assert set(names) - set(entry["fixtures"]) <= {"tmp_path_factory", "request"}
