@@ -85,8 +85,11 @@ def find_writers(config):
     for plugin in config.pluginmanager.get_plugins():
         if isinstance(plugin, (types.ModuleType, type)) or pytest_versions.is_builtin(plugin):
             continue
-        values = getattr(plugin, "__dict__", {}).values()
-        if any(isinstance(one, io.IOBase) and not one.closed and one.writable() for one in values):
+        try:  # not by the plugin's own __getattribute__, and not by the __class__ that a proxy pretends to have
+            values = list(object.__getattribute__(plugin, "__dict__").values())
+        except AttributeError:
+            continue
+        if any(issubclass(type(one), io.IOBase) and not one.closed and one.writable() for one in values):
             found.append(plugin)
     return found
 

@@ -6,6 +6,7 @@
 #include "runtime/discover/facts.h"
 #include "runtime/discover/value.h"
 
+#define MAX_STEPS 4096 /* names that stand for lists of names can double at each */
 #define MAX_DEPTH 20
 
 struct reader {
@@ -13,6 +14,7 @@ struct reader {
         const struct module *m;
         struct fact_marks *marks;
         int depth;
+        size_t steps;
 };
 
 const char *const fixture_scope_names[] = {"function", "class",   "module", "package",
@@ -174,7 +176,7 @@ static bool is_one_of(const char *word, const char *list)
 {
         size_t n = strlen(word);
 
-        for (const char *p = list; (p = strstr(p, word)) != NULL; p += n)
+        for (const char *p = list; n > 0 && (p = strstr(p, word)) != NULL; p += n)
                 if (p[-1] == ' ' && p[n] == ' ')
                         return true;
         return false;
@@ -262,7 +264,7 @@ static void read(struct reader *r, const struct scope *scope, struct node node)
         struct node function = is_call ? node_field(node, "function") : node;
         const char *name;
 
-        if (node_is_null(node) || r->depth >= MAX_DEPTH) {
+        if (node_is_null(node) || r->depth >= MAX_DEPTH || r->steps++ > MAX_STEPS) {
                 (void)add(r, MARK_UNKNOWN);
                 return;
         }
@@ -288,7 +290,7 @@ static void read(struct reader *r, const struct scope *scope, struct node node)
 void facts_marks(struct arena *arena, const struct module *m, const struct scope *scope, struct node node,
                  struct fact_marks *marks)
 {
-        struct reader r = {arena, m, marks, 0};
+        struct reader r = {.arena = arena, .m = m, .marks = marks};
 
         read(&r, scope, node);
 }
