@@ -204,6 +204,16 @@ static bool is_display(struct node node)
                node_is(node, "dictionary_comprehension");
 }
 
+/* "x = [make(n) for n in ...]", or without "x =" */
+static bool maps_what_makes(const struct module *m, struct node inner)
+{
+        struct node right = node_is(inner, "assignment") ? node_field(inner, "right") : inner;
+
+        return !node_is_null(right) &&
+               (strstr(node_type(right), "comprehension") != NULL || is_display(right)) &&
+               wanted_within(m, right);
+}
+
 /* Whether the statement is worth playing: it may make something, or change what is known of a name. */
 static bool matters(const struct interp *x, struct node node)
 {
@@ -218,7 +228,8 @@ static bool matters(const struct interp *x, struct node node)
                 b = node_is(left, "identifier") ? module_find(&m->scope, node_text(m, left)) : NULL;
                 return b == NULL || b->kind != BINDING_VALUE || b->vague ||
                        !node_eq(b->node, node_field(inner, "right")) || is_display(b->node) ||
-                       wanted_value(m, b) || may_change(x, inner) || names_scope(m, node);
+                       wanted_value(m, b) || may_change(x, inner) || names_scope(m, node) ||
+                       maps_what_makes(m, inner);
         }
         if (!node_is(inner, "call"))
                 return node_is(inner, "augmented_assignment") || names_scope(m, node);
@@ -236,7 +247,9 @@ static void pass_by(struct interp *x, struct node node, bool mattered)
                 made_poison(x);
         if (!mattered)
                 return;
-        if (names_scope(x->m, node) || (node_is(inner, "call") && wanted_call(x->m, inner))) {
+        if (names_scope(x->m, node) ||
+            (node_is(node, "expression_statement") && maps_what_makes(x->m, inner)) ||
+            (node_is(inner, "call") && wanted_call(x->m, inner))) {
                 if (x->m->grows == NULL)
                         x->m->grows = arena_printf(x->m->own, "%s may add tests", node_quote(x->m, node));
                 x->doubt = arena_printf(x->m->own, "%s", node_quote(x->m, node));

@@ -278,10 +278,14 @@ struct object *eval_node(struct interp *x, struct frame *frame, struct node node
                      {"dictionary_comprehension", comprehension},
                      {"expression_list", sequence},
                      {"parenthesized_expression", inner}};
-        struct object *o = &x->unknown;
+        struct object *o;
 
         if (node_is_null(node) || x->steps++ > INTERP_MAX_STEPS || x->depth > MAX_DEPTH || x->arena->failed)
                 return NULL;
+        /* a call in something else may do anything */
+        o = node_is(node, "concatenated_string") || strchr(node_text(frame->module, node), '(') == NULL
+                ? &x->unknown
+                : NULL;
         x->depth++;
         for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
                 if (node_is(node, table[i].type)) {

@@ -178,6 +178,7 @@ bool wanted_module(const struct module *m);
 bool wanted_class(const struct class_def *c);
 bool wanted_call(const struct module *m, struct node node);
 bool wanted_value(const struct module *m, const struct binding *b);
+bool wanted_within(const struct module *m, struct node node); /* a call in NODE */
 struct class_def *wanted_class_of_call(const struct module *m, struct node node);
 
 /* interp_made.c: what the statement made goes into the scopes, or is forgotten */

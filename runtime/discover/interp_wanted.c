@@ -120,6 +120,23 @@ bool wanted_call(const struct module *m, struct node node)
                 (e.binding->kind == BINDING_FUNCTION && wanted_class_of_call(m, node) != NULL));
 }
 
+bool wanted_within(const struct module *m, struct node node)
+{
+        for (struct node n = node; !node_is_null(n); n = node_walk(node, n, true))
+                if (node_is(n, "call") && node_is(node_field(n, "function"), "identifier") &&
+                    wanted_call(m, n))
+                        return true;
+        return false;
+}
+
+/* [make(n) for n in ...] */
+static bool maps_what_makes(const struct module *m, struct node node)
+{
+        return (node_is(node, "list_comprehension") || node_is(node, "set_comprehension") ||
+                node_is(node, "dictionary_comprehension") || node_is(node, "list")) &&
+               wanted_within(m, node);
+}
+
 bool wanted_module(const struct module *m)
 {
         struct nodes all = node_children(m, m->root);
@@ -127,7 +144,8 @@ bool wanted_module(const struct module *m)
         for (size_t i = 0; i < m->scope.n; i++) {
                 const struct binding *b = &m->scope.v[i];
 
-                if (wanted_value(m, b) || (b->kind == BINDING_CLASS && wanted_class(b->class_def)))
+                if (wanted_value(m, b) || (b->kind == BINDING_VALUE && maps_what_makes(m, b->node)) ||
+                    (b->kind == BINDING_CLASS && wanted_class(b->class_def)))
                         return true;
         }
         for (size_t i = 0; i < m->n_events; i++) {

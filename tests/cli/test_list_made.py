@@ -360,6 +360,7 @@ ODD = {
     "an installer that counts": "class TestA: pass\nCOUNT = 0\ndef install():\n    global COUNT\n    COUNT += 1\n    setattr(TestA, f'test_{COUNT}', lambda self: None)\ninstall()\ninstall()\n",
     "a global statement": "import unittest\ndef go():\n    global TestX\n    TestX = type('TestX', (unittest.TestCase,), {'test_x': lambda self: None})\ngo()\n",
     "in a comprehension": "import os\nclass TestA: pass\ndef go(c):\n    [setattr(c, 'test_' + n, lambda self: None) for n in 'ab' if os.environ.get('HOME')]\ngo(TestA)\n",
+    "in displays at the top": "def f(): pass\ndef make(n): globals()['test_' + n] = f\nx = [make(n) for n in 'ab']\ny = {make(n) for n in 'cd'}\nz = [make('e'), make('f')]\n",
     "in a conditional": "import os\nclass TestA: pass\nsetattr(TestA, 'test_x', lambda self: None) if os.environ.get('HOME') else None\n",
     "after an or": "import os\nclass TestA: pass\nos.environ.get('NO_SUCH') and setattr(TestA, 'test_x', lambda self: None)\nos.environ.get('NO_SUCH') or setattr(TestA, 'test_y', lambda self: None)\n",
     "in an unknown branch": "import os\nclass TestA: pass\ndef reg(): setattr(TestA, 'test_r', lambda self: None)\ndef go():\n    if os.environ.get('HOME'):\n        r = reg()\ngo()\nr = globals().update({'test_u': lambda: None})\n",
