@@ -101,6 +101,14 @@ int spec_derive_test(const struct spec *run, const char *nodeid, struct spec *re
         return 0;
 }
 
+bool spec_strv_has(const struct spec_strv *strv, const char *s)
+{
+        for (size_t i = 0; i < strv->n; i++)
+                if (strcmp(strv->v[i], s) == 0)
+                        return true;
+        return false;
+}
+
 void spec_strv_finish(struct spec_strv *strv)
 {
         for (size_t i = 0; i < strv->n; i++)

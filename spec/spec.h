@@ -278,6 +278,7 @@ const char *spec_seccomp_default(size_t *ret_len);
 
 /* Appends a copy of S: 0 or -ENOMEM. */
 int spec_strv_add(struct spec_strv *strv, const char *s);
+bool spec_strv_has(const struct spec_strv *strv, const char *s);
 void spec_strv_finish(struct spec_strv *strv); /* it is empty then */
 int spec_pairs_add(struct spec_pairs *pairs, const char *key, const char *value);
 

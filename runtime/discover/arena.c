@@ -91,6 +91,21 @@ void arena_finish(struct arena *arena)
         arena->used = 0;
 }
 
+bool arena_room(struct arena *arena, void *v, size_t n, size_t *cap, size_t size)
+{
+        void *old, *more;
+
+        if (n < *cap)
+                return true;
+        memcpy(&old, v, sizeof old);
+        more = arena_grow(arena, old, n * size, (*cap * 2 + 8) * size);
+        if (more == NULL)
+                return false;
+        *cap = *cap * 2 + 8;
+        memcpy(v, &more, sizeof more);
+        return true;
+}
+
 void arena_reset(struct arena *arena)
 {
         struct arena_chunk *kept = arena->chunk;

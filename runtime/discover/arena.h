@@ -21,6 +21,9 @@ char *arena_strn(struct arena *arena, const char *s, size_t n);
 char *arena_printf(struct arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A copy of the N bytes at OLD with room for MORE bytes in all. */
 void *arena_grow(struct arena *arena, const void *old, size_t n, size_t more);
+/* Makes room for one more in the array *V (V is the address of a pointer) of elements of SIZE bytes, of which
+ * there are N, in the arena. False: no memory; *V stays as it is. */
+bool arena_room(struct arena *arena, void *v, size_t n, size_t *cap, size_t size);
 /* Lets go of everything, and keeps a little memory for what comes next. */
 void arena_reset(struct arena *arena);
 void arena_finish(struct arena *arena);

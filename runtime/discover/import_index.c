@@ -59,28 +59,12 @@ bool import_table_set(struct arena *arena, struct import_table *t, const char *k
         return true;
 }
 
-/* Doubles the array *V of elements of SIZE bytes where N of them fill it. */
-static bool make_room(struct arena *arena, void *v, size_t n, size_t *cap, size_t size)
-{
-        void *old, *more;
-
-        if (n < *cap)
-                return true;
-        memcpy(&old, v, sizeof old);
-        more = arena_grow(arena, old, n * size, (*cap * 2 + 8) * size);
-        if (more == NULL)
-                return false;
-        *cap = *cap * 2 + 8;
-        memcpy(v, &more, sizeof more);
-        return true;
-}
-
 bool import_list_add(struct arena *arena, struct import_list *list, uint32_t n)
 {
         for (size_t i = list->n > 16 ? list->n - 16 : 0; i < list->n; i++)
                 if (list->v[i] == n)
                         return true;
-        if (!make_room(arena, &list->v, list->n, &list->cap, sizeof *list->v))
+        if (!arena_room(arena, &list->v, list->n, &list->cap, sizeof *list->v))
                 return false;
         list->v[list->n++] = n;
         return true;
@@ -96,8 +80,8 @@ static uint32_t place_of(struct import_index *x, const char *dir, size_t n)
                 return number;
         copy = arena_strn(x->arena, dir, n);
         if (copy == NULL ||
-            !make_room(x->arena, &x->places, x->n_places, &x->cap_places, sizeof *x->places) ||
-            !make_room(x->arena, &x->files_of_place, x->n_places, &cap, sizeof *x->files_of_place) ||
+            !arena_room(x->arena, &x->places, x->n_places, &x->cap_places, sizeof *x->places) ||
+            !arena_room(x->arena, &x->files_of_place, x->n_places, &cap, sizeof *x->files_of_place) ||
             !import_table_set(x->arena, &x->place_numbers, copy, (uint32_t)x->n_places))
                 return IMPORT_NONE;
         x->files_of_place[x->n_places] = (struct import_list){0};
@@ -115,7 +99,7 @@ static bool add_name(struct import_index *x, const char *name, size_t n, uint32_
 
                 number = (uint32_t)x->n_names;
                 if (copy == NULL ||
-                    !make_room(x->arena, &x->parents, x->n_names, &x->cap_names, sizeof *x->parents) ||
+                    !arena_room(x->arena, &x->parents, x->n_names, &x->cap_names, sizeof *x->parents) ||
                     !import_table_set(x->arena, &x->names, copy, number))
                         return false;
                 x->parents[x->n_names++] = (struct import_list){0};
@@ -151,7 +135,7 @@ uint32_t import_index_add(struct import_index *x, const char *path)
                 return number;
         copy = arena_strn(x->arena, path, strlen(path));
         number = (uint32_t)x->n;
-        if (copy == NULL || !make_room(x->arena, &x->paths, x->n, &x->cap, sizeof *x->paths) ||
+        if (copy == NULL || !arena_room(x->arena, &x->paths, x->n, &x->cap, sizeof *x->paths) ||
             !import_table_set(x->arena, &x->files, copy, number))
                 return IMPORT_NONE;
         x->paths[x->n++] = copy;

@@ -6,7 +6,6 @@
 #include "runtime/discover/read.h"
 
 #define MAX_DEPTH 120
-#define MAX_TEXT  4096 /* bytes of a text that is put together */
 
 static struct object *identifier(struct interp *x, struct frame *frame, struct node node)
 {
@@ -58,7 +57,7 @@ static struct object *string(struct interp *x, struct frame *frame, struct node 
                 if (text == NULL)
                         return &x->unknown;
                 all = arena_printf(x->arena, "%s%s", all, text);
-                if (all == NULL || strlen(all) > MAX_TEXT)
+                if (all == NULL || strlen(all) > INTERP_MAX_TEXT)
                         return all != NULL ? &x->plain : NULL;
         }
         return object_text(x, all);

@@ -97,6 +97,7 @@ struct interp {
 };
 
 #define INTERP_MAX_STEPS 200000 /* of one module */
+#define INTERP_MAX_TEXT  4096   /* bytes; a longer text is not known */
 
 enum flow { FLOW_GIVE_UP = -1, FLOW_ON, FLOW_RETURN, FLOW_BREAK, FLOW_CONTINUE };
 

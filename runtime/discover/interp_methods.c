@@ -4,8 +4,6 @@
 #include "runtime/discover/interp_internal.h"
 #include "runtime/discover/names.h"
 
-#define MAX_TEXT 4096 /* bytes of a text that is put together */
-
 static struct object *format(struct interp *x, const char *text, const struct object *a,
                              const struct object *keywords)
 {
@@ -35,7 +33,7 @@ static struct object *format(struct interp *x, const char *text, const struct ob
                 else
                         o = object_get(keywords, name);
                 value = o != NULL && o->kind == OBJECT_VALUE ? value_str(x->arena, &o->value) : NULL;
-                if (value == NULL || all == NULL || strlen(all) > MAX_TEXT)
+                if (value == NULL || all == NULL || strlen(all) > INTERP_MAX_TEXT)
                         return &x->plain;
                 all = arena_printf(x->arena, "%s%s", all, value);
         }
@@ -48,7 +46,7 @@ static struct object *join(struct interp *x, const char *separator, struct objec
         const char *text = "";
 
         for (size_t i = 0; all != NULL && i < all->n; i++) {
-                if (!object_is_text(all->items[i]) || strlen(text) > MAX_TEXT)
+                if (!object_is_text(all->items[i]) || strlen(text) > INTERP_MAX_TEXT)
                         return &x->plain;
                 text = arena_printf(x->arena, "%s%s%s", text, i > 0 ? separator : "", all->items[i]->value.s);
                 if (text == NULL)
@@ -66,7 +64,7 @@ static struct object *replace(struct interp *x, const char *text, const char *fr
         while ((p = strstr(text, from)) != NULL) {
                 all = arena_printf(x->arena, "%s%.*s%s", all, (int)(p - text), text, to);
                 text = p + strlen(from);
-                if (all == NULL || strlen(all) > MAX_TEXT)
+                if (all == NULL || strlen(all) > INTERP_MAX_TEXT)
                         return all != NULL ? &x->plain : NULL;
         }
         return object_text(x, arena_printf(x->arena, "%s%s", all, text));

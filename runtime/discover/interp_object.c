@@ -6,7 +6,6 @@
 
 #define MAX_ITEMS 4096
 #define MAX_KEYS  1024 /* of a dict, which is searched */
-#define MAX_TEXT  4096 /* bytes; a longer text is not known */
 #define MAX_EQUAL 4096 /* items that are compared */
 
 struct object *object_new(struct interp *x, enum object_kind kind)
@@ -26,7 +25,7 @@ struct object *object_of(struct interp *x, struct value value)
             value.kind == VALUE_SEQUENCE || (value.kind == VALUE_STR && strlen(value.s) != value.n))
                 return &x->unknown;
         if (value.kind == VALUE_STR || value.kind == VALUE_BYTES) {
-                if (value.n > MAX_TEXT)
+                if (value.n > INTERP_MAX_TEXT)
                         return &x->plain;
                 x->steps += value.n / 8;
         }
@@ -218,15 +217,8 @@ bool object_touch(struct interp *x, struct object *o)
 {
         if (x->is_barren)
                 return false;
-        if (x->n_touched == x->cap_touched) {
-                size_t cap = x->cap_touched * 2 + 16;
-
-                x->touched = arena_grow(x->arena, x->touched, x->n_touched * sizeof *x->touched,
-                                        cap * sizeof *x->touched);
-                if (x->touched == NULL)
-                        return false;
-                x->cap_touched = cap;
-        }
+        if (!arena_room(x->arena, &x->touched, x->n_touched, &x->cap_touched, sizeof *x->touched))
+                return false;
         x->touched[x->n_touched++] = o;
         return true;
 }
@@ -272,15 +264,8 @@ struct frame *frame_of_module(struct interp *x, const struct module *m)
         for (size_t i = 0; i < x->n_others; i++)
                 if (x->others[i]->module == m)
                         return x->others[i];
-        if (x->n_others == x->cap_others) {
-                size_t cap = x->cap_others * 2 + 8;
-
-                x->others =
-                    arena_grow(x->arena, x->others, x->n_others * sizeof *x->others, cap * sizeof *x->others);
-                if (x->others == NULL)
-                        return NULL;
-                x->cap_others = cap;
-        }
+        if (!arena_room(x->arena, &x->others, x->n_others, &x->cap_others, sizeof *x->others))
+                return NULL;
         frame = arena_get(x->arena, sizeof *frame);
         if (frame != NULL) {
                 frame->module = m;

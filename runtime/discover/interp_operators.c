@@ -4,8 +4,6 @@
 #include "runtime/discover/interp_internal.h"
 #include "runtime/discover/read.h"
 
-#define MAX_TEXT 4096 /* bytes of a text that is put together */
-
 struct object *operator_unary(struct interp *x, struct frame *frame, struct node node)
 {
         struct object *o = eval_node(x, frame, node_field(node, "argument"));
@@ -49,7 +47,7 @@ static struct object *percent(struct interp *x, const char *format, const struct
                         text = value_str(x->arena, &o->value);
                 }
                 all = text != NULL ? arena_printf(x->arena, "%s%s", all, text) : NULL;
-                if (all == NULL || strlen(all) > MAX_TEXT)
+                if (all == NULL || strlen(all) > INTERP_MAX_TEXT)
                         return &x->plain;
                 p += 2;
         }

@@ -16,15 +16,8 @@ struct object *static_class(struct interp *x, struct class_def *c)
         for (size_t i = 0; i < x->n_classes; i++)
                 if (x->classes[i]->class_def == c)
                         return x->classes[i];
-        if (x->n_classes == x->cap_classes) {
-                size_t cap = x->cap_classes * 2 + 32;
-
-                x->classes = arena_grow(x->arena, x->classes, x->n_classes * sizeof *x->classes,
-                                        cap * sizeof *x->classes);
-                if (x->classes == NULL)
-                        return NULL;
-                x->cap_classes = cap;
-        }
+        if (!arena_room(x->arena, &x->classes, x->n_classes, &x->cap_classes, sizeof *x->classes))
+                return NULL;
         o = object_new(x, OBJECT_CLASS);
         if (o != NULL) {
                 o->class_def = c;
@@ -293,15 +286,8 @@ static bool note_change(struct interp *x, struct object *o, const char *name, st
 {
         if (x->is_barren)
                 return false;
-        if (x->n_changes == x->cap_changes) {
-                size_t cap = x->cap_changes * 2 + 32;
-
-                x->changes = arena_grow(x->arena, x->changes, x->n_changes * sizeof *x->changes,
-                                        cap * sizeof *x->changes);
-                if (x->changes == NULL)
-                        return false;
-                x->cap_changes = cap;
-        }
+        if (!arena_room(x->arena, &x->changes, x->n_changes, &x->cap_changes, sizeof *x->changes))
+                return false;
         x->changes[x->n_changes++] = (struct change){o, name, what};
         return true;
 }

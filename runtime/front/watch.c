@@ -14,7 +14,6 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/front/ignored.h"
@@ -54,21 +53,13 @@ struct watch {
         struct spec_strv during, before;
 };
 
-static bool has(const struct spec_strv *list, const char *word)
-{
-        for (size_t i = 0; i < list->n; i++)
-                if (strcmp(list->v[i], word) == 0)
-                        return true;
-        return false;
-}
-
 static int take_change(struct change *to, const struct change *from)
 {
         int r = 0;
 
         to->all = to->all || from->all;
         for (size_t i = 0; r == 0 && i < from->touched.n; i++)
-                if (!has(&to->touched, from->touched.v[i]))
+                if (!spec_strv_has(&to->touched, from->touched.v[i]))
                         r = spec_strv_add(&to->touched, from->touched.v[i]);
         return r;
 }
@@ -131,7 +122,7 @@ static int take_results(struct watch *w, bool *ret_refused, bool *ret_whole)
         for (size_t i = 0; r == 0 && i < results.again.n; i++)
                 drop(&w->failing, results.again.v[i]);
         for (size_t i = 0; r == 0 && i < results.failed.n; i++)
-                if (!has(&w->failing, results.failed.v[i]))
+                if (!spec_strv_has(&w->failing, results.failed.v[i]))
                         r = spec_strv_add(&w->failing, results.failed.v[i]);
         *ret_refused = results.refused;
         *ret_whole = results.whole;
@@ -206,8 +197,8 @@ static bool is_written_again(struct watch *w, const char *path)
 {
         char shown[400];
 
-        if (has(&w->before, path)) {
-                if (!has(&w->during, path))
+        if (spec_strv_has(&w->before, path)) {
+                if (!spec_strv_has(&w->during, path))
                         (void)fprintf(stderr,
                                       "tach: %s changes in every run: it is taken for written by the tests\n",
                                       utf8_show(shown, sizeof shown, path));

@@ -55,14 +55,6 @@ void watch_tell_writes(const struct watch_run *run, const struct spec *spec, con
                 tell(run, TOLD_WRITTEN, path, strlen(path));
 }
 
-static bool has(const struct spec_strv *list, const char *word)
-{
-        for (size_t i = 0; i < list->n; i++)
-                if (strcmp(list->v[i], word) == 0)
-                        return true;
-        return false;
-}
-
 /* Events with an outcome each: the files of those that failed, the same ones in a row once. */
 static void tell_failures(const struct watch_run *run, const yajl_val *v, size_t n)
 {
@@ -91,7 +83,7 @@ void watch_tell_outcomes(const struct watch_run *run, const struct report *r,
         long long code;
 
         for (size_t i = 0; r->finish != NULL && i < run->failing->n; i++)
-                if (!has(&select->excluded, run->failing->v[i]))
+                if (!spec_strv_has(&select->excluded, run->failing->v[i]))
                         tell(run, TOLD_AGAIN, run->failing->v[i], strlen(run->failing->v[i]));
         if (YAJL_IS_ARRAY(collect))
                 tell_failures(run, YAJL_GET_ARRAY(collect)->values, YAJL_GET_ARRAY(collect)->len);
@@ -119,7 +111,7 @@ static int take(struct watch_results *ret, const char *text)
         case TOLD_WRITTEN:
                 return spec_strv_add(&ret->written, text + 1);
         case TOLD_FAILED:
-                return has(&ret->failed, text + 1) ? 0 : spec_strv_add(&ret->failed, text + 1);
+                return spec_strv_has(&ret->failed, text + 1) ? 0 : spec_strv_add(&ret->failed, text + 1);
         case TOLD_AGAIN:
                 return spec_strv_add(&ret->again, text + 1);
         default:
@@ -173,7 +165,7 @@ bool watch_results_wrote(const struct watch_results *results, const char *root, 
 {
         size_t n = strlen(root);
 
-        if (has(&results->written, path) || (results->writes_anything && !watch_is_code(path)))
+        if (spec_strv_has(&results->written, path) || (results->writes_anything && !watch_is_code(path)))
                 return true;
         if (strncmp(path, root, n) != 0 || path[n] != '/')
                 return false;
