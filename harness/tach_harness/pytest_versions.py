@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 from _pytest.config import create_terminal_writer
 from _pytest.fixtures import FixtureRequest
-from _pytest.terminal import getreportopt
+from _pytest.terminal import getreportopt, running_on_ci
 
 #: The oldest that the harness knows, and the first that it does not.
 FIRST, BEYOND = (7, 2), (10,)
@@ -33,12 +33,19 @@ def has_markup(config, file):
     return create_terminal_writer(config, file).hasmarkup
 
 
+def messages_are_whole(option):
+    """Whether the short summary has exceptions' messages whole, not cut to the terminal's width; -vv says so from pytest 8 on."""
+    more = getattr(option, "verbose", 0) >= 2 and hasattr(option, "force_short_summary")
+    return (running_on_ci() or more) and not getattr(option, "force_short_summary", False)
+
+
 def look_of_report(config):
     """What the options ask of the report, as fields of a packet."""
     option = config.option
     return {
         "report_chars": getreportopt(config) if hasattr(option, "reportchars") else "wfE",
         "no_summary": bool(getattr(option, "no_summary", False)),
+        "whole_messages": messages_are_whole(option),
         "traceback": str(getattr(option, "tbstyle", "auto")),
         "show_capture": str(getattr(option, "showcapture", "all")),
     }

@@ -311,6 +311,7 @@ void stream_collected(struct stream *s, const struct suite *suite, const struct 
         send_texts(&ev, "notes", json_field(suite->last, "notes"));
         event_text(&ev, "report_chars", json_text(suite->last, "report_chars"));
         event_bool(&ev, "no_summary", json_true(suite->last, "no_summary"));
+        event_bool(&ev, "whole_messages", json_true(suite->last, "whole_messages"));
         event_text(&ev, "traceback", json_text(suite->last, "traceback"));
         event_text(&ev, "show_capture", json_text(suite->last, "show_capture"));
         event_bool(&ev, "instead", suite->instead);

@@ -141,13 +141,37 @@ void human_failures(struct report *r)
                 }
 }
 
-/* The first line that says what went wrong: the exception's message, else the first "E   " line, else the
- * reason. */
-static void print_message(struct report *r, yajl_val v, const char *longrepr)
+/* " - MESSAGE" of an exception, as pytest has it: whole where it says so (on a CI system), else the first line, cut to
+ * what is left of the terminal's width after USED columns, or nothing where not even "..." fits. */
+static void print_exception(struct report *r, const char *message, size_t used)
+{
+        const size_t around = strlen(" - "), ellipsis = strlen("..."), width = r->width;
+        size_t n = strcspn(message, "\n"), columns, fit;
+
+        if (YAJL_IS_TRUE(json_field(r->collected, "whole_messages"))) {
+                (void)fprintf(r->out, " - %s", message);
+                return;
+        }
+        if (used + around + ellipsis > width)
+                return;
+        if (human_fitting(message, n, width - used - around, &columns) == n) {
+                (void)fprintf(r->out, " - %.*s", (int)n, message);
+                return;
+        }
+        fit = human_fitting(message, n, width - used - around - ellipsis, &columns);
+        (void)fprintf(r->out, " - %.*s...", (int)fit, message);
+}
+
+/* What went wrong, behind a line of USED columns: the exception's message, else the first "E   " line, else the reason. */
+static void print_message(struct report *r, yajl_val v, const char *longrepr, size_t used)
 {
         const char *text = json_text(json_field(v, "crash"), "message");
 
-        if (text == NULL && longrepr != NULL) {
+        if (text != NULL) {
+                print_exception(r, text, used);
+                return;
+        }
+        if (longrepr != NULL) {
                 text = strncmp(longrepr, "E   ", 4) == 0 ? longrepr : strstr(longrepr, "\nE   ");
                 if (text != NULL)
                         text += strspn(text, "\n") + strlen("E   ");
@@ -165,9 +189,15 @@ static void print_message(struct report *r, yajl_val v, const char *longrepr)
 
 static void summary_line(struct report *r, yajl_val v, const char *word, const char *longrepr)
 {
+        const char *nodeid = json_text(v, "nodeid");
+        size_t columns = 0;
+
+        if (nodeid == NULL)
+                nodeid = "?";
+        (void)human_fitting(nodeid, strlen(nodeid), SIZE_MAX, &columns);
         human_paint(r, RED, "%s", word);
-        (void)fprintf(r->out, " %s", json_text(v, "nodeid"));
-        print_message(r, v, longrepr);
+        (void)fprintf(r->out, " %s", nodeid);
+        print_message(r, v, longrepr, strlen(word) + 1 + columns);
         (void)fputc('\n', r->out);
 }
 

@@ -1,8 +1,10 @@
-/* Colours, banners and words. */
+/* Colours, banners, words and widths. */
 #include "runtime/front/report_human.h"
 
+#include <locale.h>
 #include <stdarg.h>
 #include <string.h>
+#include <wchar.h>
 
 static const struct human_look looks[] = {
     {"passed", "PASSED", GREEN, '.'},    {"failed", "FAILED", RED, 'F'},    {"error", "ERROR", RED, 'E'},
@@ -53,4 +55,43 @@ void human_text(struct report *r, const char *text)
         (void)fwrite(text, 1, n, r->out);
         if (text[n - 1] != '\n')
                 (void)fputc('\n', r->out);
+}
+
+/* The columns of the character at TEXT, N > 0 bytes; *BYTES: how long it is. What is not UTF-8 has a column a byte. */
+static size_t columns_of(const char *text, size_t n, size_t *bytes)
+{
+        mbstate_t state = {0};
+        wchar_t c = 0;
+        int columns;
+
+        *bytes = mbrtowc(&c, text, n, &state);
+        if (*bytes == 0 || *bytes > n) {
+                *bytes = 1;
+                return 1;
+        }
+        columns = wcwidth(c);
+        return columns > 0 ? (size_t)columns : 0;
+}
+
+size_t human_fitting(const char *text, size_t n, size_t width, size_t *columns)
+{
+        locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), before = (locale_t)0;
+        size_t done = 0;
+
+        if (utf8 != (locale_t)0)
+                before = uselocale(utf8);
+        *columns = 0;
+        while (done < n) {
+                size_t bytes, more = columns_of(text + done, n - done, &bytes);
+
+                if (*columns + more > width)
+                        break;
+                *columns += more;
+                done += bytes;
+        }
+        if (utf8 != (locale_t)0) {
+                (void)uselocale(before);
+                freelocale(utf8);
+        }
+        return done;
 }

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from running import environment
+from running import TACH, environment
 
 MODES = pytest.mark.parametrize("mode", [(), ("--no-isolation",)], ids=["cells", "no-isolation"])
 SUITE = """
@@ -225,6 +225,35 @@ def test_sections_and_short_summary(suite, mode, args):
     last = [re.sub(r" in [0-9.]+s", "", text.splitlines()[-1]) for text in (expected.stdout, result.out)]
     assert last[0] == last[1] or "-qq" in args
     assert ("plugins: " in expected.stdout) == ("plugins: " in result.out)
+
+
+LONG = """
+import pytest
+def fail(text): raise ValueError(text)
+def test_short(): fail("why\\nnot")
+def test_long(): fail("x" * 300 + "\\nmore")
+def test_wide(): fail("\u6f22\u5b57" * 60)
+def test_mixed(): fail("e\u0301\u6f22a" * 40)
+@pytest.mark.parametrize("name", ["n" * 60, "n" * 200, "\u6f22" * 30])
+def test_named(name): fail("no room")
+@pytest.fixture
+def bad(): fail("y" * 100)
+def test_error(bad): pass
+"""
+
+
+@pytest.mark.parametrize("variable", [{}, {"CI": "1"}, {"CI": ""}, {"BUILD_NUMBER": "7"}, {"COLUMNS": "60"}, {"COLUMNS": "133"}], ids=str)
+@pytest.mark.parametrize("args", ["-rfE", "-vv"])
+def test_messages_of_the_short_summary(suite, variable, args):
+    """Cut to the terminal's width, or whole."""
+    write(suite, text=LONG)
+    env = {key: value for key, value in environment().items() if key not in ("CI", "BUILD_NUMBER")} | variable
+    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", args]
+    expected = subprocess.run(argv, cwd=suite.path, env=env, capture_output=True, text=True, check=False)
+    tach = subprocess.run([TACH, args, "-p", "no:cacheprovider"], cwd=suite.path, env=env, capture_output=True, text=True, check=False)
+    theirs, ours = (sections(run.stdout)["short test summary info"].splitlines() for run in (expected, tach))
+    assert sorted(theirs) == sorted(line for line in ours if not OURS.match(line)) and len(theirs) > 7
+    assert tach.returncode == 1
 
 
 def test_verbosity_of_addopts(suite):
