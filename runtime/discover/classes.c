@@ -6,6 +6,8 @@
 #include "runtime/discover/names.h"
 #include "runtime/discover/value.h"
 
+#define MAX_BASES 8 /* one above another, of the same file */
+
 static const char testcases[] = " unittest.TestCase unittest.case.TestCase unittest.IsolatedAsyncioTestCase "
                                 "unittest.async_case.IsolatedAsyncioTestCase unittest.FunctionTestCase ";
 
@@ -32,6 +34,43 @@ bool class_is_testcase(struct class_def *c, const char **ret_maybe)
                 *ret_maybe = arena_printf(c->scope.module->arena, "its base %s is not known",
                                           c->unknown_base != NULL ? c->unknown_base : c->foreign[0]);
         return likely;
+}
+
+static bool is_other(const struct class_def *c, int depth);
+
+/* Whether the base NODE of C brings no tests. */
+static bool is_other_base(const struct class_def *c, struct node node, int depth)
+{
+        const struct module *m = c->scope.module;
+        const struct binding *b;
+
+        if (node_is(node, "subscript")) /* Generic[T] */
+                node = node_field(node, "value");
+        if (resolve_is_standard(c->scope.outer, node))
+                return true;
+        if (!node_is(node, "identifier"))
+                return false;
+        b = module_resolve(m, c->scope.outer, node_text(m, node));
+        if (b == NULL)
+                return value_is_builtin(node_text(m, node));
+        return b->kind == BINDING_CLASS && !b->vague && b->maybe == NULL && b->target == NULL && b->test_flag == 0 &&
+               is_other(b->class_def, depth + 1);
+}
+
+static bool is_other(const struct class_def *c, int depth)
+{
+        if (depth > MAX_BASES || c->n_mro > 0 || c->mro_busy || c->before != NULL || c->has_keywords ||
+            c->grows != NULL || c->scope.module->grows != NULL || module_find(&c->scope, "__test__") != NULL)
+                return false;
+        for (size_t i = 0; i < c->bases.n; i++)
+                if (!is_other_base(c, c->bases.v[i], depth))
+                        return false;
+        return true;
+}
+
+bool class_is_other(const struct class_def *c)
+{
+        return is_other(c, 0);
 }
 
 static bool is_constructed(const char *dotted)

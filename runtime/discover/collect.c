@@ -72,7 +72,11 @@ static enum class_kind class_kind(const struct collector *c, const char *name, c
 {
         struct class_def *class_def = b->class_def;
         const char *why = NULL;
-        int flag = b->test_flag != 0 ? b->test_flag : class_test_flag(class_def, maybe);
+        int flag;
+
+        if (b->test_flag == 0 && !name_matches(&c->ini->python_classes, name) && class_is_other(class_def))
+                return CLASS_NONE;
+        flag = b->test_flag != 0 ? b->test_flag : class_test_flag(class_def, maybe);
 
         if (flag < 0)
                 return CLASS_NONE;
@@ -221,8 +225,11 @@ static bool may_be_tests(const struct collector *c, const char *name, const stru
                 return true;
         function = node_field(e->binding->node, "function");
         if (node_is(function, "attribute")) { /* a class that makes others */
-                struct entity owner = resolve_node(e->scope, node_field(function, "object"));
+                const struct node object = node_field(function, "object");
+                struct entity owner = {0};
 
+                if (!resolve_is_standard(e->scope, object))
+                        owner = resolve_node(e->scope, object);
                 if (owner.kind == ENTITY_BINDING && owner.binding->kind == BINDING_CLASS &&
                     class_has_tests(owner.binding->class_def))
                         return true;

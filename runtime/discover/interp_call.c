@@ -285,16 +285,17 @@ static struct object *instantiate(struct interp *x, struct object *c, struct obj
                    : NULL;
 }
 
-/* Functions of these modules give no classes, functions or modules. */
-static bool gives_plain(const char *dotted)
+bool call_gives_plain(const char *dotted)
 {
         static const char modules[] =
-            " errno math os platform posix select signal struct sys sysconfig time ";
+            " errno math os os.path platform posix posixpath re select signal struct sys sysconfig time ";
+        const char *dot = strrchr(dotted, '.');
         char head[16];
-        size_t n = strcspn(dotted, ".");
 
-        (void)snprintf(head, sizeof head, "%.*s", (int)n, dotted);
-        return dotted[n] == '.' && strchr(dotted + n + 1, '.') == NULL && names_in_table(modules, head);
+        if (dot == NULL || (size_t)(dot - dotted) >= sizeof head)
+                return false;
+        (void)snprintf(head, sizeof head, "%.*s", (int)(dot - dotted), dotted);
+        return names_in_table(modules, head);
 }
 
 struct object *call_object(struct interp *x, struct object *f, struct object *arguments,
@@ -331,7 +332,7 @@ struct object *call_object(struct interp *x, struct object *f, struct object *ar
                 break;
         default:
                 o = unknown_call(x, arguments, keywords);
-                if (o != NULL && f->kind == OBJECT_FOREIGN && gives_plain(f->name))
+                if (o != NULL && f->kind == OBJECT_FOREIGN && call_gives_plain(f->name))
                         o = &x->plain;
                 break;
         }

@@ -149,6 +149,8 @@ struct object *operator_conditional(struct interp *x, struct frame *frame, struc
 struct object *operator_subscript(struct interp *x, struct frame *frame, struct node node);
 
 /* interp_call.c */
+/* Whether calls of what DOTTED names, of Python's own, give no classes, functions or modules. */
+bool call_gives_plain(const char *dotted);
 struct object *call_object(struct interp *x, struct object *f, struct object *arguments,
                            struct object *keywords);
 struct object *function_of(struct interp *x, struct frame *frame, struct node node,

@@ -5,6 +5,7 @@
 
 #include "runtime/discover/classes.h"
 #include "runtime/discover/interp_internal.h"
+#include "runtime/discover/library.h"
 #include "runtime/discover/names.h"
 
 #define MAX_DEPTH 90
@@ -80,6 +81,15 @@ static struct object *import_of(struct interp *x, const struct module *m, struct
         return o;
 }
 
+/* Whether B is of a module of which nothing but its functions' names need be known. */
+static bool is_known_by_name(const struct module *m, const struct binding *b)
+{
+        const char *name = b->is_module ? arena_printf(m->arena, "%s.", b->from) : b->from;
+
+        return b->target == NULL && m->library != NULL && name != NULL && call_gives_plain(name) &&
+               library_is_standard(m->library, m, &b->import);
+}
+
 static struct object *of_binding(struct interp *x, const struct scope *scope, struct binding *b)
 {
         struct entity e;
@@ -88,6 +98,8 @@ static struct object *of_binding(struct interp *x, const struct scope *scope, st
 
         if (b->kind == BINDING_IMPORT && native_has(b->from))
                 return object_native(x, b->from);
+        if (b->kind == BINDING_IMPORT && is_known_by_name(scope->module, b))
+                return foreign(x, b->from);
         e = resolve_binding(scope, b);
         switch (e.kind) {
         case ENTITY_MODULE:

@@ -95,13 +95,29 @@ bool wanted_class(const struct class_def *c)
                 return false;
         for (size_t i = 0; i < c->decorators.n; i++) {
                 struct node node = c->decorators.v[i];
-                struct entity e =
-                    resolve_node(&m->scope, node_is(node, "call") ? node_field(node, "function") : node);
+                struct entity e;
+
+                if (node_is(node, "call"))
+                        node = node_field(node, "function");
+                if (resolve_is_standard(&m->scope, node)) /* @dataclass */
+                        continue;
+                e = resolve_node(&m->scope, node);
 
                 if (e.kind == ENTITY_BINDING)
                         return true;
         }
         return !class_has_plain_metaclass(c);
+}
+
+/* Whether NODE is a name that is imported, or an attribute of one. */
+static bool is_imported(const struct module *m, struct node node)
+{
+        const struct binding *b;
+
+        while (node_is(node, "attribute"))
+                node = node_field(node, "object");
+        b = node_is(node, "identifier") ? module_find(&m->scope, node_text(m, node)) : NULL;
+        return b != NULL && b->kind == BINDING_IMPORT && b->target == NULL && !b->vague;
 }
 
 /* Whether the call NODE, a statement, may make something. */
@@ -114,6 +130,8 @@ bool wanted_call(const struct module *m, struct node node)
                 return true;
         if (node_is(function, "attribute") && node_is(node_field(function, "object"), "call"))
                 return wanted_call(m, node_field(function, "object")); /* Maker(...).make() */
+        if (is_imported(m, function))
+                return false;
         e = resolve_node(&m->scope, function);
         return e.kind == ENTITY_BINDING && e.scope->module == m &&
                (makes_things(&e, 0) ||

@@ -42,6 +42,10 @@ enum found library_find(struct library *library, const struct module *from, int 
  * from, so that what tests import is not all parsed. */
 bool library_may_be_test(struct library *library, const struct module *from, const struct import *import);
 
+/* Whether IMPORT is the standard library's, of a module without "test" in its name: no class of those is a TestCase,
+ * has tests or makes any (tests/cli/test_list_library.py looks at all of them). Its text is not read. */
+bool library_is_standard(struct library *library, const struct module *from, const struct import *import);
+
 /* Whether B (NULL: false) is defined in FROM, or imported from a file of the project's whose text has WORD.
  */
 bool library_has_word(struct library *library, const struct module *from, const struct binding *b,

@@ -106,6 +106,17 @@ bool library_may_be_test(struct library *library, const struct module *from, con
         return may_be_test(library, from, import, 0);
 }
 
+bool library_is_standard(struct library *library, const struct module *from, const struct import *import)
+{
+        const char *standard = library->search->standard, *path = NULL;
+        size_t n = standard != NULL ? strlen(standard) : 0;
+
+        return n > 0 && import->level == 0 && strcasestr(import->module, "test") == NULL &&
+               (import->name == NULL || strcasestr(import->name, "test") == NULL) &&
+               library_find(library, from, 0, import->module, &path) == FOUND_SOURCE && path != NULL &&
+               strncmp(path, standard, n) == 0 && path[n] == '/' && strstr(path + n, "-packages/") == NULL;
+}
+
 static bool file_has_word(struct library *library, const struct module *from, int level, const char *dotted,
                           const char *word)
 {

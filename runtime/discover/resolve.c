@@ -209,6 +209,21 @@ static struct entity follow(const struct scope *scope, struct binding *b, int ho
         return e;
 }
 
+bool resolve_is_standard(const struct scope *scope, struct node node)
+{
+        const struct module *m = scope->module;
+        const struct binding *b;
+
+        for (; node_is(node, "attribute"); node = node_field(node, "object"))
+                if (strcasestr(node_text(m, node_field(node, "attribute")), "test") != NULL)
+                        return false;
+        if (!node_is(node, "identifier") || m->library == NULL)
+                return false;
+        b = module_resolve(m, scope, node_text(m, node));
+        return b != NULL && b->kind == BINDING_IMPORT && b->target == NULL && !b->vague && b->maybe == NULL &&
+               library_is_standard(m->library, m, &b->import);
+}
+
 struct entity resolve_node(const struct scope *scope, struct node node)
 {
         return of_node(scope, node, 0);

@@ -22,6 +22,9 @@ struct entity {
         const char *dotted; /* the name as imports spell it, or NULL */
 };
 
+/* Whether NODE, in SCOPE, is something of the standard library (library_is_standard). */
+bool resolve_is_standard(const struct scope *scope, struct node node);
+
 /* What the expression NODE, in SCOPE, is. */
 struct entity resolve_node(const struct scope *scope, struct node node);
 /* What B, bound in SCOPE, is. */

@@ -200,6 +200,8 @@ static int add_interpreter(struct search *s, const char *python)
         r = addf(s, false, "%s/lib/python%s", prefix, version);
         if (r == 0)
                 s->complete = s->dirs.n > 0;
+        if (r == 0 && s->dirs.n > s->n_project)
+                s->standard = s->dirs.v[s->n_project];
         if (r == 0)
                 r = addf(s, false, "%s/lib/python%s/lib-dynload", prefix, version);
         if (r == 0 && is_venv)

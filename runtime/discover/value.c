@@ -322,6 +322,12 @@ static struct value method(struct eval *e, const struct scope *scope, struct nod
         return value_of_kind(VALUE_UNKNOWN);
 }
 
+/* Whether calls of what is spelled so give what has no id of its own. */
+static bool is_table_object(const char *dotted)
+{
+        return names_in_table(objects, dotted) || names_in_table(classes, dotted);
+}
+
 /* A function of the project that is nothing but a return. */
 static struct value call_of_function(struct eval *e, const struct scope *scope, struct node node,
                                      struct node function)
@@ -360,9 +366,9 @@ static struct value call(struct eval *e, const struct scope *scope, struct node 
                                              module_find(&b->class_def->scope, "__name__") == NULL
                                          ? VALUE_OBJECT
                                          : VALUE_UNKNOWN);
-        if ((b != NULL && b->kind != BINDING_IMPORT) || (b == NULL && !node_is(function, "identifier")))
-                v = call_of_function(e, scope, node, function);
-        else if (b != NULL)
+        if (strchr(name, '.') != NULL && is_table_object(name) && resolve_is_standard(scope, function))
+                return value_of_kind(VALUE_OBJECT); /* its text is not read */
+        if (b != NULL || !node_is(function, "identifier"))
                 v = call_of_function(e, scope, node, function);
         if (v.kind != VALUE_UNKNOWN || (b != NULL && b->kind != BINDING_IMPORT))
                 return v;
@@ -396,8 +402,7 @@ static struct value call(struct eval *e, const struct scope *scope, struct node 
         }
         if (v.kind == VALUE_SEQUENCE)
                 return v;
-        return value_of_kind(names_in_table(objects, name) || names_in_table(classes, name) ? VALUE_OBJECT
-                                                                                            : VALUE_UNKNOWN);
+        return value_of_kind(is_table_object(name) ? VALUE_OBJECT : VALUE_UNKNOWN);
 }
 
 static struct value concatenated(struct eval *e, const struct scope *scope, struct node node)
