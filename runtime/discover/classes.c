@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "runtime/discover/library.h"
 #include "runtime/discover/names.h"
 #include "runtime/discover/value.h"
 
@@ -38,7 +39,7 @@ bool class_is_testcase(struct class_def *c, const char **ret_maybe)
 
 static bool is_other(const struct class_def *c, int depth);
 
-/* Whether the base NODE of C brings no tests. */
+/* Whether the base NODE of C makes it no TestCase. */
 static bool is_other_base(const struct class_def *c, struct node node, int depth)
 {
         const struct module *m = c->scope.module;
@@ -53,6 +54,9 @@ static bool is_other_base(const struct class_def *c, struct node node, int depth
         b = module_resolve(m, c->scope.outer, node_text(m, node));
         if (b == NULL)
                 return value_is_builtin(node_text(m, node));
+        if (b->kind == BINDING_IMPORT)
+                return b->target == NULL && !b->vague && b->maybe == NULL && m->library != NULL &&
+                       !library_may_be_base(m->library, m, &b->import);
         return b->kind == BINDING_CLASS && !b->vague && b->maybe == NULL && b->target == NULL && b->test_flag == 0 &&
                is_other(b->class_def, depth + 1);
 }

@@ -136,6 +136,8 @@ static void of_call(struct effects *f, const struct module *m, const struct even
         if (event->assigned &&
             !library_has_word(m->library, m, module_find(&m->scope, first_word(m, function)), "SkipTest"))
                 return;
+        if (resolve_is_standard(&m->scope, function)) /* logging.basicConfig() */
+                return;
         e = resolve_node(&m->scope, function);
         if (e.kind != ENTITY_BINDING || e.binding->kind != BINDING_FUNCTION)
                 return;

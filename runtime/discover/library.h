@@ -42,6 +42,9 @@ enum found library_find(struct library *library, const struct module *from, int 
  * from, so that what tests import is not all parsed. */
 bool library_may_be_test(struct library *library, const struct module *from, const struct import *import);
 
+/* Whether a class derived from what IMPORT names may be a TestCase or have a __test__, told in the same way. */
+bool library_may_be_base(struct library *library, const struct module *from, const struct import *import);
+
 /* Whether IMPORT is the standard library's, of a module without "test" in its name: no class of those is a TestCase,
  * has tests or makes any (tests/cli/test_list_library.py looks at all of them). Its text is not read. */
 bool library_is_standard(struct library *library, const struct module *from, const struct import *import);

@@ -303,7 +303,10 @@ static void read_assignment(struct reading *r, struct scope *scope, struct node 
                         r->class_def->grows = "its body changes locals()";
                 else if (node_is(left, "subscript") || node_is(left, "attribute"))
                         add_event(r, (struct event){.kind = EVENT_ASSIGN, .node = left});
-                bind_pattern(r, scope, left, end);
+                if (!(node_is(left, "identifier") && node_is(end, "identifier") &&
+                      strcmp(node_text(m, left), node_text(m, end)) == 0 &&
+                      module_find(scope, node_text(m, left)) != NULL)) /* "a = a" */
+                        bind_pattern(r, scope, left, end);
         }
         if (node_is(end, "call")) {
                 const char *word = names_last_word(module_dotted(m, scope, node_field(end, "function")));
@@ -373,13 +376,28 @@ static void bind_star(struct reading *r, struct scope *scope, struct node node, 
         }
 }
 
+/* The dotted name NODE, without the blanks that may stand in it. */
+static const char *keep_dotted(const struct module *m, struct node node)
+{
+        const char *text = node_text(m, node);
+        char *copy = arena_strn(m->own, text, strlen(text));
+        size_t n = 0;
+
+        for (size_t i = 0; copy != NULL && text[i] != '\0'; i++)
+                if (strchr(" \t\f\r\n\\", text[i]) == NULL)
+                        copy[n++] = text[i];
+        if (copy != NULL)
+                copy[n] = '\0';
+        return copy != NULL ? copy : "";
+}
+
 /* "a.b" in "import a.b" binds a; with "as c", c is a.b. */
 static void read_import(struct reading *r, struct scope *scope, struct node node)
 {
         struct module *m = r->module;
         bool from = node_is(node, "import_from_statement");
-        const char *spelled = from ? keep(m, node_field(node, "module_name")) : "";
-        struct import import = {.level = (int)strspn(spelled, ". ")};
+        const char *spelled = from ? keep_dotted(m, node_field(node, "module_name")) : "";
+        struct import import = {.level = (int)strspn(spelled, ".")};
         struct nodes names = node_children(m, node);
 
         if (from && is_missing(m, import.level, spelled + import.level)) {
@@ -401,7 +419,7 @@ static void read_import(struct reading *r, struct scope *scope, struct node node
                 }
                 if (!node_is(name, "dotted_name"))
                         continue;
-                dotted = keep(m, name);
+                dotted = keep_dotted(m, name);
                 if (!from && is_missing(m, 0, dotted)) {
                         stop(r, node, true, missing(m, dotted));
                         return;

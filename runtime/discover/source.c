@@ -12,6 +12,7 @@
 
 #include "runtime/discover/decode.h"
 #include "runtime/discover/lexer.h"
+#include "runtime/discover/parse_memory.h"
 #include "runtime/discover/skim.h"
 #include "runtime/discover/tree_cache.h"
 #include "spec/base/cleanup.h"
@@ -25,17 +26,13 @@ const TSLanguage *tree_sitter_python(void);
 
 bool reader_init(struct reader *ret, struct tree_cache *cache)
 {
-        *ret = (struct reader){.parser = ts_parser_new(), .cache = cache};
-        if (ret->parser != NULL && ts_parser_set_language(ret->parser, tree_sitter_python()))
-                return true;
-        reader_finish(ret);
-        return false;
+        *ret = (struct reader){.memory = parse_memory_create(), .cache = cache};
+        return ret->memory != NULL;
 }
 
 void reader_finish(struct reader *reader)
 {
-        if (reader->parser != NULL)
-                ts_parser_delete(reader->parser);
+        parse_memory_destroy(reader->memory);
         *reader = (struct reader){0};
 }
 
@@ -135,6 +132,12 @@ static int pack(struct source *source, TSNode root)
         return r;
 }
 
+static void drop(TSTree *tree)
+{
+        if (tree != NULL && !parse_memory_lets_go())
+                ts_tree_delete(tree);
+}
+
 /* The tree of the text without what skim.c leaves out; 0 where that cannot be used, 1 where it can. */
 static int parse_skimmed(struct source *source, TSParser *parser)
 {
@@ -153,18 +156,17 @@ static int parse_skimmed(struct source *source, TSParser *parser)
                 r = pack(source, ts_tree_root_node(tree));
                 r = r < 0 ? r : 1;
         }
-        if (tree != NULL)
-                ts_tree_delete(tree);
+        drop(tree);
         skim_finish(&skim);
         return r;
 }
 
-static int parse(struct source *source, TSParser *parser, bool whole)
+static int parse_text(struct source *source, TSParser *parser, bool whole)
 {
-        int r = source_decode(source);
         TSTree *tree;
+        int r;
 
-        if (r < 0 || source->problem != NULL || (!whole && (r = parse_skimmed(source, parser)) != 0))
+        if (!whole && (r = parse_skimmed(source, parser)) != 0)
                 return r < 0 ? r : 0;
         tree = ts_parser_parse_string(parser, NULL, source->text, (uint32_t)source->n);
         if (tree == NULL)
@@ -173,7 +175,22 @@ static int parse(struct source *source, TSParser *parser, bool whole)
         if (source->line > 0)
                 source->problem = "syntax error";
         r = pack(source, ts_tree_root_node(tree));
-        ts_tree_delete(tree);
+        drop(tree);
+        return r;
+}
+
+static int parse(struct source *source, const struct reader *reader, bool whole)
+{
+        int r = source_decode(source);
+        TSParser *parser;
+
+        if (r < 0 || source->problem != NULL)
+                return r;
+        parse_memory_begin(reader->memory);
+        parser = ts_parser_new();
+        r = ts_parser_set_language(parser, tree_sitter_python()) ? parse_text(source, parser, whole) : -EINVAL;
+        ts_parser_delete(parser);
+        parse_memory_end(reader->memory);
         return r;
 }
 
@@ -186,14 +203,14 @@ static int parse_once(struct source *source, struct reader *reader, const char *
         int r;
 
         if (reader->cache == NULL)
-                return parse(source, reader->parser, whole);
+                return parse(source, reader, whole);
         tree_cache_key(&key, source->text, bytes, whole ? TREE_CACHE_WHOLE : TREE_CACHE_SKIMMED);
         if (tree_cache_get(reader->cache, &key, &found)) {
                 source_finish(source);
                 *source = found;
                 return 0;
         }
-        r = parse(source, reader->parser, whole);
+        r = parse(source, reader, whole);
         if (r == 0 && source->problem == NULL)
                 tree_cache_put(reader->cache, &key, path, bytes, source);
         return r;
@@ -207,7 +224,7 @@ int source_parse(struct source *ret, struct reader *reader, const char *bytes, s
         if (r == 0) {
                 memcpy(source.text, bytes, n);
                 source.text[n] = '\0';
-                r = parse(&source, reader->parser, false);
+                r = parse(&source, reader, false);
         }
         if (r < 0)
                 source_finish(&source);

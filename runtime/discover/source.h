@@ -23,10 +23,11 @@ struct source {
 };
 
 struct tree_cache;
+struct parse_memory;
 
 /* Reads sources for one thread. */
 struct reader {
-        TSParser *parser;
+        struct parse_memory *memory;
         struct tree_cache *cache; /* NULL: there is none */
 };
 

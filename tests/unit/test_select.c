@@ -14,8 +14,9 @@
 #include "runtime/discover/import_index.h"
 #include "runtime/discover/imports.h"
 #include "runtime/discover/shard.h"
-#include "runtime/discover/source.h"
 #include "runtime/discover/unicode.h"
+
+const TSLanguage *tree_sitter_python(void);
 
 /* "yes..." holds, "no..." does not, all else is unknown; counts its questions. */
 static enum truth by_name(void *ctx, const char *name, const struct expr_kwargs *kwargs)
@@ -172,15 +173,15 @@ static bool has(const struct imports *imports, enum import_kind kind, unsigned l
 
 static struct imports read_imports(struct arena *arena, const char *text)
 {
-        struct reader reader;
+        TSParser *parser = ts_parser_new();
         struct imports imports;
         TSTree *tree;
 
-        assert_true(reader_init(&reader, NULL));
-        tree = ts_parser_parse_string(reader.parser, NULL, text, (uint32_t)strlen(text));
+        assert_true(ts_parser_set_language(parser, tree_sitter_python()));
+        tree = ts_parser_parse_string(parser, NULL, text, (uint32_t)strlen(text));
         imports_read(&imports, arena, text, ts_tree_root_node(tree));
         ts_tree_delete(tree);
-        reader_finish(&reader);
+        ts_parser_delete(parser);
         return imports;
 }
 

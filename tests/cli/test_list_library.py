@@ -1,0 +1,182 @@
+"""What test files import is read only where it may matter: what is told without reading it holds all the same."""
+
+import pathlib
+import re
+import sysconfig
+import time
+
+import pytest
+
+from test_list import tach_list
+from test_list_dynamic import check
+
+CASES = {
+    "classes of the standard library as bases": {
+        "test_a.py": """
+            import collections, contextlib, http.server, socketserver, threading, unittest
+            from collections.abc import Sized
+            from enum import Enum
+            from typing import Generic, TypeVar
+            T = TypeVar("T")
+            class Handler(socketserver.BaseRequestHandler):
+                def test_handler(self): pass
+            class Server(http.server.HTTPServer, socketserver.ThreadingMixIn):
+                def test_server(self): pass
+            class Of(Generic[T], Sized):
+                def test_of(self): pass
+            class More(Of[int], Exception):
+                def test_more(self): pass
+            class TestThread(threading.Thread):
+                def test_thread(self): pass
+            class TestDict(collections.UserDict):
+                def test_dict(self): pass
+            class TestPlain(contextlib.AbstractContextManager):
+                def test_plain(self): pass
+                def __exit__(self, *args): pass
+            class TestMixin(socketserver.ForkingMixIn):
+                def test_mixin(self): pass
+            class Wanted(contextlib.ContextDecorator):
+                __test__ = True
+                def test_wanted(self): pass
+            class Heir(Wanted):
+                def test_heir(self): pass
+            class Case(Of, unittest.TestCase):
+                def test_case(self): pass
+            class Kind(Enum):
+                test_kind = 1
+        """,
+    },
+    "a module of the project's with the name of one of the library's": {
+        "wave.py": "import unittest\nclass Wave_read(unittest.TestCase):\n    def test_read(self): pass\n",
+        "chunk/__init__.py": "import unittest\nclass Chunk(unittest.TestCase): pass\n",
+        "test_a.py": """
+            import wave
+            from chunk import Chunk
+            class Mine(wave.Wave_read):
+                def test_mine(self): pass
+            class Other(Chunk):
+                def test_other(self): pass
+        """,
+    },
+    "a class that has another base when it is defined": {
+        "test_a.py": """
+            import socketserver, sys, unittest
+            class Base(socketserver.BaseServer): pass
+            if sys.maxsize > 0:
+                class Base(unittest.TestCase): pass
+            class Mine(Base):
+                def test_mine(self): pass
+            try:
+                import nothing_of_that_name as library
+            except ImportError:
+                import unittest as library
+            class Tried(library.TestCase):
+                def test_tried(self): pass
+            library = unittest
+            class Assigned(library.TestCase):
+                def test_assigned(self): pass
+        """,
+    },
+    "decorators and calls of the library's": {
+        "test_a.py": """
+            import dataclasses, functools, logging, os.path, re, unittest
+            from functools import total_ordering
+            logging.basicConfig()
+            test_path = os.path.join(os.path.dirname(__file__), "test-file")
+            test_pattern = re.compile("a")
+            TestPattern = re.compile("b")
+            @dataclasses.dataclass
+            class Data:
+                test_field: int = 1
+            @dataclasses.dataclass
+            class TestData:
+                test_field: int = 1
+                def test_data(self): pass
+            @total_ordering
+            class TestOrdered:
+                def __lt__(self, other): return True
+                def test_ordered(self): pass
+            @unittest.skip("not now")
+            class Skipped(unittest.TestCase):
+                def test_skipped(self): pass
+        """,
+    },
+    "values of the library's": {
+        "test_a.py": """
+            import copy, datetime, os, pytest, re
+            from datetime import timedelta, timezone
+            from pathlib import Path
+            @pytest.mark.parametrize("value", [datetime.datetime(2020, 1, 1), timedelta(days=1), timezone.utc, Path("a"),
+                                               datetime.timezone(datetime.timedelta(hours=1)), re.compile("x+"), os.sep,
+                                               copy.copy, os.path.join, datetime.date(2020, 1, 2), os.O_RDONLY])
+            def test_value(value): pass
+        """,
+    },
+}
+
+BASE = "import unittest\nclass Base(unittest.TestCase):\n    def test_base(self): pass\n"
+IMPORTS = {
+    "from": "from base import Base\n",
+    "as": "from base import Base as Other\nOther = Other\n",
+    "relative": "from .base import Base\n",
+    "dots with blanks": "from . base  import Base\n",
+    "parentheses": "from base import (  # which, and why\n    nothing_else as _nothing,  # )\n\n    Base\n    ,\n)\n",
+    "backslashes": "from \\\n  base \\\n  import nothing_else, \\\n  Base\n",
+    "one line": "if True: from base import nothing_else; from base import Base\n",
+    "behind a string": "text = 'import'; from base import Base\n",
+    "tried": "try:\n    from nothing_of_that_name import Base\nexcept ImportError:\n    from base import Base\n",
+    "in a class of the name": "import importlib; from base import Base  # import\n",
+    "star": "from base import *\n",
+    "lines end in CRLF": "import os\r\nfrom base import nothing_else, \\\r\n  Base\r\n",
+    "derived": "from base import Base as B\nclass Base(B, metaclass=type(B)):\n    pass\n",
+    "derived from an attribute": "import pkg.base\nclass Base(\n    pkg . base.Base,  # it\n): more = 1\n",
+    "an attribute": "from . import base\nBase = base.Base  # as it was\n",
+    "assigned by turns": "try:\n    from base import nothing_else as Base\nfinally:\n    import pkg.base\n    Base = pkg.base.Base\n",
+    "defined by turns": "from base import Base as B\nif B is None:\n    class Base: pass\nelse:\n    class Base(B): pass\n",
+    "tabs": "from\tbase\timport\tBase\n",
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_not_read(tmp_path, name):
+    dynamic = check(tmp_path, CASES[name])
+    assert not dynamic or name.startswith(("values", "a class that", "decorators"))
+
+
+@pytest.mark.parametrize("name", IMPORTS)
+def test_a_test_case_by_way_of_another_module(tmp_path, name):
+    """Where a text has the name from is told from its words."""
+    via = IMPORTS[name].replace("nothing_else", "nothing")
+    bound = "Other" if name == "as" else "Base"
+    package = {"pkg/__init__.py": "", "pkg/base.py": BASE + "nothing = 1\n", "pkg/via.py": via.replace("from base", "from .base").replace("base \\\n", ".base \\\n").replace("\tbase", "\t.base").encode()}
+    files = {**package, "pkg/further.py": f"from .via import {bound} as Further\n", "pkg/test_a.py": f"from .via import {bound}\n",
+             "pkg/test_b.py": "from .further import Further\n",
+             "pkg/test_c.py": f"from .via import {bound}\nclass Mine({bound}):\n    def test_mine(self): pass\n"}  # fmt: skip
+    check(tmp_path, files)
+    expected = [f"pkg/test_a.py::{bound}::test_base", "pkg/test_b.py::Further::test_base", f"pkg/test_c.py::{bound}::test_base"]
+    expected += ["pkg/test_c.py::Mine::test_base", "pkg/test_c.py::Mine::test_mine"]
+    assert sorted(tach_list(tmp_path).stdout.split()) == sorted(expected)
+
+
+def test_modules_that_import_from_one_another(tmp_path):
+    """A name that goes in circles, along very many ways, ends."""
+    many = "\n".join(f"try: from .m{n % 3} import Base\nexcept ImportError: pass" for n in range(600))
+    files = {f"pkg/m{n}.py": many + "\nBase = None\n" for n in range(3)}
+    begin = time.monotonic()
+    check(tmp_path, {"pkg/__init__.py": "", **files, "pkg/test_a.py": "from .m0 import Base\ndef test_a(): pass\n"})
+    assert time.monotonic() - begin < 60
+
+
+def test_the_standard_library_has_no_test_case():
+    """What library_is_standard stands on: outside of modules that have "test" in their names."""
+    library = pathlib.Path(sysconfig.get_path("stdlib"))
+    case = re.compile(r"^\s*class .*TestCase|^\s*(import|from)\s+unittest|SkipTest|pytest", re.M)
+    seen = 0
+    for path in library.rglob("*.py"):
+        name = str(path.relative_to(library))
+        if "test" in name.lower() or "-packages" in name or name.startswith("pydoc_data"):
+            continue
+        seen += 1
+        found = case.search(path.read_text(encoding="utf-8", errors="replace"))
+        assert found is None, f"{name}: {found}"
+    assert seen > 300
