@@ -116,6 +116,19 @@ static bool call_may_skip(const struct scope *scope, struct node node, const str
         return inside == NULL || may_skip(inside, node_field(e->binding->node, "body"), 0, &ends);
 }
 
+/* Whether the exec() CALL may define functions or classes among the module's names. */
+static bool defines_here(const struct module *m, struct node call)
+{
+        struct nodes arguments = node_children(m, node_field(call, "arguments"));
+        const char *text;
+
+        if (arguments.n == 0 || (arguments.n > 1 && !is_namespace(node_text(m, arguments.v[1]))))
+                return false;
+        text = node_text(m, arguments.v[0]);
+        return !node_is(arguments.v[0], "string") || strstr(text, "def ") != NULL || strstr(text, "class ") != NULL ||
+               strchr(text, '{') != NULL;
+}
+
 static void of_call(struct effects *f, const struct module *m, const struct event *event)
 {
         static const char *const skips[] = {"SkipTest", "pytest.skip", "importorskip", "ResourceDenied"};
@@ -127,6 +140,11 @@ static void of_call(struct effects *f, const struct module *m, const struct even
 
         if (strcmp(name, "setattr") == 0 || strcmp(name, "delattr") == 0) {
                 set_attribute(f, m, event->node);
+                return;
+        }
+        if (strcmp(name, "exec") == 0) {
+                if (defines_here(m, event->node))
+                        grows(f, m, event->node, "may add tests");
                 return;
         }
         if (is_namespace(text) && !event->assigned) {

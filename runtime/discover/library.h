@@ -49,6 +49,9 @@ bool library_may_be_base(struct library *library, const struct module *from, con
  * has tests or makes any (tests/cli/test_list_library.py looks at all of them). Its text is not read. */
 bool library_is_standard(struct library *library, const struct module *from, const struct import *import);
 
+/* Whether IMPORT is from a file of the project's whose text may have fixtures that are autouse, or have a name of their own. */
+bool library_has_fixtures(struct library *library, const struct module *from, const struct import *import);
+
 /* Whether B (NULL: false) is defined in FROM, or imported from a file of the project's whose text has WORD.
  */
 bool library_has_word(struct library *library, const struct module *from, const struct binding *b,

@@ -203,12 +203,42 @@ static enum found below(struct library *library, const char **path, const char *
         return how;
 }
 
+/* The shelf of a dotted name without dots before it, as files in the package that lies in BASE spell it. */
+static struct shelf *absolute(struct library *library, const char *base, const char *dotted)
+{
+        size_t n = strcspn(dotted, ".");
+        char head[256], key[PATH_MAX + 256];
+        struct shelf *top, *s;
+
+        if (n == 0 || n >= sizeof head)
+                return NULL;
+        memcpy(head, dotted, n);
+        head[n] = '\0';
+        if (dotted[n] == '\0') {
+                top = top_level(library, base, head);
+                if (top != NULL && top->found == FOUND_SOURCE && top->path == NULL)
+                        top->found = FOUND_MAYBE;
+                return top;
+        }
+        if (snprintf(key, sizeof key, ">%s:%s", base != NULL ? base : "", dotted) >= (int)sizeof key)
+                return NULL;
+        s = library_shelf(library, key);
+        if (s == NULL || s->tried)
+                return s;
+        s->tried = true;
+        top = absolute(library, base, head);
+        s->found = top != NULL ? top->found : FOUND_MAYBE;
+        s->path = top != NULL ? top->path : NULL;
+        if (s->found == FOUND_SOURCE)
+                s->found = below(library, &s->path, dotted + n + 1);
+        return s;
+}
+
 enum found library_find(struct library *library, const struct module *from, int level, const char *dotted,
                         const char **ret_path)
 {
-        char head[256], dir[PATH_MAX];
-        const char *path, *base = base_of(library, from->path);
-        size_t n = strcspn(dotted, ".");
+        char dir[PATH_MAX];
+        const char *path;
         struct shelf *s;
         enum found found;
 
@@ -221,24 +251,15 @@ enum found library_find(struct library *library, const struct module *from, int 
                 path = arena_printf(&library->names, "%s/", dir);
                 if (path == NULL)
                         return FOUND_MAYBE;
-                if (dotted[0] == '\0' && snprintf(head, sizeof head, "__init__.py") > 0 &&
-                    strlen(dir) + 13 < sizeof dir && is_file(strcat(strcat(dir, "/"), head)))
+                if (dotted[0] == '\0' && strlen(dir) + 13 < sizeof dir && is_file(strcat(dir, "/__init__.py")))
                         path = arena_strn(&library->names, dir, strlen(dir));
                 found = below(library, &path, dotted);
         } else {
-                if (n == 0 || n >= sizeof head)
-                        return FOUND_MAYBE;
-                memcpy(head, dotted, n);
-                head[n] = '\0';
-                s = top_level(library, base, head);
+                s = absolute(library, base_of(library, from->path), dotted);
                 if (s == NULL)
                         return FOUND_MAYBE;
                 path = s->path;
                 found = s->found;
-                if (found == FOUND_SOURCE && path != NULL && dotted[n] == '.')
-                        found = below(library, &path, dotted + n + 1);
-                else if (found == FOUND_SOURCE && path == NULL)
-                        found = FOUND_MAYBE;
         }
         if (found == FOUND_SOURCE && ret_path != NULL)
                 *ret_path = path;

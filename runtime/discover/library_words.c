@@ -58,6 +58,7 @@ static const struct shelf *text_of(struct library *library, const char *path)
                 if (s->text.data != NULL) {
                         s->has_cases = has(&s->text, "TestCase") || has(&s->text, "__test__");
                         s->has_methods = has(&s->text, "    def test_");
+                        s->has_fixtures = has(&s->text, "fixture(") && (has(&s->text, "autouse") || has(&s->text, "name="));
                         if (!s->has_cases)
                                 note_imports(library, s);
                 }
@@ -211,6 +212,17 @@ bool library_is_standard(struct library *library, const struct module *from, con
                (import->name == NULL || strcasestr(import->name, "test") == NULL) &&
                library_find(library, from, 0, import->module, &path) == FOUND_SOURCE && path != NULL &&
                strncmp(path, standard, n) == 0 && path[n] == '/' && strstr(path + n, "-packages/") == NULL;
+}
+
+bool library_has_fixtures(struct library *library, const struct module *from, const struct import *import)
+{
+        const struct shelf *text;
+        const char *path = NULL;
+
+        return import->name != NULL &&
+               library_find(library, from, import->level, import->module, &path) == FOUND_SOURCE && path != NULL &&
+               may_have_tests(library, import->module, path) && (text = text_of(library, path)) != NULL &&
+               text->has_fixtures;
 }
 
 static bool file_has_word(struct library *library, const struct module *from, int level, const char *dotted,

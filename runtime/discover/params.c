@@ -8,30 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/discover/fixture_table.h"
 #include "runtime/discover/function.h"
 #include "runtime/discover/library.h"
 #include "runtime/discover/names.h"
-#include "runtime/discover/resolve.h"
-#include "runtime/discover/value.h"
 
 #define MAX_NAMES  256
 #define MAX_DEPTH  16 /* of fixtures that override one another */
 #define MAX_LEVELS 64 /* of folders */
-
-struct fixture {
-        const char *name;
-        const struct scope *scope;
-        const struct binding *function;
-        struct node params, ids;
-        bool has_params, autouse;
-        const char *unsure; /* what cannot be read */
-        int rank;           /* of its scope: 0 function ... 4 session */
-};
-
-struct fixtures_of {
-        struct fixture *v;
-        size_t n;
-};
 
 /* Where a test's fixtures are looked for, nearest first. */
 struct places {
@@ -39,123 +23,11 @@ struct places {
         size_t n;
 };
 
-static int rank_of(const char *text)
-{
-        static const char *const ranks[] = {"function", "class", "module", "package", "session"};
-
-        for (size_t i = 0; i < sizeof ranks / sizeof ranks[0]; i++)
-                if (strncmp(text + (text[0] == '"' || text[0] == '\''), ranks[i], strlen(ranks[i])) == 0)
-                        return (int)i;
-        return 0;
-}
-
-static void read_keyword(struct fixture *f, const char *key, struct node value)
-{
-        const struct module *m = f->scope->module;
-        struct value v;
-
-        if (strcmp(key, "params") == 0) {
-                f->has_params = !node_is(value, "none");
-                f->params = value;
-        } else if (strcmp(key, "ids") == 0) {
-                f->ids = value;
-        } else if (strcmp(key, "autouse") == 0) {
-                f->autouse = !node_is(value, "false") && !node_is(value, "none");
-        } else if (strcmp(key, "scope") == 0) {
-                f->rank = rank_of(node_text(m, value));
-        } else if (strcmp(key, "name") == 0) {
-                v = value_read(f->scope, value, NULL);
-                if (v.kind == VALUE_STR)
-                        f->name = arena_strn(m->own, v.s, v.n);
-        }
-}
-
-/* Whether B, bound in SCOPE, is a fixture. */
-static bool read_fixture(const struct scope *scope, const struct binding *b, struct fixture *ret)
-{
-        static const char *const positions[] = {"scope", "params", "autouse", "ids", "name"};
-        const struct module *m = scope->module;
-
-        if (b->kind != BINDING_FUNCTION)
-                return false;
-        for (size_t i = 0; i < b->decorators.n; i++) {
-                struct node node = b->decorators.v[i],
-                            function = node_is(node, "call") ? node_field(node, "function") : node;
-                const char *word = names_last_word(module_dotted(m, scope, function));
-                struct nodes arguments = node_children(m, node_field(node, "arguments"));
-
-                if (word == NULL || !names_end_with(word, "fixture"))
-                        continue;
-                *ret = (struct fixture){.name = b->name, .scope = scope, .function = b};
-                for (size_t k = 0; node_is(node, "call") && k < arguments.n; k++)
-                        if (node_is(arguments.v[k], "keyword_argument"))
-                                read_keyword(ret, node_text(m, node_field(arguments.v[k], "name")),
-                                             node_field(arguments.v[k], "value"));
-                        else if (node_is(arguments.v[k], "dictionary_splat") ||
-                                 node_is(arguments.v[k], "list_splat"))
-                                ret->unsure = "its arguments are unpacked";
-                        else if (k < sizeof positions / sizeof positions[0])
-                                read_keyword(ret, positions[k], arguments.v[k]);
-                return true;
-        }
-        return false;
-}
-
-static int by_attribute(const void *a, const void *b)
-{
-        return strcmp(((const struct fixture *)a)->function->name,
-                      ((const struct fixture *)b)->function->name);
-}
-
-/* The fixtures that SCOPE itself defines, in the order of their attributes' names, as dir() has them. */
-static const struct fixtures_of *table(const struct scope *scope)
-{
-        const struct module *m = scope->module;
-        struct scope *changed = (struct scope *)(uintptr_t)scope;
-        struct fixtures_of *all = scope->fixtures;
-        size_t n = 0;
-
-        if (all != NULL)
-                return all;
-        for (size_t i = 0; i < scope->n; i++)
-                n += scope->v[i].kind == BINDING_FUNCTION && scope->v[i].decorators.n > 0;
-        all = arena_get(m->own, sizeof *all);
-        if (all == NULL)
-                return NULL;
-        all->v = arena_get(m->own, (n + 1) * sizeof *all->v);
-        for (size_t i = 0; n > 0 && all->v != NULL && i < scope->n; i++)
-                all->n += scope->v[i].decorators.n > 0 && read_fixture(scope, &scope->v[i], &all->v[all->n]);
-        if (all->v != NULL && all->n > 1)
-                qsort(all->v, all->n, sizeof *all->v, by_attribute);
-        changed->fixtures = all;
-        return all;
-}
-
-/* The fixture NAME of SCOPE: defined there, or imported there. */
-static bool find_in(const struct scope *scope, const char *name, struct fixture *ret)
-{
-        const struct fixtures_of *all = table(scope);
-        struct binding *b;
-        struct entity e;
-
-        for (size_t i = 0; all != NULL && i < all->n; i++)
-                if (strcmp(all->v[i].name, name) == 0) {
-                        *ret = all->v[i];
-                        return true;
-                }
-        b = module_find(scope, name);
-        if (b == NULL || b->kind != BINDING_IMPORT)
-                return false;
-        e = resolve_binding(scope, b);
-        return e.kind == ENTITY_BINDING && read_fixture(e.scope, e.binding, ret) &&
-               strcmp(ret->name, name) == 0;
-}
-
 /* The next definition of NAME from place *AT on, which is moved behind it. */
 static bool find(const struct places *places, const char *name, size_t *at, struct fixture *ret)
 {
         while (*at < places->n)
-                if (find_in(places->v[(*at)++], name, ret))
+                if (fixture_find(places->v[(*at)++], name, ret))
                         return true;
         return false;
 }
@@ -203,7 +75,7 @@ static void close_over(struct closure_names *closure, const struct places *place
                        const struct ids *given)
 {
         for (size_t p = places->n; p > 0; p--) {
-                const struct fixtures_of *all = table(places->v[p - 1]);
+                const struct fixtures_of *all = fixture_table(places->v[p - 1]);
 
                 for (size_t i = 0; all != NULL && i < all->n; i++)
                         if (all->v[i].autouse)
@@ -216,7 +88,7 @@ static void close_over(struct closure_names *closure, const struct places *place
                 struct ids args;
                 size_t at = 0;
 
-                if (in_ids(given, closure->v[i]) || !find(places, closure->v[i], &at, &f))
+                if (in_ids(given, closure->v[i]) || !find(places, closure->v[i], &at, &f) || f.function == NULL)
                         continue;
                 args = function_arguments(f.scope, f.function);
                 for (size_t k = 0; k < args.n; k++)

@@ -281,6 +281,10 @@ static void read_call(struct reading *r, struct scope *scope, struct node call)
 
                         if (strstr(text, "locals()") != NULL || strstr(text, "vars()") != NULL)
                                 r->class_def->grows = "its body changes locals()";
+                        if (dotted != NULL && strcmp(dotted, "exec") == 0) {
+                                r->class_def->grows = "its body calls exec()";
+                                return;
+                        }
                 }
                 add_event(r, (struct event){.kind = EVENT_CALL, .node = call});
         }

@@ -35,6 +35,43 @@ def check(folder, files, *args):
 
 
 FILES = {
+    "fixtures under other names": {
+        "lib.py": """
+            import pytest
+            @pytest.fixture(params=["a", "b"])
+            def fix(request): return request.param
+            @pytest.fixture(name="named", params=[5, 6])
+            def _named(request): return request.param
+            @pytest.fixture(autouse=True, params=["auto"])
+            def _auto(request): return request.param
+        """,
+        "test_a.py": """
+            import pytest
+            import lib
+            from lib import fix as other, _auto, _named as hidden
+            @pytest.fixture(params=[1, 2])
+            def poly(request): return request.param
+            p1 = poly
+            p2 = p1
+            attr = lib.fix
+            direct = pytest.fixture(params=["x", "y"])(lambda request: request.param)
+            def plain(): return 3
+            plainfix = pytest.fixture(plain)
+            twice = pytest.fixture(plain, params=[1, 2])
+            def test_alias(p1, p2): pass
+            def test_import_as(other): pass
+            def test_named(named): pass
+            def test_attr(attr): pass
+            def test_direct(direct, twice): pass
+            def test_plain(plainfix): pass
+            class Base:
+                @pytest.fixture(params=["q", "r"])
+                def meth(self, request): return request.param
+            class TestD(Base):
+                alias = Base.meth
+                def test_d(self, alias): pass
+        """,
+    },
     "fixtures that are used and asked for": {
         "test_a.py": """
             import pytest
@@ -115,6 +152,37 @@ def test_followed(tmp_path, name):
 
 
 CASES = {
+    "exec()": ({
+        "test_a.py": """
+            import unittest
+            TEMPLATE = "def test_%d(self): pass"
+            class Mixin:
+                for n in range(2):
+                    exec(TEMPLATE % n)
+                del n
+            class TestMixed(Mixin): pass
+            class Case(Mixin, unittest.TestCase):
+                def test_own(self): pass
+            class TestOne:
+                exec(TEMPLATE % 1)
+        """,
+        "test_b.py": """
+            def text(n): return "def test_%d(): pass" % n
+            for n, names in {1: "ab", 2: "c"}.items():
+                for name in names:
+                    exec(text(n))
+        """,
+        "test_c.py": """
+            exec("import os")
+            exec("def test_a(): pass", {})
+            def test_b(): pass
+        """,
+    }, {
+        "test_a.py::Case": "its body calls exec()",
+        "test_a.py::TestMixed": "its body calls exec()",
+        "test_a.py::TestOne": "its body calls exec()",
+        "test_b.py": "exec(text(n)) may add tests",
+    }),
     "a decorator that sets attributes": (
         {
             "test_a.py": """
