@@ -57,8 +57,8 @@ static bool is_other_base(const struct class_def *c, struct node node, int depth
         if (b->kind == BINDING_IMPORT)
                 return b->target == NULL && !b->vague && b->maybe == NULL && m->library != NULL &&
                        !library_may_be_base(m->library, m, &b->import);
-        return b->kind == BINDING_CLASS && !b->vague && b->maybe == NULL && b->target == NULL && b->test_flag == 0 &&
-               is_other(b->class_def, depth + 1);
+        return b->kind == BINDING_CLASS && !b->vague && b->maybe == NULL && b->target == NULL &&
+               b->test_flag == 0 && is_other(b->class_def, depth + 1);
 }
 
 static bool is_other(const struct class_def *c, int depth)

@@ -7,8 +7,8 @@
 #include "runtime/discover/module.h"
 #include "runtime/discover/resolve.h"
 
-/* Whether CLASS_DEF is no TestCase and has no __test__, as told without parsing what it is derived from. False: not
- * known. */
+/* Whether CLASS_DEF is no TestCase and has no __test__, as told without parsing what it is derived from.
+ * False: not known. */
 bool class_is_other(const struct class_def *class_def);
 
 /* Whether CLASS_DEF is a unittest.TestCase. *RET_MAYBE, set only when that is not sure, says why. */

@@ -125,8 +125,8 @@ static bool defines_here(const struct module *m, struct node call)
         if (arguments.n == 0 || (arguments.n > 1 && !is_namespace(node_text(m, arguments.v[1]))))
                 return false;
         text = node_text(m, arguments.v[0]);
-        return !node_is(arguments.v[0], "string") || strstr(text, "def ") != NULL || strstr(text, "class ") != NULL ||
-               strchr(text, '{') != NULL;
+        return !node_is(arguments.v[0], "string") || strstr(text, "def ") != NULL ||
+               strstr(text, "class ") != NULL || strchr(text, '{') != NULL;
 }
 
 static void of_call(struct effects *f, const struct module *m, const struct event *event)

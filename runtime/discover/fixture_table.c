@@ -1,5 +1,5 @@
-/* How it works: what a scope binds is followed to where it is from; of imports only those are that may matter before they
- * are asked for, as the words of their texts tell. */
+/* How it works: what a scope binds is followed to where it is from; of imports only those are that may matter
+ * before they are asked for, as the words of their texts tell. */
 #include "runtime/discover/fixture_table.h"
 
 #include <stdint.h>
@@ -46,7 +46,8 @@ static void read_keyword(struct fixture *f, const char *key, struct node value)
         }
 }
 
-/* Whether NODE, or what it calls, is pytest.fixture; the arguments are then read, the first SKIP positions not. */
+/* Whether NODE, or what it calls, is pytest.fixture; the arguments are then read, the first SKIP positions
+ * not. */
 static bool read_call(struct fixture *f, const struct scope *scope, struct node node, size_t skip)
 {
         static const char *const positions[] = {"scope", "params", "autouse", "ids", "name"};
@@ -80,6 +81,15 @@ static bool of_function(const struct scope *scope, const struct binding *b, stru
         return false;
 }
 
+/* A lambda that asks for no other fixtures. */
+static bool is_plain_lambda(const struct module *m, struct node node)
+{
+        struct node parameters = node_field(node, "parameters");
+
+        return node_is(node, "lambda") &&
+               (node_is_null(parameters) || strcmp(node_text(m, parameters), "request") == 0);
+}
+
 /* "pytest.fixture(function)", "pytest.fixture(...)(function)", or a call of a function that has one in it. */
 static bool of_call(const struct scope *scope, struct node node, struct fixture *ret)
 {
@@ -93,7 +103,8 @@ static bool of_call(const struct scope *scope, struct node node, struct fixture 
                 if (resolve_is_standard(scope, callee))
                         return false;
                 e = resolve_node(scope, callee);
-                if (e.kind != ENTITY_BINDING || e.binding->kind != BINDING_FUNCTION || !entity_mentions(&e, "fixture"))
+                if (e.kind != ENTITY_BINDING || e.binding->kind != BINDING_FUNCTION ||
+                    !entity_mentions(&e, "fixture"))
                         return false;
                 ret->scope = scope;
                 ret->unsure = arena_printf(m->own, "%s may make it", node_text(m, callee));
@@ -104,7 +115,7 @@ static bool of_call(const struct scope *scope, struct node node, struct fixture 
         e = resolve_node(scope, arguments.v[0]);
         if (e.kind == ENTITY_BINDING && e.binding->kind == BINDING_FUNCTION)
                 ret->function = e.binding;
-        else if (!node_is(arguments.v[0], "lambda"))
+        else if (!is_plain_lambda(m, arguments.v[0]))
                 ret->unsure = "its function is not known";
         return true;
 }
@@ -191,5 +202,6 @@ bool fixture_find(const struct scope *scope, const char *name, struct fixture *r
                         return true;
                 }
         b = module_find(scope, name);
-        return b != NULL && b->kind != BINDING_FUNCTION && of_binding(scope, b, ret) && strcmp(ret->name, name) == 0;
+        return b != NULL && b->kind != BINDING_FUNCTION && of_binding(scope, b, ret) &&
+               strcmp(ret->name, name) == 0;
 }

@@ -1,6 +1,6 @@
 /*
- * fixture_table: the fixtures that a module or a class has, as pytest finds them among its attributes: defined there,
- * imported, or given another name.
+ * fixture_table: the fixtures that a module or a class has, as pytest finds them among its attributes:
+ * defined there, imported, or given another name.
  */
 #ifndef TACH_DISCOVER_FIXTURE_TABLE_H
 #define TACH_DISCOVER_FIXTURE_TABLE_H
@@ -8,10 +8,11 @@
 #include "runtime/discover/module.h"
 
 struct fixture {
-        const char *name;             /* that tests ask for it by */
-        const char *attribute;        /* that it is found under */
-        const struct scope *scope;    /* where FUNCTION, PARAMS and IDS are from */
-        const struct binding *function; /* NULL: not known, UNSURE says why */
+        const char *name;          /* that tests ask for it by */
+        const char *attribute;     /* that it is found under */
+        const struct scope *scope; /* where FUNCTION, PARAMS and IDS are from */
+        const struct binding
+            *function; /* NULL: a lambda that asks for nothing, or not known: UNSURE says why */
         struct node params, ids;
         bool has_params, autouse;
         const char *unsure; /* what cannot be read */
@@ -23,8 +24,9 @@ struct fixtures_of {
         size_t n;
 };
 
-/* The fixtures of SCOPE that count whether their attribute's name is asked for or not (defined there, autouse, with a
- * name= of their own), in the order of the attributes' names, as dir() has them. NULL: no memory. */
+/* The fixtures of SCOPE that count whether their attribute's name is asked for or not (defined there,
+ * autouse, with a name= of their own), in the order of the attributes' names, as dir() has them. NULL: no
+ * memory. */
 const struct fixtures_of *fixture_table(const struct scope *scope);
 
 /* The fixture that SCOPE has for NAME. */

@@ -251,7 +251,8 @@ enum found library_find(struct library *library, const struct module *from, int 
                 path = arena_printf(&library->names, "%s/", dir);
                 if (path == NULL)
                         return FOUND_MAYBE;
-                if (dotted[0] == '\0' && strlen(dir) + 13 < sizeof dir && is_file(strcat(dir, "/__init__.py")))
+                if (dotted[0] == '\0' && strlen(dir) + 13 < sizeof dir &&
+                    is_file(strcat(dir, "/__init__.py")))
                         path = arena_strn(&library->names, dir, strlen(dir));
                 found = below(library, &path, dotted);
         } else {

@@ -11,7 +11,7 @@
 #include "spec/base/cleanup.h"
 
 #define MAX_LOOKS 64 /* into texts for one name; then it may be anything */
-#define MAX_TEXT ((size_t)16 << 20)
+#define MAX_TEXT  ((size_t)16 << 20)
 
 /* The project's are those that are not in a folder of the interpreter's. */
 static bool is_project_s(const struct search *search, const char *path)
@@ -58,7 +58,8 @@ static const struct shelf *text_of(struct library *library, const char *path)
                 if (s->text.data != NULL) {
                         s->has_cases = has(&s->text, "TestCase") || has(&s->text, "__test__");
                         s->has_methods = has(&s->text, "    def test_");
-                        s->has_fixtures = has(&s->text, "fixture(") && (has(&s->text, "autouse") || has(&s->text, "name="));
+                        s->has_fixtures =
+                            has(&s->text, "fixture(") && (has(&s->text, "autouse") || has(&s->text, "name="));
                         if (!s->has_cases)
                                 note_imports(library, s);
                 }
@@ -72,8 +73,9 @@ static bool may_have_tests(const struct library *library, const char *dotted, co
         return is_project_s(library->search, path) || strstr(dotted, "test") != NULL;
 }
 
-/* What is asked: whether a name that a test file imports may be a TestCase, or whether a base of its classes may. Of a
- * name nothing is missed where it is told of none that is not there; a base that is not known may be anything. */
+/* What is asked: whether a name that a test file imports may be a TestCase, or whether a base of its classes
+ * may. Of a name nothing is missed where it is told of none that is not there; a base that is not known may
+ * be anything. */
 enum asked { ASKED_NAME, ASKED_BASE };
 
 enum answer { MAY_NOT, MAY, NO_SUCH_NAME };
@@ -87,10 +89,11 @@ struct question {
         size_t n;
 };
 
-static enum answer ask(struct question *q, const struct module *from, const struct import *import, enum asked asked);
+static enum answer ask(struct question *q, const struct module *from, const struct import *import,
+                       enum asked asked);
 
-static enum answer look(struct question *q, const struct module *from, const struct shelf *text, const char *name,
-                        enum asked asked);
+static enum answer look(struct question *q, const struct module *from, const struct shelf *text,
+                        const char *name, enum asked asked);
 
 /* Whether a base of the class may, whose name ends at P. */
 static bool bases_may(struct question *q, const struct module *from, const struct shelf *text, const char *p)
@@ -101,7 +104,8 @@ static bool bases_may(struct question *q, const struct module *from, const struc
                 const char *dot = strrchr(base, '.');
                 struct import import = {.name = dot != NULL ? dot + 1 : NULL};
 
-                if (dot == NULL && !value_is_builtin(base) && look(q, from, text, base, ASKED_BASE) != MAY_NOT)
+                if (dot == NULL && !value_is_builtin(base) &&
+                    look(q, from, text, base, ASKED_BASE) != MAY_NOT)
                         return true;
                 if (dot == NULL)
                         continue;
@@ -113,8 +117,8 @@ static bool bases_may(struct question *q, const struct module *from, const struc
 }
 
 /* Whether what TEXT, of the module FROM, has under NAME may. */
-static enum answer look(struct question *q, const struct module *from, const struct shelf *text, const char *name,
-                        enum asked asked)
+static enum answer look(struct question *q, const struct module *from, const struct shelf *text,
+                        const char *name, enum asked asked)
 {
         enum words_binding how;
         bool bound = false;
@@ -130,7 +134,8 @@ static enum answer look(struct question *q, const struct module *from, const str
         q->looks[q->n++] = (struct look){text, name};
         for (p = text->text.data; (how = words_next_binding(text->text.data, &p, name)) != WORDS_NONE;) {
                 bound = true;
-                if (how == WORDS_ALIAS || (how == WORDS_VALUE && (asked == ASKED_BASE || text->has_methods)) ||
+                if (how == WORDS_ALIAS ||
+                    (how == WORDS_VALUE && (asked == ASKED_BASE || text->has_methods)) ||
                     (how == WORDS_CLASS && bases_may(q, from, text, p)))
                         return MAY;
         }
@@ -151,7 +156,8 @@ static enum answer look(struct question *q, const struct module *from, const str
         return bound ? MAY_NOT : NO_SUCH_NAME;
 }
 
-static enum answer ask(struct question *q, const struct module *from, const struct import *import, enum asked asked)
+static enum answer ask(struct question *q, const struct module *from, const struct import *import,
+                       enum asked asked)
 {
         const enum answer unknown = asked == ASKED_BASE ? MAY : MAY_NOT;
         const struct shelf *text;
@@ -160,7 +166,8 @@ static enum answer ask(struct question *q, const struct module *from, const stru
         if (asked == ASKED_BASE && library_is_standard(q->library, from, import))
                 return MAY_NOT;
         if (import->name == NULL ||
-            library_find(q->library, from, import->level, import->module, &m.path) != FOUND_SOURCE || m.path == NULL)
+            library_find(q->library, from, import->level, import->module, &m.path) != FOUND_SOURCE ||
+            m.path == NULL)
                 return unknown;
         if (asked == ASKED_NAME && !may_have_tests(q->library, import->module, m.path))
                 return MAY_NOT;
@@ -169,7 +176,8 @@ static enum answer ask(struct question *q, const struct module *from, const stru
 }
 
 /* The same, remembered. */
-static bool ask_once(struct library *library, const struct module *from, const struct import *import, enum asked asked)
+static bool ask_once(struct library *library, const struct module *from, const struct import *import,
+                     enum asked asked)
 {
         struct question q = {.library = library};
         const char *path = NULL;
@@ -179,8 +187,10 @@ static bool ask_once(struct library *library, const struct module *from, const s
         bool may;
 
         if (import->name != NULL &&
-            library_find(library, from, import->level, import->module, &path) == FOUND_SOURCE && path != NULL &&
-            snprintf(key, sizeof key, "%c%s %s", asked == ASKED_BASE ? '<' : '=', import->name, path) < (int)sizeof key)
+            library_find(library, from, import->level, import->module, &path) == FOUND_SOURCE &&
+            path != NULL &&
+            snprintf(key, sizeof key, "%c%s %s", asked == ASKED_BASE ? '<' : '=', import->name, path) <
+                (int)sizeof key)
                 s = library_shelf(library, key);
         if (s != NULL && s->tried)
                 return s->may;
@@ -220,9 +230,9 @@ bool library_has_fixtures(struct library *library, const struct module *from, co
         const char *path = NULL;
 
         return import->name != NULL &&
-               library_find(library, from, import->level, import->module, &path) == FOUND_SOURCE && path != NULL &&
-               may_have_tests(library, import->module, path) && (text = text_of(library, path)) != NULL &&
-               text->has_fixtures;
+               library_find(library, from, import->level, import->module, &path) == FOUND_SOURCE &&
+               path != NULL && may_have_tests(library, import->module, path) &&
+               (text = text_of(library, path)) != NULL && text->has_fixtures;
 }
 
 static bool file_has_word(struct library *library, const struct module *from, int level, const char *dotted,

@@ -88,7 +88,8 @@ static void close_over(struct closure_names *closure, const struct places *place
                 struct ids args;
                 size_t at = 0;
 
-                if (in_ids(given, closure->v[i]) || !find(places, closure->v[i], &at, &f) || f.function == NULL)
+                if (in_ids(given, closure->v[i]) || !find(places, closure->v[i], &at, &f) ||
+                    f.function == NULL)
                         continue;
                 args = function_arguments(f.scope, f.function);
                 for (size_t k = 0; k < args.n; k++)
@@ -107,6 +108,8 @@ static bool parametrized(const struct places *places, const char *name, struct f
 
                 if (ret->has_params || ret->unsure != NULL)
                         return true;
+                if (ret->function == NULL)
+                        return false;
                 args = function_arguments(ret->scope, ret->function);
                 if (!in_ids(&args, name))
                         return false;

@@ -1,6 +1,6 @@
-/* How it works: blocks are cut from chunks, one behind the other; a block that is freed goes to the list of its size,
- * where the next one of that size is found. Before each block stands whose it is: what malloc gave goes back to free,
- * whoever is at work by then. */
+/* How it works: blocks are cut from chunks, one behind the other; a block that is freed goes to the list of
+ * its size, where the next one of that size is found. Before each block stands whose it is: what malloc gave
+ * goes back to free, whoever is at work by then. */
 #include "runtime/discover/parse_memory.h"
 
 #include <stdint.h>
@@ -56,7 +56,8 @@ static size_t list_of(size_t size)
 static size_t rounded(size_t n)
 {
         if (n <= MAX_SMALL)
-                return n == 0 ? sizeof(struct block) : (n + sizeof(struct block) - 1) & ~(sizeof(struct block) - 1);
+                return n == 0 ? sizeof(struct block)
+                              : (n + sizeof(struct block) - 1) & ~(sizeof(struct block) - 1);
         return (size_t)1 << (64 - __builtin_clzl(n - 1));
 }
 

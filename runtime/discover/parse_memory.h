@@ -1,7 +1,8 @@
 /*
- * parse_memory: memory for tree-sitter while one thread parses one text, let go all at once: a parse allocates and
- * frees far more often than it has anything to keep. Outside of parse_memory_begin and _end tree-sitter has malloc's.
- * Under AddressSanitizer it always has, so that it is seen what tree-sitter does to its memory.
+ * parse_memory: memory for tree-sitter while one thread parses one text, let go all at once: a parse
+ * allocates and frees far more often than it has anything to keep. Outside of parse_memory_begin and _end
+ * tree-sitter has malloc's. Under AddressSanitizer it always has, so that it is seen what tree-sitter does to
+ * its memory.
  */
 #ifndef TACH_DISCOVER_PARSE_MEMORY_H
 #define TACH_DISCOVER_PARSE_MEMORY_H

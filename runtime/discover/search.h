@@ -13,9 +13,10 @@ struct search {
         const char *root; /* pytest's rootdir, the caller's */
         struct spec_strv dirs;
         size_t n_project; /* the first so many are the project's own and PYTHONPATH's */
-        const char *standard; /* the one with the standard library, of DIRS; NULL: not known, or the project's own */
-        bool hooked;      /* a .pth file installs an import hook: what is not found may still be there */
-        bool complete;    /* the interpreter's own folders are among them */
+        const char
+            *standard; /* the one with the standard library, of DIRS; NULL: not known, or the project's own */
+        bool hooked;   /* a .pth file installs an import hook: what is not found may still be there */
+        bool complete; /* the interpreter's own folders are among them */
 };
 
 /* Fills RET for the interpreter PYTHON (NULL: none known) and the N folders PROJECT, relative to ROOT.

@@ -188,7 +188,8 @@ static int parse(struct source *source, const struct reader *reader, bool whole)
                 return r;
         parse_memory_begin(reader->memory);
         parser = ts_parser_new();
-        r = ts_parser_set_language(parser, tree_sitter_python()) ? parse_text(source, parser, whole) : -EINVAL;
+        r = ts_parser_set_language(parser, tree_sitter_python()) ? parse_text(source, parser, whole)
+                                                                 : -EINVAL;
         ts_parser_delete(parser);
         parse_memory_end(reader->memory);
         return r;

@@ -100,7 +100,8 @@ static bool next_statement(struct words_imports *w, struct arena *arena)
         return false;
 }
 
-bool words_next_import(struct words_imports *w, struct arena *arena, struct import *ret, const char **ret_bound)
+bool words_next_import(struct words_imports *w, struct arena *arena, struct import *ret,
+                       const char **ret_bound)
 {
         const char *name;
         size_t n;
@@ -129,13 +130,15 @@ bool words_next_import(struct words_imports *w, struct arena *arena, struct impo
         return !arena->failed;
 }
 
-/* Whether AT, in TEXT, stands behind the word KEYWORD, itself at the begin of a statement or behind another word. */
+/* Whether AT, in TEXT, stands behind the word KEYWORD, itself at the begin of a statement or behind another
+ * word. */
 static bool is_behind(const char *text, const char *at, const char *keyword)
 {
         size_t n = strlen(keyword);
         const char *p = at;
 
-        while (p > text && (p[-1] == ' ' || p[-1] == '\t' || p[-1] == '\f' || p[-1] == '\\' || p[-1] == '\n' || p[-1] == '\r'))
+        while (p > text && (p[-1] == ' ' || p[-1] == '\t' || p[-1] == '\f' || p[-1] == '\\' ||
+                            p[-1] == '\n' || p[-1] == '\r'))
                 p--;
         return p < at && (size_t)(p - text) >= n && memcmp(p - n, keyword, n) == 0 &&
                ((size_t)(p - text) == n || !is_part(p[-(ptrdiff_t)n - 1]));

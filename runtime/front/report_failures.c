@@ -141,8 +141,9 @@ void human_failures(struct report *r)
                 }
 }
 
-/* " - MESSAGE" of an exception, as pytest has it: whole where it says so (on a CI system), else the first line, cut to
- * what is left of the terminal's width after USED columns, or nothing where not even "..." fits. */
+/* " - MESSAGE" of an exception, as pytest has it: whole where it says so (on a CI system), else the first
+ * line, cut to what is left of the terminal's width after USED columns, or nothing where not even "..." fits.
+ */
 static void print_exception(struct report *r, const char *message, size_t used)
 {
         const size_t around = strlen(" - "), ellipsis = strlen("..."), width = r->width;
@@ -162,7 +163,8 @@ static void print_exception(struct report *r, const char *message, size_t used)
         (void)fprintf(r->out, " - %.*s...", (int)fit, message);
 }
 
-/* What went wrong, behind a line of USED columns: the exception's message, else the first "E   " line, else the reason. */
+/* What went wrong, behind a line of USED columns: the exception's message, else the first "E   " line, else
+ * the reason. */
 static void print_message(struct report *r, yajl_val v, const char *longrepr, size_t used)
 {
         const char *text = json_text(json_field(v, "crash"), "message");

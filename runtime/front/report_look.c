@@ -57,7 +57,8 @@ void human_text(struct report *r, const char *text)
                 (void)fputc('\n', r->out);
 }
 
-/* The columns of the character at TEXT, N > 0 bytes; *BYTES: how long it is. What is not UTF-8 has a column a byte. */
+/* The columns of the character at TEXT, N > 0 bytes; *BYTES: how long it is. What is not UTF-8 has a column a
+ * byte. */
 static size_t columns_of(const char *text, size_t n, size_t *bytes)
 {
         mbstate_t state = {0};

@@ -58,12 +58,14 @@ FILES = {
             def plain(): return 3
             plainfix = pytest.fixture(plain)
             twice = pytest.fixture(plain, params=[1, 2])
+            short = pytest.fixture(lambda: 1)
+            module = pytest.fixture(scope="module")(lambda request: 1)
             def test_alias(p1, p2): pass
             def test_import_as(other): pass
             def test_named(named): pass
             def test_attr(attr): pass
             def test_direct(direct, twice): pass
-            def test_plain(plainfix): pass
+            def test_plain(plainfix, short, module): pass
             class Base:
                 @pytest.fixture(params=["q", "r"])
                 def meth(self, request): return request.param
