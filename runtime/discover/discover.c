@@ -53,7 +53,8 @@ struct sink {
         const struct walk_file *file_at;
         struct result *result;
         struct match_file file;
-        bool is_read; /* the file has been looked at as a whole */
+        bool is_read;  /* the file has been looked at as a whole */
+        bool is_named; /* as one of which there may be more */
 };
 
 static int keep(void *ctx, const struct test *test)
@@ -69,6 +70,7 @@ static int keep(void *ctx, const struct test *test)
                         copy.dynamic = "its fixtures may have params";
                 selected = match_test(sink->options->matcher, &sink->file, &copy);
         }
+        sink->is_named |= copy.partial && strcmp(copy.nodeid, sink->file_at->nodeid) == 0;
         sink->result->n++;
         sink->result->dynamic += copy.dynamic != NULL;
         if (selected == TRUTH_NO)
@@ -109,6 +111,20 @@ static int collect_broken(struct sink *sink, struct arena *arena, const struct w
         test.dynamic = source->line > 0 ? arena_printf(arena, "%s (line %u)", source->problem, source->line)
                                         : source->problem;
         return test.dynamic != NULL ? keep(sink, &test) : -ENOMEM;
+}
+
+/* A file with tests that only a hook knows. */
+static int collect_more(struct sink *sink, const struct walk_file *file)
+{
+        static const struct marks none = {0};
+        const struct test test = {.nodeid = file->nodeid,
+                                  .path = file->path,
+                                  .line = 1,
+                                  .marks = &none,
+                                  .dynamic = file->more,
+                                  .partial = true};
+
+        return sink->is_named ? 0 : keep(sink, &test);
 }
 
 /* A text with doctests is one test, which has the file's name. */
@@ -162,29 +178,44 @@ static int collect_python(struct sink *sink, struct library *library, const stru
         return r;
 }
 
-static int read_file(struct job *job, struct library *library, struct reader *reader,
-                     const struct walk_file *file, struct result *result)
+static int read_text(struct sink *sink, struct library *library, const struct walk_file *file)
 {
-        struct sink sink = {.options = job->options, .ini = job->ini, .file_at = file, .result = result};
+        int r = collect_text(sink, library_scratch(library), file);
+
+        library_reset(library);
+        return r;
+}
+
+static int read_python(struct sink *sink, struct library *library, struct reader *reader,
+                       const struct walk_file *file, struct result *result)
+{
         struct source source;
         int r;
 
-        if (file->is_text) {
-                r = collect_text(&sink, library_scratch(library), file);
-                library_reset(library);
-                return r;
-        }
         r = file->doctests ? source_read_with(&source, reader, file->path, ">>>")
                            : source_read(&source, reader, file->path);
         if (r < 0)
                 return r;
         result->problem = source.problem;
         result->line = source.line;
-        r = source.tree.n > 0 ? collect_python(&sink, library, file, &source)
-                              : collect_broken(&sink, library_scratch(library), file, &source);
+        r = source.tree.n > 0 ? collect_python(sink, library, file, &source)
+                              : collect_broken(sink, library_scratch(library), file, &source);
         library_reset(library);
         source_finish(&source);
         return r;
+}
+
+static int read_file(struct job *job, struct library *library, struct reader *reader,
+                     const struct walk_file *file, struct result *result)
+{
+        struct sink sink = {.options = job->options, .ini = job->ini, .file_at = file, .result = result};
+        int r = 0;
+
+        if (file->is_text)
+                r = read_text(&sink, library, file);
+        else if (file->tests || file->doctests)
+                r = read_python(&sink, library, reader, file, result);
+        return r == 0 && file->more != NULL ? collect_more(&sink, file) : r;
 }
 
 static void *work(void *arg)
@@ -318,7 +349,8 @@ int discover_print(const struct discover_options *options, FILE *out, struct err
 
         if (r < 0)
                 return r;
-        r = walk_paths(&walk, &ini, options->root, options->python, options->paths, options->n_paths, err);
+        r = walk_paths(&walk, &ini, options->root, options->python, options->paths, options->n_paths, true,
+                       err);
         if (r == 0)
                 r = discover_print_walk(options, &ini, &walk, NULL, out, err);
         walk_finish(&walk);

@@ -193,7 +193,7 @@ static int find_files(struct lister *l, struct error *err)
         if (r == 0 && request->options != NULL)
                 r = ini_apply(&l->own_ini, request->options);
         return r == 0 ? walk_paths(&l->own_walk, l->ini, request->root, request->python, request->paths,
-                                   request->n, err)
+                                   request->n, false, err)
                       : r;
 }
 

@@ -18,11 +18,11 @@
 #include "spec/base/buf.h"
 #include "spec/base/cleanup.h"
 
-#define MAX_TEXT  ((size_t)4 << 20)
-#define MAX_DEPTH 30 /* of blocks */
+#define MAX_TEXT    ((size_t)4 << 20)
+#define MAX_DEPTH   30 /* of blocks */
+#define MAX_PLUGINS 8  /* of plugins that name others */
 
 static const char name_paths[] = "collect_ignore", name_globs[] = "collect_ignore_glob";
-static const char name_hook[] = "pytest_ignore_collect";
 
 struct conftest {
         const struct ignore *ignore;
@@ -54,12 +54,16 @@ static bool add_entry(struct arena *arena, struct ignore_list *list, const char 
         return list->v[list->n++].pattern != NULL;
 }
 
+static const char *shown_below(const char *root, const char *path)
+{
+        size_t n = strlen(root);
+
+        return strncmp(path, root, n) == 0 && path[n] == '/' ? path + n + 1 : path;
+}
+
 static const char *shown_path(const struct conftest *r)
 {
-        size_t n = strlen(r->ignore->root);
-
-        return strncmp(r->m->path, r->ignore->root, n) == 0 && r->m->path[n] == '/' ? r->m->path + n + 1
-                                                                                    : r->m->path;
+        return shown_below(r->ignore->root, r->m->path);
 }
 
 static const char *why(const struct conftest *r, struct node node)
@@ -199,6 +203,19 @@ static const struct ignore_list *keep(struct arena *arena, const struct ignore_l
         return kept;
 }
 
+static bool open_library(struct ignore *ignore)
+{
+        if (ignore->library != NULL)
+                return true;
+        if (search_init(&ignore->search, ignore->python, ignore->root, &ignore->ini->pythonpath) == 0)
+                ignore->library = library_create(&ignore->search, NULL);
+        if (ignore->library != NULL && !reader_init(&ignore->reader, NULL)) {
+                library_destroy(ignore->library);
+                ignore->library = NULL;
+        }
+        return ignore->library != NULL;
+}
+
 /* Reads the variables of the conftest.py at PATH in the folder DIR. */
 static int read_variables(struct ignore *ignore, const char *dir, const char *path,
                           struct ignore_rules *rules)
@@ -208,15 +225,7 @@ static int read_variables(struct ignore *ignore, const char *dir, const char *pa
         struct conftest r = {.ignore = ignore, .m = &m, .dir = dir};
         int e;
 
-        if (ignore->library == NULL) {
-                if (search_init(&ignore->search, ignore->python, ignore->root, &ignore->ini->pythonpath) == 0)
-                        ignore->library = library_create(&ignore->search, NULL);
-                if (ignore->library != NULL && !reader_init(&ignore->reader, NULL)) {
-                        library_destroy(ignore->library);
-                        ignore->library = NULL;
-                }
-        }
-        if (ignore->library == NULL)
+        if (!open_library(ignore))
                 return -ENOMEM;
         m.library = ignore->library;
         m.own = m.arena = library_scratch(ignore->library);
@@ -241,26 +250,60 @@ static int read_variables(struct ignore *ignore, const char *dir, const char *pa
         return e;
 }
 
+static int read_text(const char *path, struct buf *text)
+{
+        CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        int r = fd < 0 ? -errno : buf_read_fd(text, fd, MAX_TEXT);
+
+        return r < 0 ? r : buf_add(text, "", 0);
+}
+
+/* Reads the hooks of the project's modules that TEXT, of the file PATH, takes over, and so on. */
+static int read_plugins(struct ignore *ignore, const char *path, const char *text, struct hooks *hooks,
+                        int depth)
+{
+        const struct module from = {.path = path};
+        struct import *plugins;
+        size_t n = hooks_plugins(ignore->arena, text, &plugins);
+        int r = 0;
+
+        if (n > 0 && !open_library(ignore))
+                return -ENOMEM;
+        for (size_t i = 0; r == 0 && i < n && depth < MAX_PLUGINS; i++) {
+                CLEANUP_BUF struct buf other = {0};
+                const char *found = NULL;
+
+                if (library_find(ignore->library, &from, plugins[i].level, plugins[i].module, &found) !=
+                        FOUND_SOURCE ||
+                    found == NULL || !library_is_project_s(ignore->library, found))
+                        continue;
+                r = read_text(found, &other);
+                if (r < 0 && r != -ENOMEM) {
+                        r = 0;
+                        continue;
+                }
+                hooks_read(ignore->arena, other.data, shown_below(ignore->root, found), true, hooks);
+                r = read_plugins(ignore, found, other.data, hooks, depth + 1);
+        }
+        return r;
+}
+
 static int read_conftest(struct ignore *ignore, const char *dir, struct ignore_rules *rules)
 {
         CLEANUP_BUF struct buf text = {0};
-        CLEANUP_CLOSE int fd = -EBADF;
         char path[PATH_MAX];
+        int r;
 
         if (snprintf(path, sizeof path, "%s/conftest.py", strcmp(dir, "/") == 0 ? "" : dir) >=
             (int)sizeof path)
                 return 0;
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (fd < 0 || buf_read_fd(&text, fd, MAX_TEXT) < 0 || text.len == 0)
-                return 0;
-        if (memmem(text.data, text.len, name_hook, strlen(name_hook)) != NULL)
-                rules->hook = arena_printf(ignore->arena, "%s in %s may leave it out", name_hook,
-                                           strncmp(path, ignore->root, strlen(ignore->root)) == 0 &&
-                                                   path[strlen(ignore->root)] == '/'
-                                               ? path + strlen(ignore->root) + 1
-                                               : path);
-        if (memmem(text.data, text.len, name_paths, strlen(name_paths)) == NULL)
-                return 0;
+        r = read_text(path, &text);
+        if (r < 0 || text.len == 0)
+                return r == -ENOMEM ? r : 0;
+        hooks_read(ignore->arena, text.data, shown_below(ignore->root, path), false, &rules->hooks);
+        r = read_plugins(ignore, path, text.data, &rules->hooks, 0);
+        if (r < 0 || memmem(text.data, text.len, name_paths, strlen(name_paths)) == NULL)
+                return r;
         return read_variables(ignore, dir, path, rules);
 }
 
@@ -327,8 +370,8 @@ enum truth ignore_path(const struct ignore *ignore, const struct ignore_rules *r
                         return TRUTH_YES;
                 else if (each[i] == TRUTH_UNKNOWN)
                         all = TRUTH_UNKNOWN;
-        if (all == TRUTH_NO && rules->hook != NULL) {
-                *ret_why = rules->hook;
+        if (all == TRUTH_NO && rules->hooks.hides != NULL) {
+                *ret_why = rules->hooks.hides;
                 all = TRUTH_UNKNOWN;
         }
         return all;

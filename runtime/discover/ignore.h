@@ -7,6 +7,7 @@
 
 #include "runtime/discover/arena.h"
 #include "runtime/discover/expr.h"
+#include "runtime/discover/hooks.h"
 #include "runtime/discover/ini.h"
 #include "runtime/discover/library.h"
 #include "runtime/discover/search.h"
@@ -25,7 +26,7 @@ struct ignore_list {
 /* What counts in one folder. */
 struct ignore_rules {
         const struct ignore_list *paths, *globs; /* of the nearest conftest.py that has them, or NULL */
-        const char *hook;                        /* why anything may be left out, or NULL */
+        struct hooks hooks;
 };
 
 struct ignore {

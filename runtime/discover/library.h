@@ -38,6 +38,9 @@ struct module library_module(struct library *library, const char *path, const st
 enum found library_find(struct library *library, const struct module *from, int level, const char *dotted,
                         const char **ret_path);
 
+/* Whether the file PATH is not in a folder of the interpreter's. */
+bool library_is_project_s(const struct library *library, const char *path);
+
 /* Whether what IMPORT names may be a TestCase of the project's: told from words in the texts that it comes
  * from, so that what tests import is not all parsed. */
 bool library_may_be_test(struct library *library, const struct module *from, const struct import *import);

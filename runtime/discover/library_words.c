@@ -67,6 +67,11 @@ static const struct shelf *text_of(struct library *library, const char *path)
         return s->text.data != NULL ? s : NULL;
 }
 
+bool library_is_project_s(const struct library *library, const char *path)
+{
+        return is_project_s(library->search, path);
+}
+
 /* Of what is installed, modules that are called something with "test". */
 static bool may_have_tests(const struct library *library, const char *dotted, const char *path)
 {

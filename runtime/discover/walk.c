@@ -32,6 +32,7 @@ struct walker {
         const char *root;
         struct seen seen;
         struct ignore ignore;
+        bool others;
         struct error *err;
 };
 
@@ -246,6 +247,12 @@ struct above {
         struct ignore_rules rules;
 };
 
+/* Whether files that pytest itself does not collect are to be named. */
+static bool has_others(const struct walker *w, const struct ignore_rules *rules)
+{
+        return w->others && rules->hooks.collects != NULL;
+}
+
 static int read_entries(const struct walker *w, const char *dir, struct above *here, struct entry **ret,
                         size_t *ret_n)
 {
@@ -276,7 +283,7 @@ static int read_entries(const struct walker *w, const char *dir, struct above *h
                         char path[PATH_MAX];
 
                         if (snprintf(path, sizeof path, "%s/%s", dir, d->d_name) >= (int)sizeof path ||
-                            !is_doctest(w, path))
+                            !(is_doctest(w, path) || has_others(w, &here->rules)))
                                 continue;
                 }
                 if (n == cap) {
@@ -313,6 +320,17 @@ static bool recurse_into(const struct walker *w, const char *path)
 
 static int walk_dir(struct walker *w, const char *dir, const struct above *above, const char *unsure);
 
+/* Remembers why FILE may not be collected, or have more than its text shows. */
+static void doubt(const struct walker *w, struct walk_file *file, const char *unsure,
+                  const struct ignore_rules *rules)
+{
+        bool plain = file->tests || file->doctests || file->is_text;
+
+        file->unsure = unsure;
+        if (w->others)
+                file->more = plain ? rules->hooks.makes : rules->hooks.collects;
+}
+
 /* One entry of a folder. INIT: only __init__.py, which is the package's own module and comes before its
  * other files. */
 static int walk_entry(struct walker *w, const struct entry *entry, const char *path, const struct above *here,
@@ -323,7 +341,7 @@ static int walk_entry(struct walker *w, const struct entry *entry, const char *p
 
         if (entry->type == DT_DIR && (here->depth >= MAX_DEPTH || strcmp(entry->name, "__pycache__") == 0))
                 return 0;
-        if (entry->type == DT_REG && !is_collected(w, path, false, &file))
+        if (entry->type == DT_REG && !is_collected(w, path, false, &file) && !has_others(w, &here->rules))
                 return 0;
         switch (ignore_path(&w->ignore, &here->rules, path, &unsure)) {
         case TRUTH_YES:
@@ -333,7 +351,8 @@ static int walk_entry(struct walker *w, const struct entry *entry, const char *p
         }
         if (entry->type == DT_DIR)
                 return recurse_into(w, path) ? walk_dir(w, path, here, unsure) : 0;
-        file.unsure = unsure;
+        if (entry->type == DT_REG)
+                doubt(w, &file, unsure, &here->rules);
         r = seen_add(&w->seen, path);
         return r > 0 ? add_file(w, file, path, NULL) : r;
 }
@@ -344,15 +363,15 @@ static int walk_dir(struct walker *w, const char *dir, const struct above *above
         struct entry *v = NULL;
         char path[PATH_MAX];
         size_t n = 0;
-        int r = read_entries(w, dir, &here, &v, &n);
+        int r = ignore_enter(&w->ignore, above != NULL ? &above->rules : NULL, dir, &here.rules);
 
+        if (r == 0)
+                r = read_entries(w, dir, &here, &v, &n);
         if (r < 0 && r != -ENOMEM) {
                 (void)fprintf(stderr, "tach: warning: %s: %s\n", dir,
                               r == -ELOOP ? "a link to a folder above it: not entered" : strerror(-r));
                 return 0;
         }
-        if (r == 0)
-                r = ignore_enter(&w->ignore, above != NULL ? &above->rules : NULL, dir, &here.rules);
         /* first __init__.py, then the other files, then the folders */
         for (int turn = 0; turn < 3; turn++)
                 for (size_t i = 0; r == 0 && i < n; i++)
@@ -396,12 +415,27 @@ int walk_absolute(char *out, const char *cwd, const char *path, size_t n)
         return 0;
 }
 
+/* A file that is one of the arguments is not ignored by rules, but hooks have their say. */
+static int walk_named(struct walker *w, const char *path, const char *select)
+{
+        CLEANUP_FREE char *dir = strndup(path, (size_t)(strrchr(path, '/') - path));
+        struct ignore_rules rules = {0};
+        struct walk_file file;
+        int r = dir == NULL ? -ENOMEM : ignore_enter(&w->ignore, NULL, dir[0] != '\0' ? dir : "/", &rules);
+
+        if (r < 0 || !(is_collected(w, path, true, &file) || has_others(w, &rules)))
+                return r;
+        doubt(w, &file, rules.hooks.hides, &rules);
+        if (select != NULL && file.tests)
+                file.more = NULL;
+        return add_file(w, file, path, select);
+}
+
 static int walk_argument(struct walker *w, const char *cwd, const char *arg)
 {
         const char *bracket = strchr(arg, '['), *colons = strstr(arg, "::");
         char path[PATH_MAX];
         struct stat st = {0};
-        struct walk_file file;
         int r;
 
         if (bracket != NULL && colons != NULL && bracket < colons)
@@ -412,9 +446,7 @@ static int walk_argument(struct walker *w, const char *cwd, const char *arg)
         if (r < 0)
                 return error_set(w->err, "list", -r, "file or directory not found: %.400s", arg);
         if (!S_ISDIR(st.st_mode))
-                return is_collected(w, path, true, &file)
-                           ? add_file(w, file, path, colons != NULL ? colons + 2 : NULL)
-                           : 0;
+                return walk_named(w, path, colons != NULL ? colons + 2 : NULL);
         if (colons != NULL)
                 return error_set(w->err, "list", ENOTDIR, "package argument cannot contain :: parts: %.400s",
                                  arg);
@@ -438,10 +470,10 @@ static int walk_testpaths(struct walker *w, const char *cwd, size_t *ret_n)
 }
 
 int walk_paths(struct walk *ret, const struct ini *ini, const char *root, const char *python,
-               char *const *paths, size_t n, struct error *err)
+               char *const *paths, size_t n, bool others, struct error *err)
 {
         struct walk walk = {0};
-        struct walker w = {.walk = &walk, .ini = ini, .root = root, .err = err};
+        struct walker w = {.walk = &walk, .ini = ini, .root = root, .others = others, .err = err};
         char cwd[PATH_MAX];
         size_t testpaths = 0;
         int r = 0;

@@ -66,8 +66,9 @@ static bool selects(const struct project *p)
                p->request->touched != NULL || args->shards > 0;
 }
 
-/* ALL: also where nothing is to be selected. */
-static int project_read(struct project *p, const struct select_request *request, bool all, struct error *err)
+/* ALL: also where nothing is to be selected. OTHERS: with files that only a hook may collect. */
+static int project_read(struct project *p, const struct select_request *request, bool all, bool others,
+                        struct error *err)
 {
         const struct args *args = request->args;
         int r = ini_read(&p->ini, request->root, args->config_file, err);
@@ -82,7 +83,8 @@ static int project_read(struct project *p, const struct select_request *request,
         r = matcher_init(&p->matcher, p->words.keyword, p->words.mark, err);
         if (r < 0 || !(all || selects(p)))
                 return r;
-        r = walk_paths(&p->walk, &p->ini, p->root, request->python, args->paths.v, args->paths.n, err);
+        r = walk_paths(&p->walk, &p->ini, p->root, request->python, args->paths.v, args->paths.n,
+                       others && args->shards == 0 && args->changed == NULL, err);
         return r == 0 && number_files(p) < 0 ? no_memory(p, err) : r;
 }
 
@@ -304,7 +306,7 @@ int select_files(const struct select_request *request, struct spec_select *ret, 
 {
         const struct args *args = request->args;
         struct project p = {0};
-        int r = project_read(&p, request, false, err);
+        int r = project_read(&p, request, false, false, err);
         bool matched = p.matcher.keyword != NULL || p.matcher.mark != NULL;
 
         if (r == 0 && selects(&p)) {
@@ -325,7 +327,7 @@ int select_list(const struct select_request *request, enum discover_format forma
                 struct error *err)
 {
         struct project p = {0};
-        int r = project_read(&p, request, true, err);
+        int r = project_read(&p, request, true, true, err);
 
         if (r == 0)
                 r = narrow(&p, false, err);
@@ -347,7 +349,7 @@ int select_print_imports(const struct select_request *request, FILE *out, struct
                                                .root = request->root,
                                                .cache = request->cache};
         struct import_graph *graph = NULL;
-        int r = project_read(&p, request, true, err);
+        int r = project_read(&p, request, true, false, err);
 
         if (r == 0)
                 r = narrow(&p, false, err);
@@ -410,7 +412,7 @@ int select_problems(const struct select_request *request, const struct spec_sele
                     const atomic_bool *stop, FILE *out, struct error *err)
 {
         struct project p = {0};
-        int r = project_read(&p, request, true, err);
+        int r = project_read(&p, request, true, false, err);
         bool matched = p.matcher.keyword != NULL || p.matcher.mark != NULL;
 
         if (r == 0 && (take_selection(&p, select) < 0 || (matched && read_conftests(&p) < 0)))
