@@ -45,14 +45,17 @@ bool library_is_project_s(const struct library *library, const char *path);
  * from, so that what tests import is not all parsed. */
 bool library_may_be_test(struct library *library, const struct module *from, const struct import *import);
 
-/* Whether a class derived from what IMPORT names may be a TestCase or have a __test__, told in the same way. */
+/* Whether a class derived from what IMPORT names may be a TestCase or have a __test__, told in the same way.
+ */
 bool library_may_be_base(struct library *library, const struct module *from, const struct import *import);
 
-/* Whether IMPORT is the standard library's, of a module without "test" in its name: no class of those is a TestCase,
- * has tests or makes any (tests/cli/test_list_library.py looks at all of them). Its text is not read. */
+/* Whether IMPORT is the standard library's, of a module without "test" in its name: no class of those is a
+ * TestCase, has tests or makes any (tests/cli/test_list_library.py looks at all of them). Its text is not
+ * read. */
 bool library_is_standard(struct library *library, const struct module *from, const struct import *import);
 
-/* Whether IMPORT is from a file of the project's whose text may have fixtures that are autouse, or have a name of their own. */
+/* Whether IMPORT is from a file of the project's whose text may have fixtures that are autouse, or have a
+ * name of their own. */
 bool library_has_fixtures(struct library *library, const struct module *from, const struct import *import);
 
 /* Whether B (NULL: false) is defined in FROM, or imported from a file of the project's whose text has WORD.

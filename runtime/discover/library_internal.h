@@ -1,7 +1,7 @@
 /* library_internal: what library.c and its parts share. A shelf's key is a path, or "BASE:name" for where a
- * top-level module is and ">BASE:a.b" for one in a package, a folder with a slash for the folder that its top-level
- * package lies in, "*folder" for what that has, "?path" for a text, "=name path" and "<name path" for what was asked
- * about a name in one. */
+ * top-level module is and ">BASE:a.b" for one in a package, a folder with a slash for the folder that its
+ * top-level package lies in, "*folder" for what that has, "?path" for a text, "=name path" and "<name path"
+ * for what was asked about a name in one. */
 #ifndef TACH_DISCOVER_LIBRARY_INTERNAL_H
 #define TACH_DISCOVER_LIBRARY_INTERNAL_H
 
@@ -18,14 +18,14 @@ struct shelf {
         struct arena own;
         struct buf text;
         bool tried;
-        bool may;           /* library_words.c: the answer */
-        bool has_cases;     /* TEXT has TestCase or __test__ */
-        bool has_methods;   /* and methods that are called test_... */
-        bool has_fixtures;  /* that count without being asked for */
+        bool may;          /* library_words.c: the answer */
+        bool has_cases;    /* TEXT has TestCase or __test__ */
+        bool has_methods;  /* and methods that are called test_... */
+        bool has_fixtures; /* that count without being asked for */
         struct imported {
                 struct import import;
                 const char *bound; /* the name in the text, NULL: all that the module has */
-        } *imported;               /* by TEXT, where that has no cases */
+        } * imported;              /* by TEXT, where that has no cases */
         size_t n_imported, cap_imported;
         struct shelf *next; /* of all */
 };

@@ -27,7 +27,8 @@ const struct human_look *human_look(const char *outcome);
 void human_paint(struct report *r, const char *color, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* How many of the N bytes of UTF-8 at TEXT fit in WIDTH columns of a terminal; *COLUMNS: how many those take. */
+/* How many of the N bytes of UTF-8 at TEXT fit in WIDTH columns of a terminal; *COLUMNS: how many those take.
+ */
 size_t human_fitting(const char *text, size_t n, size_t width, size_t *columns);
 /* "==== TITLE ====" over the whole width; COLOR may be NULL. */
 void human_banner(struct report *r, char fill, const char *color, const char *title);
