@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from tach_harness import (
-    _tach, asking, async_native, cachedir, clone, coverage_data, debugging, django_native, durations, finale, instead, output,
+    _tach, asking, async_native, beginning, cachedir, clone, coverage_data, debugging, django_native, durations, finale, instead, output,
     passed, pytest_versions, randomness, reports, selection, spawn, units, warmup, worker,
 )  # fmt: skip
 from tach_harness.channel import MAX_PACKET_TEXT, Control, clip
@@ -280,17 +280,22 @@ def main(control_fd):
     select = selection.taken(settings)
     if select is not None:
         plugins.append(selection.Selection(select, collector.add_deselected))
+    failure, has_left = "", False
     try:
         code = int(pytest.main(settings["args"], plugins=plugins))
-    except BaseException:
-        if not collector.answered:
-            raise
-        traceback.print_exc()
-        code = 1
+    except BaseException as error:
+        if collector.answered:
+            traceback.print_exc()
+            code = 1
+        elif isinstance(error, SystemExit):
+            code, has_left = beginning.leave(error), True
+        else:
+            code, failure = 1, beginning.retell(error)
     if not collector.answered:
-        text = _log_text() + collector.debugging.said.getvalue()[-MAX_PACKET_TEXT:]
+        text = _log_text() + collector.debugging.said.getvalue()[-MAX_PACKET_TEXT:] + failure
         # a plugin may have options of this kind, too
-        is_instead = code in (0, 1) or code != 3 and collector.config is not None and instead.is_asked(collector.config.option)
+        is_asked = code != 3 and collector.config is not None and instead.is_asked(collector.config.option)
+        is_instead = has_left or not failure and (code in (0, 1) or is_asked)
         collector.answer(code, text="" if is_instead else text, is_instead=is_instead)
         if is_instead and os.getpid() == own:
             _finish(control, code, None, collector.cache)

@@ -319,7 +319,8 @@ void stream_collected(struct stream *s, const struct suite *suite, const struct 
         if (suite->deselected > 0)
                 counts_add(&s->counts, "deselected", suite->deselected);
         /* 2: the errors above say it; 5: nothing was collected */
-        if ((suite->exit == 3 || suite->exit == 4) && suite->text != NULL && suite->text[0] != '\0') {
+        if ((suite->exit == 3 || suite->exit == 4 || (suite->exit == 1 && !suite->instead)) &&
+            suite->text != NULL && suite->text[0] != '\0') {
                 (void)fprintf(stderr, "%s%s", suite->text,
                               suite->text[strlen(suite->text) - 1] == '\n' ? "" : "\n");
                 stream_error(s, "pytest", suite->text, NULL);

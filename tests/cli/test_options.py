@@ -256,6 +256,33 @@ def test_messages_of_the_short_summary(suite, variable, args):
     assert tach.returncode == 1
 
 
+@MODES
+@pytest.mark.parametrize(
+    "conftest, said",
+    [
+        ("pytest_plugins = ['nothing_of_that_name']", "No module named 'nothing_of_that_name'"),
+        ("def pytest_addoption(parser): parser.addoption('--verbose')", "conflicting option string: --verbose"),
+        ("def pytest_cmdline_main(config): raise ValueError('no')", "ValueError: no"),
+        ("import sys; sys.exit('bye')", "bye"),
+        ("import sys; sys.exit(7)", ""),
+        ("import sys; sys.exit()", ""),
+        ("def pytest_cmdline_main(config): raise SystemExit(5)", ""),
+        ("def pytest_configure(config): raise ValueError('no')", "ValueError: no"),
+        ("import nothing_of_that_name", "No module named 'nothing_of_that_name'"),
+        ("def pytest_unconfigure(config): raise ValueError('late')", "ValueError: late"),
+    ],
+    ids=range(10),
+)
+def test_what_ends_pytest_before_it_begins(suite, mode, conftest, said):
+    write(suite, text="def test_a(): pass\n")
+    suite.write("conftest.py", conftest + "\n")
+    expected, result = under_pytest(suite), suite.tach(*mode)
+    assert result.code == expected.returncode
+    assert said in expected.stderr + expected.stdout and said in result.err + result.out
+    assert "zygote" not in result.err
+    assert "/_pytest/" not in result.err.partition("could not begin:")[2]
+
+
 def test_verbosity_of_addopts(suite):
     write(suite, text="def test_a(): pass\n", ini="addopts = -v\n")
     assert "test_it.py::test_a PASSED" in suite.tach().out
