@@ -50,7 +50,7 @@ static const char *listing_of(struct library *library, const char *dir)
         while (r == 0 && (d = readdir(stream)) != NULL) {
                 size_t n = strlen(d->d_name), stem = strcspn(d->d_name, ".");
 
-                if (stem == 0)
+                if (stem == 0 || strchr(d->d_name, ' ') != NULL)
                         continue;
                 if (d->d_name[stem] == '\0' && d->d_type != DT_REG)
                         r = buf_addf(&names, "%s/ ", d->d_name);

@@ -4,23 +4,49 @@
 #include <ctype.h>
 #include <string.h>
 
+#define MAX_GLANCE 256 /* characters */
+
 static bool is_part(char c)
 {
         return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
+}
+
+/* The length of the end of a line at P, 0 where there is none. */
+static size_t line_end(const char *p)
+{
+        return p[0] == '\n' ? 1 : p[0] != '\r' ? 0 : p[1] == '\n' ? 2 : 1;
 }
 
 /* Skips blanks and lines that go on; WITHIN parentheses, the ends of lines and comments as well. */
 static const char *skip(const char *p, bool within)
 {
         for (;;) {
-                if (*p == ' ' || *p == '\t' || *p == '\f' || (within && (*p == '\n' || *p == '\r')))
+                if (*p == ' ' || *p == '\t' || *p == '\f' || (within && line_end(p) > 0))
                         p++;
-                else if (p[0] == '\\' && (p[1] == '\n' || (p[1] == '\r' && p[2] == '\n')))
-                        p += p[1] == '\n' ? 2 : 3;
+                else if (*p == '\\' && line_end(p + 1) > 0)
+                        p += 1 + line_end(p + 1);
                 else if (within && *p == '#')
-                        p += strcspn(p, "\n");
+                        p += strcspn(p, "\r\n");
                 else
                         return p;
+        }
+}
+
+/* The same backwards, from AT as far as TEXT. */
+static const char *skip_back(const char *text, const char *at)
+{
+        for (;;) {
+                const char *p = at;
+
+                if (p > text && (p[-1] == ' ' || p[-1] == '\t' || p[-1] == '\f')) {
+                        at--;
+                        continue;
+                }
+                p -= p > text && p[-1] == '\n';
+                p -= p > text && p[-1] == '\r';
+                if (p == at || p == text || p[-1] != '\\')
+                        return at;
+                at = p - 1;
         }
 }
 
@@ -38,128 +64,215 @@ static bool is(const char *p, size_t n, const char *what)
         return n == strlen(what) && memcmp(p, what, n) == 0;
 }
 
-/* Where the statement may begin that has the word AT. */
-static const char *begin_of(const char *text, const char *at)
+/* Whether the name AT begins a statement. */
+static bool is_first(const char *text, const char *at)
 {
-        const char *p = at;
+        const char *p = skip_back(text, at);
 
-        for (; p > text && p[-1] != ';' && p[-1] != ':'; p--) {
-                const char *end = p - 1;
+        return p == text || strchr(";:\r\n", p[-1]) != NULL;
+}
 
-                if (*end != '\n' && *end != '\r')
-                        continue;
-                if (*end == '\n' && end > text && end[-1] == '\r')
-                        end--;
-                if (end == text || end[-1] != '\\')
+/* Where the "from" may stand that belongs to the "import" AT, not before TEXT; or AT. */
+static const char *from_of(const char *text, const char *at)
+{
+        for (const char *p = at; p > text;) {
+                const char *end = p = skip_back(text, p);
+
+                while (p > text && is_part(p[-1]))
+                        p--;
+                if (is(p, (size_t)(end - p), "from"))
+                        return p;
+                if (p == end && (p == text || p[-1] != '.'))
                         break;
-                p = end;
+                p -= p == end;
         }
-        return skip(p, false);
+        return at;
+}
+
+/* The dotted name at *P, which is then behind it and the blanks there; "" where there is none, NULL: no
+ * memory. */
+static const char *read_dotted(const char **p, struct arena *arena)
+{
+        const char *end = *p;
+        char *name;
+        size_t n = 0;
+
+        while (is_part(*end)) {
+                end = skip(end + word(end), false);
+                if (*end != '.')
+                        break;
+                end = skip(end + 1, false);
+        }
+        name = arena_strn(arena, *p, (size_t)(end - *p));
+        for (; name != NULL && *p < end; (*p)++)
+                if (is_part(**p) || **p == '.')
+                        name[n++] = **p;
+        if (name != NULL)
+                name[n] = '\0';
+        return name;
 }
 
 /* "from ..module " as far as AT. */
 static bool read_from(const char *p, const char *at, struct arena *arena, struct import *ret)
 {
-        char *module;
-        size_t n = 0;
-
-        if (!is(p, word(p), "from"))
+        if (p == at)
                 return false;
         *ret = (struct import){0};
         for (p = skip(p + strlen("from"), false); *p == '.'; p = skip(p + 1, false))
                 ret->level++;
-        module = arena_strn(arena, p, (size_t)(at - p));
-        for (; module != NULL && p < at && (is_part(*p) || *p == '.'); p = skip(p, false)) {
-                if (*p == '.')
-                        module[n++] = *p++;
-                for (; is_part(*p); p++)
-                        module[n++] = *p;
-        }
-        if (module == NULL || p != at || (n == 0 && ret->level == 0))
-                return false;
-        module[n] = '\0';
-        ret->module = module;
-        return true;
+        ret->module = p < at ? read_dotted(&p, arena) : "";
+        return ret->module != NULL && p == at && (ret->module[0] != '\0' || ret->level > 0);
 }
 
-/* The next "import" behind a "from". */
+/* The next "import", with or without a "from" before it. */
 static bool next_statement(struct words_imports *w, struct arena *arena)
 {
         const char *at;
 
         while ((at = strstr(w->p, "import")) != NULL) {
+                const char *begin = w->text;
+
                 w->p = at + strlen("import");
-                if (is_part(*w->p) || (at > w->text && is_part(at[-1])) ||
-                    !read_from(begin_of(w->text, at), at, arena, &w->from))
+                if (is_part(*w->p) || (at > w->text && is_part(at[-1])))
+                        continue;
+                w->text = w->p; /* no other "from" is before it */
+                w->plain = is_first(begin, at);
+                w->from = (struct import){0};
+                if (!w->plain && !read_from(from_of(begin, at), at, arena, &w->from))
                         continue;
                 w->p = skip(w->p, false);
                 w->within = *w->p == '(';
                 w->p = skip(w->p + w->within, w->within);
+                w->goes_on = true;
                 return true;
         }
         return false;
 }
 
+/* The name or the module at the walk's place. */
+static void read_one(struct words_imports *w, struct arena *arena, struct import *ret, const char **ret_bound)
+{
+        size_t n = *w->p == '*' ? 1 : word(w->p);
+
+        *ret = w->from;
+        if (w->plain) {
+                ret->module = read_dotted(&w->p, arena);
+        } else {
+                ret->name = n == 0 || *w->p == '*' ? NULL : arena_strn(arena, w->p, n);
+                w->p = skip(w->p + n, w->within);
+        }
+        *ret_bound = ret->name;
+        if (n > 0 && is(w->p, word(w->p), "as")) {
+                w->p = skip(w->p + strlen("as"), w->within);
+                *ret_bound = arena_strn(arena, w->p, word(w->p));
+                w->p = skip(w->p + word(w->p), w->within);
+        } else if (w->plain && ret->module != NULL) { /* "import a.b" binds a */
+                *ret_bound = ret->module = arena_strn(arena, ret->module, strcspn(ret->module, "."));
+        }
+        w->goes_on = n > 0 && *w->p == ',';
+        if (w->goes_on)
+                w->p = skip(w->p + 1, w->within);
+}
+
 bool words_next_import(struct words_imports *w, struct arena *arena, struct import *ret,
                        const char **ret_bound)
 {
-        const char *name;
-        size_t n;
+        bool found;
 
         if (w->text == NULL)
                 w->text = w->p;
         do {
-                if (w->from.module == NULL && !next_statement(w, arena))
+                if (!w->goes_on && !next_statement(w, arena))
                         return false;
-                *ret = w->from;
-                name = w->p;
-                n = *name == '*' ? 1 : word(name);
-                ret->name = n == 0 || *name == '*' ? NULL : arena_strn(arena, name, n);
-                *ret_bound = ret->name;
-                w->p = skip(w->p + n, w->within);
-                if (n > 0 && is(w->p, word(w->p), "as")) {
-                        w->p = skip(w->p + strlen("as"), w->within);
-                        *ret_bound = arena_strn(arena, w->p, word(w->p));
-                        w->p = skip(w->p + word(w->p), w->within);
-                }
-                if (n == 0 || *w->p != ',')
-                        w->from.module = NULL; /* the last one */
-                else
-                        w->p = skip(w->p + 1, w->within);
-        } while (n == 0);
+                found = *w->p == '*' || is_part(*w->p);
+                read_one(w, arena, ret, ret_bound);
+        } while (!found);
         return !arena->failed;
 }
 
-/* Whether AT, in TEXT, stands behind the word KEYWORD, itself at the begin of a statement or behind another
- * word. */
+/* Whether AT, in TEXT, stands behind the word KEYWORD. */
 static bool is_behind(const char *text, const char *at, const char *keyword)
 {
         size_t n = strlen(keyword);
-        const char *p = at;
+        const char *p = skip_back(text, at);
 
-        while (p > text && (p[-1] == ' ' || p[-1] == '\t' || p[-1] == '\f' || p[-1] == '\\' ||
-                            p[-1] == '\n' || p[-1] == '\r'))
-                p--;
         return p < at && (size_t)(p - text) >= n && memcmp(p - n, keyword, n) == 0 &&
                ((size_t)(p - text) == n || !is_part(p[-(ptrdiff_t)n - 1]));
 }
 
-/* What is assigned behind a name at P, if anything is; FIRST: the name begins a statement. */
-static enum words_binding assigned(const char *p, bool first)
+/* Behind an annotation at P: where its "=" is, else what ends it; NULL where that is not told at a glance. */
+static const char *behind_annotation(const char *p)
 {
+        int depth = 0;
+
+        for (size_t n = 0; n < MAX_GLANCE; n++, p++) {
+                if (*p == '\0' || depth < 0 || (depth == 0 && strchr("=,:;#\r\n", *p) != NULL))
+                        return p;
+                if (strchr("\\'\"#", *p) != NULL)
+                        return NULL;
+                depth += strchr("([{", *p) != NULL;
+                depth -= strchr(")]}", *p) != NULL;
+        }
+        return NULL;
+}
+
+/* Whether a target that is assigned to may have begun before the name AT: "a, (b, name = ...", not "f(a, name
+ * = ...". */
+static bool is_target(const char *text, const char *at)
+{
+        for (size_t n = 0; n < MAX_GLANCE; n++) {
+                at = skip_back(text, at);
+                if (at == text || strchr(";:=\r\n", at[-1]) != NULL)
+                        return true;
+                if (!is_part(at[-1]) && strchr(".*,()[]", at[-1]) == NULL)
+                        return false;
+                at--;
+                if ((*at == '(' || *at == '[') && at > text && is_part(at[-1]))
+                        return false;
+        }
+        return true;
+}
+
+/* Whether more targets stand at P, and then what is assigned to them. */
+static bool goes_on_as_target(const char *p)
+{
+        const char *end = p;
+
+        while (end < p + MAX_GLANCE && *end != '\0' && (is_part(*end) || strchr(" \t.*,()[]", *end) != NULL))
+                end++;
+        return (end[0] == '=' && end[1] != '=') || end == p + MAX_GLANCE;
+}
+
+/* What is assigned to the name from AT to P, if anything is. */
+static enum words_binding assigned(const char *text, const char *at, const char *p)
+{
+        static const char *const before[] = {"for", "case", "global", "nonlocal"};
         const char *end;
 
         p = skip(p, false);
-        if (first && *p == ':' && p[1] != '=') /* an annotation */
-                p += strcspn(p, "=\r\n");
-        if (p[0] != '=' || p[1] == '=')
-                return WORDS_NONE;
-        p = skip(p + 1, false);
-        for (end = p; is_part(*end) || *end == '.'; end = skip(end, false))
-                end++;
-        return end == p || isdigit((unsigned char)*p) || (*end != '\0' && strchr("\r\n;#=", *end) == NULL)
-                   ? WORDS_VALUE
-                   : WORDS_ALIAS;
+        if (*p == ':') {
+                if (p[1] == '=' || is_behind(text, at, "as"))
+                        return WORDS_ALIAS;
+                if (is_first(text, at) && (p = behind_annotation(p + 1)) == NULL)
+                        return WORDS_ALIAS;
+        }
+        if (p[0] == '=' && p[1] != '=') {
+                if (!is_target(text, at))
+                        return WORDS_NONE;
+                p = skip(p + 1, false);
+                for (end = p; is_part(*end) || *end == '.'; end = skip(end, false))
+                        end++;
+                return end == p || isdigit((unsigned char)*p) ||
+                               (*end != '\0' && strchr("\r\n;#=", *end) == NULL)
+                           ? WORDS_VALUE
+                           : WORDS_ALIAS;
+        }
+        for (size_t i = 0; i < sizeof before / sizeof before[0]; i++)
+                if (is_behind(text, at, before[i]))
+                        return WORDS_ALIAS;
+        return *p != '\0' && strchr(",)]", *p) != NULL && goes_on_as_target(p) && is_target(text, at)
+                   ? WORDS_ALIAS
+                   : WORDS_NONE;
 }
 
 enum words_binding words_next_binding(const char *text, const char **p, const char *name)
@@ -178,7 +291,7 @@ enum words_binding words_next_binding(const char *text, const char **p, const ch
                 else if (is_behind(text, at, "def"))
                         found = WORDS_FUNCTION;
                 else
-                        found = assigned(at + n, begin_of(text, at) == at);
+                        found = assigned(text, at, at + n);
                 if (found != WORDS_NONE)
                         return found;
         }
@@ -199,42 +312,47 @@ static const char *behind_brackets(const char *p)
         return *p != '\0' ? p + 1 : p;
 }
 
+/* A base that is another expression than a dotted name, or where the text ends before the class's bases do.
+ */
+static const char *other_base(const char **at, const char *p)
+{
+        *at = p;
+        return "";
+}
+
 const char *words_next_base(const char **at, struct arena *arena)
 {
-        const char *p = skip(*at, true), *end;
+        const char *p = skip(*at, false), *end;
         char *base;
-        size_t n = 0;
+        size_t n;
 
+        if (*p == '[') /* class A[T](...) */
+                p = skip(behind_brackets(p), false);
         if (*p != '(' && *p != ',')
                 return NULL;
-        for (p = skip(p + 1, true); *p != '\0' && *p != ')';) {
-                end = p;
-                while (is_part(*end) || *end == '.')
+        for (p = skip(p + 1, true); *p != ')';) {
+                for (end = p; is_part(*end) || *end == '.';)
                         end = skip(end + 1, true);
                 base = arena_strn(arena, p, (size_t)(end - p));
-                for (; base != NULL && p < end; p++)
-                        if (is_part(*p) || *p == '.')
-                                base[n++] = *p;
                 if (base == NULL)
                         return NULL;
+                for (n = 0; p < end; p = skip(p + 1, true))
+                        base[n++] = *p;
                 base[n] = '\0';
-                if (*end == '[') { /* Generic[T] */
-                        *at = skip(behind_brackets(end), true);
-                        return base;
-                }
-                if (*end == ',' || *end == ')') {
+                if (*end == '[') /* Generic[T] */
+                        end = skip(behind_brackets(end), true);
+                if (n > 0 && (*end == ',' || *end == ')')) {
                         *at = end;
                         return base;
                 }
-                for (; *end != '\0' && *end != ',' && *end != ')';)
+                p = end;
+                while (*end != '\0' && *end != ',' && *end != ')')
                         end = strchr("([{", *end) != NULL ? behind_brackets(end) : end + 1;
-                *at = end;
-                if (*skip(p, true) != '=')
-                        return "";
-                if (*end != ',') /* metaclass=... */
+                if (*p != '=' || *end == '\0')
+                        return other_base(at, end);
+                if (*end == ')') /* metaclass=... */
                         return NULL;
                 p = skip(end + 1, true);
-                n = 0;
         }
         return NULL;
 }

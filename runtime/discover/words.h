@@ -5,17 +5,19 @@
 
 #include "runtime/discover/module.h"
 
-/* A walk over the names that "from ... import ..." binds in a text; at first P is the text, and all else
- * zero. */
+/* A walk over the names that imports bind in a text; at first P is the text, and all else zero. */
 struct words_imports {
         const char *p;
-        const char *text;
+        const char *text; /* where the statement may begin */
         struct import from;
-        bool within; /* parentheses */
+        bool plain;   /* without a "from" */
+        bool within;  /* parentheses */
+        bool goes_on; /* the statement has another name */
 };
 
-/* The next name, and where it is from: RET's name is NULL where it is all that a module has, *RET_BOUND what
- * it is called in the text; both in memory of ARENA's. False: there is no more, or no memory. */
+/* The next name, and what it stands for: RET's name is NULL for a module, *RET_BOUND what is bound in the
+ * text; NULL where that is all that the module has ("*"). In memory of ARENA's. False: there is no more, or
+ * no memory. */
 bool words_next_import(struct words_imports *imports, struct arena *arena, struct import *ret,
                        const char **ret_bound);
 
@@ -23,7 +25,7 @@ enum words_binding {
         WORDS_NONE,
         WORDS_CLASS,
         WORDS_FUNCTION,
-        WORDS_ALIAS, /* NAME = another, or one's attribute */
+        WORDS_ALIAS, /* NAME = another, or one's attribute, or a part of what is bound otherwise */
         WORDS_VALUE, /* NAME = anything else */
 };
 
