@@ -9,6 +9,11 @@
 #include "runtime/discover/source.h"
 #include "spec/base/buf.h"
 
+enum text_has {
+        HAS_METHODS,  /* functions that are called test... in something */
+        HAS_FIXTURES, /* fixtures that count without being asked for */
+};
+
 struct shelf {
         const char *key;
         enum found found;
@@ -18,10 +23,9 @@ struct shelf {
         struct arena own;
         struct buf text;
         bool tried;
-        bool may;          /* library_words.c: the answer */
-        bool has_cases;    /* TEXT has TestCase or __test__, or may have */
-        bool has_methods;  /* and functions that are called test... in something */
-        bool has_fixtures; /* that count without being asked for */
+        bool may;           /* library_words.c: the answer */
+        bool has_cases;     /* TEXT has TestCase or __test__, or may have */
+        signed char has[2]; /* by what library_text_has is asked; 0: not looked for yet */
         struct imported {
                 struct import import;
                 const char *bound; /* the name in the text, NULL: all that the module has */
@@ -44,6 +48,9 @@ struct shelf *library_shelf(struct library *library, const char *key);
 
 /* The shelf with the text of the file PATH, NULL if it cannot be read or is very long. */
 struct shelf *library_text(struct library *library, const char *path);
+
+/* Whether the shelf's text may have what is asked. */
+bool library_text_has(struct shelf *text, enum text_has what);
 
 /* Whether the module DOTTED in the file PATH may have tests: of what is installed, those with "test" in their
  * names. */

@@ -102,18 +102,28 @@ static void note_imports(struct library *library, struct shelf *s)
 static void note_words(struct library *library, struct shelf *s)
 {
         static const char *const cases[] = {"TestCase", "__test__"};
-        static const char *const methods[] = {" def test", "\tdef test"};
-        static const char *const unasked[] = {"autouse", "name=", "name =", "**", "partial"};
         static const char bom[] = "\xef\xbb\xbf";
 
         if (strncmp(s->text.data, bom, strlen(bom)) == 0)
                 memset(s->text.data, ' ', strlen(bom));
         s->has_cases = has_any(&s->text, cases, sizeof cases / sizeof cases[0]) || is_encoded(&s->text);
-        s->has_methods = has_any(&s->text, methods, sizeof methods / sizeof methods[0]);
-        s->has_fixtures =
-            has(&s->text, "fixture") && has_any(&s->text, unasked, sizeof unasked / sizeof unasked[0]);
         if (!s->has_cases)
                 note_imports(library, s);
+}
+
+bool library_text_has(struct shelf *s, enum text_has what)
+{
+        static const char *const methods[] = {" def test", "\tdef test"};
+        static const char *const unasked[] = {"autouse", "name=", "name =", "**", "partial"};
+
+        if (s->has[what] == 0 && what == HAS_METHODS)
+                s->has[what] = has_any(&s->text, methods, sizeof methods / sizeof methods[0]) ? 1 : -1;
+        else if (s->has[what] == 0)
+                s->has[what] =
+                    has(&s->text, "fixture") && has_any(&s->text, unasked, sizeof unasked / sizeof unasked[0])
+                        ? 1
+                        : -1;
+        return s->has[what] > 0;
 }
 
 struct shelf *library_text(struct library *library, const char *path)
@@ -133,8 +143,10 @@ struct shelf *library_text(struct library *library, const char *path)
                 if (s->text.data != NULL)
                         note_words(library, s);
         }
-        if (s->n_asked++ == MAX_ASKED)
-                s->has_cases = s->has_fixtures = true;
+        if (s->n_asked++ == MAX_ASKED) {
+                s->has_cases = true;
+                memset(s->has, 1, sizeof s->has);
+        }
         return s->text.data != NULL ? s : NULL;
 }
 

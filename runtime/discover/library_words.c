@@ -7,8 +7,9 @@
 #include "runtime/discover/value.h"
 #include "runtime/discover/words.h"
 
-#define MAX_LOOKS 64 /* into texts for one name, and at what one text makes of it; then it may be anything   \
-                      */
+#define MAX_LOOKS                                                                                            \
+        64 /* into texts for one name, and at what one text makes of it; then it may be anything             \
+            */
 
 /* What is asked: whether a name that a test file imports may be a TestCase, whether a base of its classes
  * may, or whether a name may be a fixture that counts without being asked for. Of a name nothing is missed
@@ -21,19 +22,19 @@ struct question {
         struct library *library;
         enum asked asked;
         struct look {
-                const struct shelf *text;
+                struct shelf *text;
                 const char *name;
+                enum asked asked;
         } looks[MAX_LOOKS]; /* so far: each name of a text is looked at once */
         size_t n;
 };
 
 static enum answer ask(struct question *q, const struct module *from, const struct import *import);
-static enum answer look(struct question *q, const struct module *from, const struct shelf *text,
-                        const char *name);
+static enum answer look(struct question *q, const struct module *from, struct shelf *text, const char *name);
 
 /* Whether the base "HEAD.REST" may, where the import that binds HEAD says what that is. */
-static bool attribute_may(struct question *q, const struct module *from, const struct shelf *text,
-                          const char *head, const char *rest)
+static bool attribute_may(struct question *q, const struct module *from, struct shelf *text, const char *head,
+                          const char *rest)
 {
         struct arena *scratch = &q->library->scratch;
         const char *p = text->text.data, *dot = strrchr(rest, '.');
@@ -68,17 +69,18 @@ static bool attribute_may(struct question *q, const struct module *from, const s
 }
 
 /* Whether a base of the class may, whose name ends at P. */
-static bool bases_may(struct question *q, const struct module *from, const struct shelf *text, const char *p)
+static bool any_base_may(struct question *q, const struct module *from, struct shelf *text, const char *p)
 {
         struct arena *scratch = &q->library->scratch;
         const char *base;
+        size_t n_bases = 0;
 
         while ((base = words_next_base(&p, scratch)) != NULL) {
                 const size_t n = strcspn(base, ".");
                 const char *head = arena_strn(scratch, base, n);
                 enum answer answer;
 
-                if (head == NULL)
+                if (head == NULL || n_bases++ == MAX_LOOKS)
                         return true;
                 if (base[n] != '\0') {
                         if (attribute_may(q, from, text, head, base + n + 1))
@@ -92,8 +94,19 @@ static bool bases_may(struct question *q, const struct module *from, const struc
         return false;
 }
 
+static bool bases_may(struct question *q, const struct module *from, struct shelf *text, const char *p)
+{
+        const enum asked asked = q->asked;
+        bool may;
+
+        q->asked = ASKED_BASE;
+        may = any_base_may(q, from, text, p);
+        q->asked = asked;
+        return may;
+}
+
 /* What the statements of TEXT that define NAME say of it. */
-static enum answer defined(struct question *q, const struct module *from, const struct shelf *text,
+static enum answer defined(struct question *q, const struct module *from, struct shelf *text,
                            const char *name)
 {
         const char *p = text->text.data;
@@ -104,7 +117,8 @@ static enum answer defined(struct question *q, const struct module *from, const 
                 if (how == WORDS_ALIAS || n++ == MAX_LOOKS)
                         return MAY;
                 if (q->asked != ASKED_FIXTURE &&
-                    ((how == WORDS_VALUE && (q->asked == ASKED_BASE || text->has_methods)) ||
+                    ((how == WORDS_VALUE &&
+                      (q->asked == ASKED_BASE || library_text_has(text, HAS_METHODS))) ||
                      (how == WORDS_CLASS && bases_may(q, from, text, p))))
                         return MAY;
         }
@@ -112,20 +126,20 @@ static enum answer defined(struct question *q, const struct module *from, const 
 }
 
 /* Whether what TEXT, of the module FROM, has under NAME may. */
-static enum answer look(struct question *q, const struct module *from, const struct shelf *text,
-                        const char *name)
+static enum answer look(struct question *q, const struct module *from, struct shelf *text, const char *name)
 {
         enum answer answer;
         bool bound;
 
-        if (q->asked == ASKED_FIXTURE ? text->has_fixtures : text->has_cases)
+        if (q->asked == ASKED_FIXTURE ? library_text_has(text, HAS_FIXTURES) : text->has_cases)
                 return MAY;
         for (size_t i = 0; i < q->n; i++)
-                if (q->looks[i].text == text && strcmp(q->looks[i].name, name) == 0)
+                if (q->looks[i].text == text && q->looks[i].asked == q->asked &&
+                    strcmp(q->looks[i].name, name) == 0)
                         return MAY_NOT;
         if (q->n == MAX_LOOKS)
                 return MAY;
-        q->looks[q->n++] = (struct look){text, name};
+        q->looks[q->n++] = (struct look){text, name, q->asked};
         answer = defined(q, from, text, name);
         if (answer == MAY)
                 return MAY;
@@ -152,7 +166,7 @@ static enum answer look(struct question *q, const struct module *from, const str
 
 static enum answer ask(struct question *q, const struct module *from, const struct import *import)
 {
-        const struct shelf *text;
+        struct shelf *text;
         struct module m = {.library = q->library};
 
         if (q->asked == ASKED_BASE && library_is_standard(q->library, from, import))

@@ -89,24 +89,23 @@ static const char *from_of(const char *text, const char *at)
         return at;
 }
 
-/* The dotted name at *P, which is then behind it and the blanks there; "" where there is none, NULL: no
- * memory. */
-static const char *read_dotted(const char **p, struct arena *arena)
+/* The dotted name at *P, which is then behind it and the blanks there, WITHIN parentheses or not; "" where
+ * there is none, NULL: no memory. */
+static const char *read_dotted(const char **p, bool within, struct arena *arena)
 {
         const char *end = *p;
         char *name;
         size_t n = 0;
 
         while (is_part(*end)) {
-                end = skip(end + word(end), false);
+                end = skip(end + word(end), within);
                 if (*end != '.')
                         break;
-                end = skip(end + 1, false);
+                end = skip(end + 1, within);
         }
         name = arena_strn(arena, *p, (size_t)(end - *p));
-        for (; name != NULL && *p < end; (*p)++)
-                if (is_part(**p) || **p == '.')
-                        name[n++] = **p;
+        for (; name != NULL && *p < end; *p = skip(*p + 1, within))
+                name[n++] = **p;
         if (name != NULL)
                 name[n] = '\0';
         return name;
@@ -120,7 +119,7 @@ static bool read_from(const char *p, const char *at, struct arena *arena, struct
         *ret = (struct import){0};
         for (p = skip(p + strlen("from"), false); *p == '.'; p = skip(p + 1, false))
                 ret->level++;
-        ret->module = p < at ? read_dotted(&p, arena) : "";
+        ret->module = p < at ? read_dotted(&p, false, arena) : "";
         return ret->module != NULL && p == at && (ret->module[0] != '\0' || ret->level > 0);
 }
 
@@ -156,7 +155,7 @@ static void read_one(struct words_imports *w, struct arena *arena, struct import
 
         *ret = w->from;
         if (w->plain) {
-                ret->module = read_dotted(&w->p, arena);
+                ret->module = read_dotted(&w->p, false, arena);
         } else {
                 ret->name = n == 0 || *w->p == '*' ? NULL : arena_strn(arena, w->p, n);
                 w->p = skip(w->p + n, w->within);
@@ -203,17 +202,40 @@ static bool is_behind(const char *text, const char *at, const char *keyword)
 /* Behind an annotation at P: where its "=" is, else what ends it; NULL where that is not told at a glance. */
 static const char *behind_annotation(const char *p)
 {
+        const char *const end = p + strnlen(p, MAX_GLANCE);
         int depth = 0;
 
-        for (size_t n = 0; n < MAX_GLANCE; n++, p++) {
-                if (*p == '\0' || depth < 0 || (depth == 0 && strchr("=,:;#\r\n", *p) != NULL))
+        for (; p < end; p++) {
+                if (depth < 0 || (depth == 0 && strchr("=,:;#\r\n", *p) != NULL))
                         return p;
-                if (strchr("\\'\"#", *p) != NULL)
+                if (*p == '"' || *p == '\'') {
+                        const char *line = p + strcspn(p, "\r\n"),
+                                   *quote = memchr(p + 1, *p, (size_t)(end - p) - 1);
+
+                        if (quote == NULL || quote > line) /* prose, unless it goes on */
+                                return line[-1] == '\\' ? NULL : line;
+                        p = quote;
+                }
+                if (*p == '\\')
                         return NULL;
                 depth += strchr("([{", *p) != NULL;
                 depth -= strchr(")]}", *p) != NULL;
         }
-        return NULL;
+        return *p == '\0' ? p : NULL;
+}
+
+/* Whether the colon AT stands between a name and its annotation. */
+static bool is_annotating(const char *text, const char *at)
+{
+        const char *end = skip_back(text, at), *p = end;
+
+        while (p > text && (is_part(p[-1]) || p[-1] == '.') && end - p < MAX_GLANCE)
+                p--;
+        if (p == end || is(p, (size_t)(end - p), "else") || is(p, (size_t)(end - p), "try") ||
+            is(p, (size_t)(end - p), "finally"))
+                return false;
+        p = skip_back(text, p);
+        return p == text || strchr(",(*;\r\n", p[-1]) != NULL;
 }
 
 /* Whether a target that is assigned to may have begun before the name AT: "a, (b, name = ...", not "f(a, name
@@ -223,7 +245,7 @@ static bool is_target(const char *text, const char *at)
         for (size_t n = 0; n < MAX_GLANCE; n++) {
                 at = skip_back(text, at);
                 if (at == text || strchr(";:=\r\n", at[-1]) != NULL)
-                        return true;
+                        return at == text || at[-1] != ':' || !is_annotating(text, at - 1);
                 if (!is_part(at[-1]) && strchr(".*,()[]", at[-1]) == NULL)
                         return false;
                 at--;
@@ -243,33 +265,38 @@ static bool goes_on_as_target(const char *p)
         return (end[0] == '=' && end[1] != '=') || end == p + MAX_GLANCE;
 }
 
+/* What stands behind the "=" before P. */
+static enum words_binding value_of(const char *p)
+{
+        const char *end = p = skip(p, false);
+        size_t n = word(p);
+
+        if (isdigit((unsigned char)*p) || is(p, n, "None") || is(p, n, "True") || is(p, n, "False"))
+                return WORDS_VALUE;
+        while (is_part(*end) || *end == '.')
+                end = skip(end + 1, false);
+        return end == p || (*end != '\0' && strchr("\r\n;#=", *end) == NULL) ? WORDS_VALUE : WORDS_ALIAS;
+}
+
 /* What is assigned to the name from AT to P, if anything is. */
 static enum words_binding assigned(const char *text, const char *at, const char *p)
 {
-        static const char *const before[] = {"for", "case", "global", "nonlocal"};
-        const char *end;
+        const char *before = skip_back(text, at);
 
         p = skip(p, false);
-        if (*p == ':') {
-                if (p[1] == '=' || is_behind(text, at, "as"))
-                        return WORDS_ALIAS;
-                if (is_first(text, at) && (p = behind_annotation(p + 1)) == NULL)
-                        return WORDS_ALIAS;
-        }
-        if (p[0] == '=' && p[1] != '=') {
-                if (!is_target(text, at))
-                        return WORDS_NONE;
-                p = skip(p + 1, false);
-                for (end = p; is_part(*end) || *end == '.'; end = skip(end, false))
-                        end++;
-                return end == p || isdigit((unsigned char)*p) ||
-                               (*end != '\0' && strchr("\r\n;#=", *end) == NULL)
-                           ? WORDS_VALUE
-                           : WORDS_ALIAS;
-        }
-        for (size_t i = 0; i < sizeof before / sizeof before[0]; i++)
-                if (is_behind(text, at, before[i]))
-                        return WORDS_ALIAS;
+        if (*p == ':' && (p[1] == '=' || is_behind(text, at, "as") || is_behind(text, at, "case")))
+                return WORDS_ALIAS;
+        if (*p == ':' && is_first(text, at) && (p = behind_annotation(p + 1)) == NULL)
+                return WORDS_ALIAS;
+        if (p[0] == '=' && p[1] != '=')
+                return !is_target(text, at)                                  ? WORDS_NONE
+                       : before > text && strchr(",([*", before[-1]) != NULL ? WORDS_ALIAS
+                                                                             : value_of(p + 1);
+        if (is_behind(text, at, "global") || is_behind(text, at, "nonlocal"))
+                return WORDS_ALIAS;
+        if (is(p, word(p), "in"))
+                return is_behind(text, at, "for") || (before > text && before[-1] == ',') ? WORDS_ALIAS
+                                                                                          : WORDS_NONE;
         return *p != '\0' && strchr(",)]", *p) != NULL && goes_on_as_target(p) && is_target(text, at)
                    ? WORDS_ALIAS
                    : WORDS_NONE;
@@ -323,29 +350,23 @@ static const char *other_base(const char **at, const char *p)
 const char *words_next_base(const char **at, struct arena *arena)
 {
         const char *p = skip(*at, false), *end;
-        char *base;
-        size_t n;
+        const char *base;
 
         if (*p == '[') /* class A[T](...) */
                 p = skip(behind_brackets(p), false);
         if (*p != '(' && *p != ',')
                 return NULL;
         for (p = skip(p + 1, true); *p != ')';) {
-                for (end = p; is_part(*end) || *end == '.';)
-                        end = skip(end + 1, true);
-                base = arena_strn(arena, p, (size_t)(end - p));
+                base = read_dotted(&p, true, arena);
                 if (base == NULL)
                         return NULL;
-                for (n = 0; p < end; p = skip(p + 1, true))
-                        base[n++] = *p;
-                base[n] = '\0';
+                end = p;
                 if (*end == '[') /* Generic[T] */
                         end = skip(behind_brackets(end), true);
-                if (n > 0 && (*end == ',' || *end == ')')) {
+                if (base[0] != '\0' && (*end == ',' || *end == ')')) {
                         *at = end;
                         return base;
                 }
-                p = end;
                 while (*end != '\0' && *end != ',' && *end != ')')
                         end = strchr("([{", *end) != NULL ? behind_brackets(end) : end + 1;
                 if (*p != '=' || *end == '\0')

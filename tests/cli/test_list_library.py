@@ -136,6 +136,41 @@ IMPORTS = {
     "tabs": "from\tbase\timport\tBase\n",
 }
 
+# pkg/via.py, which makes Base of pkg/base.py's; read for its words alone
+ODD = {
+    "a mark of the byte order": b"\xef\xbb\xbffrom .base import Base\n",
+    "lines end in CR": b"import os\rfrom .base import ( # why\r nothing,\r Base)\r",
+    "a joined line ends in CR": b"from .base \\\r import Base\r",
+    "a comment that ends in a backslash": b"# a comment \\\nfrom .base import Base\n",
+    "an encoding that is not ASCII's": b"# -*- coding: utf-7 -*-\nfrom .base imp+AG8-rt Base\n",
+    "no end of line": b"from .base import Base",
+    "very many names": b"from .base import nothing as a0" + b"".join(b", nothing as a%d" % n for n in range(1, 5000)) + b", Base\n",
+    "an annotation over lines": b"import typing\nfrom . import base\nBase: typing.Union[\n  int, type] = base.Base\n",
+    "an annotation with an equals sign": b"from . import base\nBase: (lambda x=1: x) = base.Base\n",
+    "an annotation in quotes": b"from . import base\nBase: 'x=1' = base.Base\n",
+    "the first of two": b"from . import base\nBase, x = base.Base, 1\n",
+    "a list of one": b"from . import base\n[Base] = [base.Base]\n",
+    "a module with the name of one of the library's": b"from . import queue\nclass Base(queue.Base): pass\n",
+    "a module under the name of one of the library's": b"from . import base as socket\nclass Base(socket.Base): pass\n",
+    "an imported module under such a name": b"import pkg.base as socket\nclass Base(socket.Base): pass\n",
+    "a name that is not the library's any more": b"import socket\nfrom . import base\nsocket = base\nclass Base(socket.Base): pass\n",
+    "a builtin that is another": b"from .base import Base as Exception\nclass Base(Exception): pass\n",
+    "a builtin that is assigned": b"from . import base\nlist = base.Base\nclass Base(list): pass\n",
+    "a builtin from all that a module has": b"from .names import *\nclass Base(object): pass\n",
+    "a module from all that a module has": b"import socket\nfrom .names import *\nclass Base(socket.Base): pass\n",
+    "bases behind other names": b"import socket, pkg.base\nclass Base(socket.socket if 0 else pkg.base.Base): pass\n".replace(b"socket.socket if 0 else ", b""),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_texts(tmp_path, name):
+    names = "from . import base as socket\nobject = socket.Base\n"
+    files = {"pkg/__init__.py": "", "pkg/base.py": BASE + "nothing = 1\n", "pkg/queue.py": "from .base import Base\n", "pkg/names.py": names, "pkg/via.py": ODD[name],
+             "pkg/test_a.py": "from .via import Base\n", "pkg/test_b.py": "from .via import Base\nclass Mine(Base):\n    def test_mine(self): pass\n"}  # fmt: skip
+    assert not check(tmp_path, files)
+    expected = ["pkg/test_a.py::Base::test_base", "pkg/test_b.py::Base::test_base", "pkg/test_b.py::Mine::test_base", "pkg/test_b.py::Mine::test_mine"]
+    assert tach_list(tmp_path).stdout.split() == expected
+
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_not_read(tmp_path, name):
