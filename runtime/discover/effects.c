@@ -2,6 +2,7 @@
  * project has the effects that its own text mentions, one level deep. */
 #include "runtime/discover/effects.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "runtime/discover/classes.h"
@@ -10,8 +11,10 @@
 #include "runtime/discover/names.h"
 #include "runtime/discover/read.h"
 #include "runtime/discover/resolve.h"
+#include "runtime/discover/value.h"
 
 #define MAX_BLOCKS 20 /* in a function */
+#define MAX_CALLS  4  /* one in another */
 
 static bool is_namespace(const char *text)
 {
@@ -129,10 +132,73 @@ static bool defines_here(const struct module *m, struct node call)
                strstr(text, "class ") != NULL || strchr(text, '{') != NULL;
 }
 
+/* Whether E is of a file of the project's. */
+static bool is_own_s(const struct module *m, const struct entity *e)
+{
+        const struct module *other = e->scope->module;
+
+        return other == m ||
+               (other->path != NULL && m->library != NULL && library_is_project_s(m->library, other->path));
+}
+
+static bool adds(const struct entity *e, int depth);
+
+/* Whether a function or method that E calls, of the same module, may add to a class or a module. The text is
+ * looked at: not all functions are parsed. */
+static bool calls_what_adds(const struct entity *e, int depth)
+{
+        const struct module *m = e->scope->module;
+        const char *text = m->text + node_start(e->binding->node),
+                   *end = m->text + node_end(e->binding->node);
+
+        for (const char *p = text; (p = memchr(p, '(', (size_t)(end - p))) != NULL; p++) {
+                struct entity callee = {.kind = ENTITY_BINDING, .scope = &m->scope};
+                const char *start = p, *name;
+
+                while (start > text && (isalnum((unsigned char)start[-1]) || start[-1] == '_'))
+                        start--;
+                if (start == p)
+                        continue;
+                if (start > text && start[-1] == '.')
+                        callee.scope = e->scope; /* cls.method() */
+                name = arena_strn(m->arena, start, (size_t)(p - start));
+                callee.binding = name != NULL ? module_find(callee.scope, name) : NULL;
+                if (callee.binding != NULL && callee.binding != e->binding && adds(&callee, depth + 1))
+                        return true;
+        }
+        return false;
+}
+
+/* Whether calling E may give attributes to a class or names to a module. */
+static bool adds(const struct entity *e, int depth)
+{
+        static const char *const words[] = {"globals()", "setattr(", "sys.modules", "_getframe",
+                                            "f_globals", "__dict__", "vars(",       "exec("};
+
+        if ((e->binding->kind != BINDING_FUNCTION && e->binding->kind != BINDING_CLASS) || depth >= MAX_CALLS)
+                return false;
+        return mentions_any(e, words, sizeof words / sizeof words[0]) || calls_what_adds(e, depth);
+}
+
+/* Whether a class of the module is an argument of CALL. */
+static bool gives_class(const struct module *m, struct node call)
+{
+        struct nodes arguments = node_children(m, node_field(call, "arguments"));
+
+        for (size_t i = 0; i < arguments.n; i++) {
+                const struct binding *b = node_is(arguments.v[i], "identifier")
+                                              ? module_find(&m->scope, node_text(m, arguments.v[i]))
+                                              : NULL;
+
+                if (b != NULL && b->kind == BINDING_CLASS)
+                        return true;
+        }
+        return false;
+}
+
 static void of_call(struct effects *f, const struct module *m, const struct event *event)
 {
         static const char *const skips[] = {"SkipTest", "pytest.skip", "importorskip", "ResourceDenied"};
-        static const char *const adds[] = {"globals()", "setattr(", "sys.modules["};
         struct node function = node_field(event->node, "function");
         const char *text = node_text(m, event->node);
         const char *name = node_text(m, function);
@@ -147,23 +213,26 @@ static void of_call(struct effects *f, const struct module *m, const struct even
                         grows(f, m, event->node, "may add tests");
                 return;
         }
-        if (is_namespace(text) && !event->assigned) {
+        if (is_namespace(event->assigned ? node_text(m, node_field(event->node, "arguments")) : text) &&
+            !(event->assigned && value_is_builtin(name))) {
                 grows(f, m, event->node, "may add tests");
                 return;
         }
-        if (event->assigned &&
+        if (event->assigned && !gives_class(m, event->node) &&
             !library_has_word(m->library, m, module_find(&m->scope, first_word(m, function)), "SkipTest"))
                 return;
         if (resolve_is_standard(&m->scope, function)) /* logging.basicConfig() */
                 return;
         e = resolve_node(&m->scope, function);
-        if (e.kind != ENTITY_BINDING || e.binding->kind != BINDING_FUNCTION)
+        if (e.kind != ENTITY_BINDING)
+                return;
+        if (is_own_s(m, &e) && adds(&e, 0))
+                grows(f, m, event->node, "may add tests");
+        if (e.binding->kind != BINDING_FUNCTION)
                 return;
         if (f->maybe == NULL && mentions_any(&e, skips, sizeof skips / sizeof skips[0]) &&
             call_may_skip(&m->scope, event->node, &e))
                 f->maybe = arena_printf(m->arena, "%s may leave the module out", node_quote(m, event->node));
-        if (e.scope->module == m && mentions_any(&e, adds, sizeof adds / sizeof adds[0]))
-                grows(f, m, event->node, "may add tests");
 }
 
 struct effects effects_of(struct module *m)

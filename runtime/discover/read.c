@@ -8,6 +8,7 @@
 
 #include "runtime/discover/library.h"
 #include "runtime/discover/names.h"
+#include "runtime/discover/star.h"
 
 #define MAX_DEPTH 100 /* of nested blocks; Python itself ends at 100 levels of indentation */
 
@@ -345,39 +346,42 @@ static void read_expression(struct reading *r, struct scope *scope, struct node 
                 b->vague = true;
 }
 
-/* "from X import *": the names that X's __all__ lists, else all that do not begin with an underscore. */
+/* "from X import *" */
 static void bind_star(struct reading *r, struct scope *scope, struct node node, struct import import)
 {
-        struct module *m = r->module, *from;
-        const char *path = NULL;
-        const struct binding *all;
-        struct nodes listed = {0};
+        struct module *m = r->module, *from = NULL;
+        const char *path = NULL, *maybe = r->maybe, *outer = r->outer;
+        enum found found =
+            m->library != NULL ? library_find(m->library, m, import.level, import.module, &path) : FOUND_NOT;
+        struct star star;
 
-        if (m->library == NULL ||
-            library_find(m->library, m, import.level, import.module, &path) != FOUND_SOURCE || path == NULL ||
-            (from = library_load(m->library, path)) == NULL)
+        if (found == FOUND_SOURCE && path != NULL)
+                from = library_load(m->library, path);
+        if (from == NULL) {
+                if (found == FOUND_MAYBE && m->grows == NULL)
+                        m->grows = arena_printf(m->own, "%s is not known", import.module);
                 return;
-        all = module_find(&from->scope, "__all__");
-        if (all != NULL && all->kind == BINDING_VALUE && !all->vague)
-                listed = node_children(from, all->node);
-        for (size_t i = 0; i < (listed.n > 0 ? listed.n : from->scope.n); i++) {
-                const char *name = listed.n > 0 ? node_text(from, listed.v[i]) : from->scope.v[i].name;
-                size_t n = strlen(name);
-
-                if (listed.n > 0)
-                        name = n > 2 ? arena_strn(m->own, name + 1, n - 2) : NULL;
-                if (name == NULL || (listed.n == 0 && name[0] == '_') ||
-                    module_find(&from->scope, name) == NULL)
-                        continue;
-                import.name = arena_strn(m->own, name, strlen(name));
-                if (import.name != NULL)
-                        (void)bind(r, scope, import.name,
-                                   (struct binding){
-                                       .kind = BINDING_IMPORT,
-                                       .node = node,
-                                       .from = arena_printf(m->own, "%s.%s", import.module, import.name),
-                                       .import = import});
         }
+        star = star_of(from, m->own);
+        if (star.grows != NULL && m->grows == NULL)
+                m->grows = star.grows;
+        for (size_t i = 0; i < star.n; i++) {
+                const struct binding *b = module_find(&from->scope, star.names[i]);
+                const char *unsure = b != NULL && b->maybe != NULL && star.unsure == NULL
+                                         ? arena_strn(m->own, b->maybe, strlen(b->maybe))
+                                         : star.unsure;
+
+                r->maybe = maybe != NULL ? maybe : unsure;
+                r->outer = maybe != NULL ? outer : NULL;
+                import.name = star.names[i];
+                (void)bind(r, scope, import.name,
+                           (struct binding){.kind = BINDING_IMPORT,
+                                            .node = node,
+                                            .from = arena_printf(m->own, "%s.%s", import.module, import.name),
+                                            .import = import});
+        }
+        r->maybe = maybe;
+        r->outer = outer;
 }
 
 /* The dotted name NODE, without the blanks that may stand in it. */

@@ -48,6 +48,7 @@ static enum telling telling(const char *text, size_t n)
                      {"eval", 4, TELLS_OF_CODE},
                      {"locals", 6, TELLS_OF_CODE},
                      {"vars", 4, TELLS_OF_CODE},
+                     {"_getframe", 9, TELLS_OF_CODE},
                      {"delattr", 7, TELLS_OF_CODE},
                      {"__import__", 10, TELLS_OF_CODE},
                      {"__signature__", 13, TELLS},
@@ -122,11 +123,19 @@ struct line {
         uint32_t number, column;
         bool blank, is_string, is_def, opens; /* is_def and opens: a block follows */
         bool is_test;                         /* the def of a function called test_... */
+        bool is_setup;                        /* or setUpClass or the like: called after all is collected */
         bool returns, on_class, on_platform;  /* on_class: the statement begins with cls */
+        bool gives_class;                     /* cls is an argument of a call */
         enum telling telling;                 /* of its most telling word */
         const char *name; /* of a def: its first parameter's; else: what an attribute is assigned of */
         size_t n_name;
 };
+
+static bool is_setup(const struct lexer *l)
+{
+        return is_word(l, "setUpClass", 10) || is_word(l, "tearDownClass", 13) ||
+               is_word(l, "setup_class", 11) || is_word(l, "teardown_class", 14);
+}
 
 static bool is_operator(const struct lexer *l, char c)
 {
@@ -169,6 +178,7 @@ static bool read_line(struct skimmer *s, struct line *ret, struct suspect *suspe
         size_t tokens = 0;
         int depth = 0;
         char last = '\0';
+        bool given = false, is_class = false; /* a name may be an argument; it is cls */
         enum telling how;
 
         *ret = (struct line){.start = l->p, .number = l->line};
@@ -190,8 +200,8 @@ static bool read_line(struct skimmer *s, struct line *ret, struct suspect *suspe
                 if (token == TOKEN_NAME) {
                         if (tokens == 0 && is_word(l, "return", 6))
                                 ret->returns = true;
-                        if (tokens == 0 && (is_word(l, "cls", 3) || is_word(l, "klass", 5)))
-                                ret->on_class = true;
+                        is_class = is_word(l, "cls", 3) || is_word(l, "klass", 5);
+                        ret->on_class |= is_class && tokens == 0;
                         ret->on_platform |= is_word(l, "platform", 8);
                         ret->is_def |= (tokens == 0 || (tokens == 1 && ret->is_def)) && is_word(l, "def", 3);
                         if (tokens == 0 && is_word(l, "async", 5))
@@ -203,6 +213,13 @@ static bool read_line(struct skimmer *s, struct line *ret, struct suspect *suspe
                         if (ret->is_def && last == 'd' && l->p - l->start > 5 &&
                             memcmp(l->start, "test_", 5) == 0)
                                 ret->is_test = true;
+                        if (ret->is_def && last == 'd')
+                                ret->is_setup = is_setup(l);
+                }
+                if (token != TOKEN_NAME) {
+                        ret->gives_class |= is_class && given && (*l->start == ',' || *l->start == ')');
+                        given = !ret->is_def && !ret->returns && (*l->start == '(' || *l->start == ',');
+                        is_class = false;
                 }
                 if (tokens <= 4)
                         note_name(ret, l, token, tokens, last);
@@ -322,7 +339,8 @@ static void skim_body(struct skimmer *s, const struct line *def, bool open)
                         continue;
                 keep |= line.telling > (def->is_test ? TELLS_OF_CODE : TELLS_NOT) ||
                         (only_text && line.returns) ||
-                        (def->column == 0 && (line.on_class || line.on_platform || assigns(def, &line)));
+                        ((line.on_class || line.gives_class) && !def->is_setup) ||
+                        (def->column == 0 && (line.on_platform || assigns(def, &line)));
                 only_text &= line.is_string;
                 returns |= line.returns;
                 n_lines += !line.is_string;
