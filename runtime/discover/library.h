@@ -38,6 +38,10 @@ struct module library_module(struct library *library, const char *path, const st
 enum found library_find(struct library *library, const struct module *from, int level, const char *dotted,
                         const char **ret_path);
 
+/* What becomes of IMPORT in a try statement of FROM: FOUND_NOT also where the module has no such name, or is
+ * the project's and imports itself what is not there. */
+enum found library_import(struct library *library, const struct module *from, const struct import *import);
+
 /* Whether the file PATH is not in a folder of the interpreter's. */
 bool library_is_project_s(const struct library *library, const char *path);
 

@@ -19,6 +19,8 @@ struct reading {
         const char *maybe, *outer; /* the condition around the statement, and the one around that */
         bool otherwise;            /* in the last branch of an if */
         int tries;                 /* try statements around the statement */
+        int catching;              /* those of them that handle an ImportError */
+        const char *import_unsure; /* an import in the try statement that may fail, or NULL */
         const char *stopped;       /* why the rest of the try statement is not executed, or NULL */
         bool by_import;            /* by an ImportError */
 };
@@ -399,6 +401,19 @@ static const char *keep_dotted(const struct module *m, struct node node)
         return copy != NULL ? copy : "";
 }
 
+/* An import in a try statement that handles its failing: false if it fails. */
+static bool try_import(struct reading *r, struct node node, const struct import *import)
+{
+        struct module *m = r->module;
+        enum found found = m->library != NULL ? library_import(m->library, m, import) : FOUND_SOURCE;
+
+        if (found == FOUND_NOT)
+                stop(r, node, true, missing(m, import->module));
+        else if (found == FOUND_MAYBE && r->maybe == NULL)
+                r->import_unsure = r->maybe = keep_quote(m, node); /* what follows it in the statement */
+        return found != FOUND_NOT;
+}
+
 /* "a.b" in "import a.b" binds a; with "as c", c is a.b. */
 static void read_import(struct reading *r, struct scope *scope, struct node node)
 {
@@ -418,6 +433,8 @@ static void read_import(struct reading *r, struct scope *scope, struct node node
 
                 if (node_is(name, "wildcard_import")) {
                         import.module = spelled + import.level;
+                        if (r->catching > 0 && !try_import(r, node, &import))
+                                return;
                         bind_star(r, scope, node, import);
                         continue;
                 }
@@ -432,12 +449,16 @@ static void read_import(struct reading *r, struct scope *scope, struct node node
                         stop(r, node, true, missing(m, dotted));
                         return;
                 }
+                import.module = from ? spelled + import.level : dotted;
+                import.name = from ? dotted : NULL;
+                if (r->catching > 0 && !try_import(r, node, &import))
+                        return;
                 bound = node_is_null(alias) ? dotted : keep(m, alias);
                 if (!from && node_is_null(alias))
                         bound = dotted = arena_strn(m->own, dotted, strcspn(dotted, "."));
-                import.module = from ? spelled + import.level : dotted;
-                import.name = from ? dotted : NULL;
-                if (from)
+                if (!from)
+                        import.module = dotted;
+                else
                         dotted = arena_printf(m->own, "%s.%s", spelled, dotted);
                 if (bound != NULL && dotted != NULL)
                         (void)bind(r, scope, bound,
@@ -500,35 +521,96 @@ static bool catches_import(const struct module *m, struct node clause)
                strstr(text, "SkipTest") != NULL;
 }
 
+static bool is_handler(struct node node)
+{
+        return node_is(node, "except_clause") || node_is(node, "except_group_clause");
+}
+
+/* Whether BLOCK does nothing but import what has no tests. */
+static bool only_imports(const struct module *m, struct node block)
+{
+        struct nodes statements = node_children(m, block);
+
+        for (size_t i = 0; i < statements.n; i++) {
+                const char *text = node_text(m, statements.v[i]);
+
+                if (!node_is(statements.v[i], "pass_statement") &&
+                    !node_is(statements.v[i], "import_statement") &&
+                    (!node_is(statements.v[i], "import_from_statement") || strstr(text, "Test") != NULL ||
+                     strstr(text, "test_") != NULL || strchr(text, '*') != NULL))
+                        return false;
+        }
+        return true;
+}
+
+/* Whether it makes a difference to the try statement of PARTS whether its imports fail. */
+static bool handles_import(const struct module *m, const struct nodes *parts)
+{
+        bool handles = false, matters = false;
+
+        for (size_t i = 0; i < parts->n; i++) {
+                struct node body = node_named_child(parts->v[i], node_named_child_count(parts->v[i]) - 1);
+
+                if (node_is(parts->v[i], "block"))
+                        body = parts->v[i];
+                handles |= is_handler(parts->v[i]) && catches_import(m, parts->v[i]);
+                matters |= !node_is(parts->v[i], "finally_clause") && !only_imports(m, body);
+        }
+        return handles && matters;
+}
+
+/* A handler that is executed, or perhaps is if UNSURE is why. */
+static void read_handler(struct reading *r, struct scope *scope, struct node clause, const char *unsure)
+{
+        read_branch(r, scope, node_named_child(clause, node_named_child_count(clause) - 1),
+                    unsure != NULL ? -1 : 1, unsure, true);
+}
+
 static void read_try(struct reading *r, struct scope *scope, struct node node)
 {
         struct nodes parts = node_children(r->module, node);
+        const char *maybe = r->maybe, *outer = r->outer, *unsure = r->import_unsure;
         size_t events = r->module->n_events;
-        bool caught = false;
+        bool caught = false, catching = handles_import(r->module, &parts);
 
+        r->import_unsure = NULL;
         for (size_t i = 0; i < parts.n; i++)
                 if (node_is(parts.v[i], "block")) {
                         r->tries++;
+                        r->catching += catching;
                         read_block(r, scope, parts.v[i]);
+                        r->catching -= catching;
                         r->tries--;
-                } else if (node_is(parts.v[i], "except_clause") ||
-                           node_is(parts.v[i], "except_group_clause")) {
+                } else if (is_handler(parts.v[i])) {
+                        if (r->stopped == NULL && r->import_unsure != NULL && !caught &&
+                            catches_import(r->module, parts.v[i])) {
+                                r->maybe = maybe;
+                                read_handler(r, scope, parts.v[i], r->import_unsure);
+                                r->maybe = r->import_unsure;
+                                continue;
+                        }
                         if (r->stopped == NULL || caught ||
                             (r->by_import && !catches_import(r->module, parts.v[i])))
                                 continue;
                         r->stopped = NULL;
                         r->module->n_events = events;
                         caught = true;
-                        read_block(r, scope,
-                                   node_named_child(parts.v[i], node_named_child_count(parts.v[i]) - 1));
+                        read_handler(r, scope, parts.v[i], NULL);
                 } else if (node_is(parts.v[i], "else_clause") && !caught && r->stopped == NULL) {
                         read_block(r, scope, node_field(parts.v[i], "body"));
                 } else if (node_is(parts.v[i], "finally_clause")) {
                         struct nodes body = node_children(r->module, parts.v[i]);
 
+                        r->maybe = maybe;
                         if (body.n > 0)
                                 read_block(r, scope, body.v[body.n - 1]);
                 }
+        r->maybe = maybe;
+        r->outer = outer;
+        if (catching || r->import_unsure == NULL)
+                r->import_unsure = unsure;
+        else if (maybe == NULL) /* for the try statement around it */
+                r->maybe = r->import_unsure;
         if (r->tries == 0)
                 r->stopped = NULL;
 }
