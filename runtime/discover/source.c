@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/discover/decode.h"
@@ -17,10 +18,13 @@
 #include "runtime/discover/tree_cache.h"
 #include "spec/base/cleanup.h"
 
-#define MAX_BLOCKS   99                 /* CPython's MAXINDENT */
-#define MAX_BRACKETS 200                /* CPython's MAXLEVEL */
-#define MAX_DEEP     2500               /* nodes in one another: some 3,000 are too many for its compiler */
-#define MAX_BYTES    ((off_t)256 << 20) /* of one file */
+#define MAX_BLOCKS   99   /* CPython's MAXINDENT */
+#define MAX_BRACKETS 200  /* CPython's MAXLEVEL */
+#define MAX_DEEP     2500 /* nodes in one another: some 3,000 are too many for its compiler */
+#define MAX_SECONDS                                                                                          \
+        5 /* for a file, and one more for each million bytes: some texts take time                           \
+             that grows as their square does */
+#define MAX_BYTES ((off_t)256 << 20) /* of one file */
 
 const TSLanguage *tree_sitter_python(void);
 
@@ -109,12 +113,41 @@ static uint32_t too_many_blocks(const struct tree *tree)
         return 0;
 }
 
+static uint64_t now(void)
+{
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* The tree of the text, NULL if there is none by the time UNTIL, in microseconds. */
+static TSTree *parse_until(TSParser *parser, const char *text, size_t n, uint64_t until)
+{
+        const uint64_t from = now();
+
+        if (from >= until)
+                return NULL;
+        ts_parser_reset(parser);
+        ts_parser_set_timeout_micros(parser, until - from);
+        return ts_parser_parse_string(parser, NULL, text, (uint32_t)n);
+}
+
+static int too_slow(struct source *source)
+{
+        source->problem = "takes too long to parse";
+        source->line = 1;
+        return 0;
+}
+
 /* SOURCE's tree becomes that of its text, below ROOT. */
-static int pack(struct source *source, TSNode root)
+static int pack(struct source *source, TSNode root, uint64_t until)
 {
         uint32_t deepest, line = 0;
-        int r = tree_pack(&source->tree, root, &deepest);
+        int r = tree_pack(&source->tree, root, until, &deepest);
 
+        if (r == -ETIME)
+                return too_slow(source);
         if (r < 0)
                 return r;
         r = tree_find_rows(&source->tree, source->text, source->n);
@@ -139,7 +172,7 @@ static void drop(TSTree *tree)
 }
 
 /* The tree of the text without what skim.c leaves out; 0 where that cannot be used, 1 where it can. */
-static int parse_skimmed(struct source *source, TSParser *parser)
+static int parse_skimmed(struct source *source, TSParser *parser, uint64_t until)
 {
         struct skim skim;
         TSTree *tree;
@@ -147,13 +180,13 @@ static int parse_skimmed(struct source *source, TSParser *parser)
 
         if (!skim_text(&skim, source->text, source->n))
                 return 0;
-        tree = ts_parser_parse_string(parser, NULL, skim.text, (uint32_t)skim.n);
+        tree = parse_until(parser, skim.text, skim.n, until);
         if (tree != NULL && !ts_node_has_error(ts_tree_root_node(tree))) {
                 free(source->text);
                 *source = (struct source){
                     .text = skim.text, .n = skim.n, .lines = skim.lines, .n_lines = skim.n_lines};
                 skim = (struct skim){0};
-                r = pack(source, ts_tree_root_node(tree));
+                r = pack(source, ts_tree_root_node(tree), until);
                 r = r < 0 ? r : 1;
         }
         drop(tree);
@@ -163,18 +196,19 @@ static int parse_skimmed(struct source *source, TSParser *parser)
 
 static int parse_text(struct source *source, TSParser *parser, bool whole)
 {
+        const uint64_t until = now() + MAX_SECONDS * 1000000 + source->n;
         TSTree *tree;
         int r;
 
-        if (!whole && (r = parse_skimmed(source, parser)) != 0)
+        if (!whole && (r = parse_skimmed(source, parser, until)) != 0)
                 return r < 0 ? r : 0;
-        tree = ts_parser_parse_string(parser, NULL, source->text, (uint32_t)source->n);
+        tree = parse_until(parser, source->text, source->n, until);
         if (tree == NULL)
-                return -ENOMEM;
+                return too_slow(source);
         source->line = first_error(ts_tree_root_node(tree));
         if (source->line > 0)
                 source->problem = "syntax error";
-        r = pack(source, ts_tree_root_node(tree));
+        r = pack(source, ts_tree_root_node(tree), until);
         drop(tree);
         return r;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 const TSLanguage *tree_sitter_python(void);
 
@@ -37,13 +38,22 @@ static bool add(struct growing *g, TSNode node, TSFieldId field, uint32_t around
         return true;
 }
 
+static bool is_late(uint64_t until)
+{
+        struct timespec now;
+
+        return until > 0 && clock_gettime(CLOCK_MONOTONIC, &now) == 0 &&
+               (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 > until;
+}
+
 /* Until all that is in a node has been seen, its size is the number of the node around it. */
-int tree_pack(struct tree *ret, TSNode root, uint32_t *ret_deepest)
+int tree_pack(struct tree *ret, TSNode root, uint64_t until, uint32_t *ret_deepest)
 {
         TSTreeCursor cursor = ts_tree_cursor_new(root);
         struct growing g = {0};
+        size_t seen = 0;
         uint32_t around = 0, depth = 1, deepest;
-        bool ok = add(&g, root, 0, 0), more = ok && ts_tree_cursor_goto_first_child(&cursor);
+        bool late = false, ok = add(&g, root, 0, 0), more = ok && ts_tree_cursor_goto_first_child(&cursor);
 
         deepest = more ? 1 : 0;
         if (ok && !more)
@@ -52,6 +62,10 @@ int tree_pack(struct tree *ret, TSNode root, uint32_t *ret_deepest)
                 TSNode node = ts_tree_cursor_current_node(&cursor);
                 TSFieldId field = ts_tree_cursor_current_field_id(&cursor);
 
+                if (seen++ % 64 == 63 && is_late(until)) {
+                        late = true;
+                        break;
+                }
                 if (field != 0 || ts_node_is_named(node)) {
                         uint32_t at = (uint32_t)g.n;
 
@@ -76,9 +90,9 @@ int tree_pack(struct tree *ret, TSNode root, uint32_t *ret_deepest)
                 }
         }
         ts_tree_cursor_delete(&cursor);
-        if (!ok) {
+        if (!ok || late) {
                 free(g.v);
-                return -ENOMEM;
+                return late ? -ETIME : -ENOMEM;
         }
         *ret = (struct tree){.v = g.v, .n = (uint32_t)g.n};
         *ret_deepest = deepest;

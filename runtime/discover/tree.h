@@ -38,9 +38,9 @@ struct node {
         uint32_t at;
 };
 
-/* RET's v is malloc'ed, rows are not set. *RET_DEEPEST: how many nodes the deepest one is in. 0 or -ENOMEM.
- */
-int tree_pack(struct tree *ret, TSNode root, uint32_t *ret_deepest);
+/* RET's v is malloc'ed, rows are not set. *RET_DEEPEST: how many nodes the deepest one is in. 0, -ENOMEM, or
+ * -ETIME where CLOCK_MONOTONIC passes UNTIL, in microseconds; 0: there is no such time. */
+int tree_pack(struct tree *ret, TSNode root, uint64_t until, uint32_t *ret_deepest);
 
 /* Sets RET's rows, malloc'ed, from the N bytes of its text. 0 or -ENOMEM. */
 int tree_find_rows(struct tree *ret, const char *text, size_t n);

@@ -477,6 +477,16 @@ def test_deep_and_large(tmp_path):
     assert "test_binary.py::test_binary" in listed.stdout
 
 
+def test_what_is_no_python_many_times_over(tmp_path):
+    """More open ends than tree-sitter can count, and what it does not get over in time."""
+    parts = {"test_b.py": "(Base", "test_c.py": "if a: ", "test_d.py": "not ", "test_e.py": "import "}
+    write(tmp_path, {"test_a.py": "def test_a(): pass\n", **{name: part * (700_000 // len(part)) for name, part in parts.items()}})
+    listed = tach_list(tmp_path)
+    assert (listed.stdout, listed.returncode) == ("test_a.py::test_a\n", 0)
+    for name in parts:
+        assert re.search(f"{name}:1: (syntax error|takes too long to parse|nested more)", listed.stderr)
+
+
 NESTED = {
     "brackets": ("x = " + "[" * 10000 + "]" * 10000, "too many nested parentheses"),
     "201 brackets": ("x = " + "(" * 201 + ")" * 201, "too many nested parentheses"),

@@ -87,7 +87,7 @@ static void an_array_is_its_tree(void **state)
                 uint32_t deepest;
 
                 assert_non_null(expected);
-                assert_int_equal(tree_pack(&tree, ts_tree_root_node(expected), &deepest), 0);
+                assert_int_equal(tree_pack(&tree, ts_tree_root_node(expected), 0, &deepest), 0);
                 assert_int_equal(tree_find_rows(&tree, texts[i], len), 0);
                 assert_int_equal(same(ts_tree_root_node(expected), tree_root(&tree)), tree.n);
                 assert_true(tree_is_sound(tree.v, tree.n, len));
