@@ -62,6 +62,9 @@ bool library_is_standard(struct library *library, const struct module *from, con
  * name of their own. */
 bool library_has_fixtures(struct library *library, const struct module *from, const struct import *import);
 
+/* Whether IMPORT surely is a class, as its text's words tell. */
+bool library_is_class(struct library *library, const struct module *from, const struct import *import);
+
 /* Whether B (NULL: false) is defined in FROM, or imported from a file of the project's whose text has WORD.
  */
 bool library_has_word(struct library *library, const struct module *from, const struct binding *b,

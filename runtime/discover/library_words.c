@@ -222,3 +222,39 @@ bool library_has_fixtures(struct library *library, const struct module *from, co
 {
         return import->name != NULL && ask_once(library, from, import, ASKED_FIXTURE);
 }
+
+/* Whether all statements of TEXT that bind NAME define a class. */
+static bool is_class(const struct shelf *text, const char *name)
+{
+        const char *p = text->text.data;
+        enum words_binding how;
+        size_t n = 0;
+
+        for (; (how = words_next_binding(text->text.data, &p, name)) != WORDS_NONE; n++)
+                if (how != WORDS_CLASS)
+                        return false;
+        for (size_t i = 0; i < text->n_imported; i++)
+                if (text->imported[i].bound == NULL || strcmp(text->imported[i].bound, name) == 0)
+                        return false;
+        return n > 0;
+}
+
+bool library_is_class(struct library *library, const struct module *from, const struct import *import)
+{
+        const struct shelf *text;
+        const char *path = NULL;
+        char key[PATH_MAX + 256];
+        struct shelf *s;
+
+        if (import->name == NULL ||
+            library_find(library, from, import->level, import->module, &path) != FOUND_SOURCE ||
+            path == NULL || snprintf(key, sizeof key, "#%s %s", import->name, path) >= (int)sizeof key ||
+            (s = library_shelf(library, key)) == NULL)
+                return false;
+        if (!s->tried) {
+                s->tried = true;
+                text = library_text(library, path);
+                s->may = text != NULL && !text->has_cases && is_class(text, import->name);
+        }
+        return s->may;
+}

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "runtime/discover/inline.h"
+#include "runtime/discover/library.h"
 #include "runtime/discover/names.h"
 #include "runtime/discover/resolve.h"
 
@@ -332,10 +333,17 @@ static bool is_table_object(const char *dotted)
 static struct value call_of_function(struct eval *e, const struct scope *scope, struct node node,
                                      struct node function)
 {
-        struct entity entity = resolve_node(scope, function);
+        const struct module *m = scope->module;
+        const struct binding *b =
+            node_is(function, "identifier") ? module_resolve(m, scope, node_text(m, function)) : NULL;
+        struct entity entity;
         struct scope *inside;
         struct node result;
 
+        if (b != NULL && b->kind == BINDING_IMPORT && b->target == NULL && m->library != NULL &&
+            library_is_class(m->library, m, &b->import))
+                return value_of_kind(VALUE_UNKNOWN); /* its text is not parsed */
+        entity = resolve_node(scope, function);
         if (entity.kind != ENTITY_BINDING || entity.binding->kind != BINDING_FUNCTION ||
             entity.binding->decorators.n > 0)
                 return value_of_kind(VALUE_UNKNOWN);

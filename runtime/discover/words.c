@@ -286,6 +286,8 @@ static enum words_binding assigned(const char *text, const char *at, const char 
         p = skip(p, false);
         if (*p == ':' && (p[1] == '=' || is_behind(text, at, "as") || is_behind(text, at, "case")))
                 return WORDS_ALIAS;
+        if (*p == ':' && *skip(p + 1, false) == '{') /* a key: nobody annotates with a display */
+                return WORDS_NONE;
         if (*p == ':' && is_first(text, at) && (p = behind_annotation(p + 1)) == NULL)
                 return WORDS_ALIAS;
         if (p[0] == '=' && p[1] != '=')

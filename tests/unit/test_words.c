@@ -78,6 +78,7 @@ static void bindings(void **state)
         (void)state;
         bindings_are("", "");
         bindings_are("A", "");
+        bindings_are("x = {\n    A: {\n        A: {1},\n    },\n}\n", "");
         bindings_are("class A", "c");
         bindings_are("class A: pass\nclass \\\n A(B): pass\ndef A(): pass\nasync def\tA(): pass", "ccff");
         bindings_are("AA = 1; BA = 2; A_ = 3; A.b = 4; A == 5; A + 6; A[7] = 8", "");
