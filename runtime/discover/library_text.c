@@ -29,11 +29,25 @@ static size_t folder_of(const struct search *search, const char *path)
         return found;
 }
 
+/* Whether folder AT is the standard library's, or one that is a part of it. */
+static bool is_standard(const struct search *search, size_t at)
+{
+        const size_t n = search->standard != NULL ? strlen(search->standard) : 0;
+
+        return n > 0 && at < search->dirs.n &&
+               (search->dirs.v[at] == search->standard ||
+                (strncmp(search->dirs.v[at], search->standard, n) == 0 &&
+                 strcmp(search->dirs.v[at] + n, "/lib-dynload") == 0));
+}
+
 bool library_is_project_s(const struct library *library, const char *path)
 {
-        size_t at = folder_of(library->search, path);
+        const size_t at = folder_of(library->search, path);
+        const char *dir = at < library->search->dirs.n ? library->search->dirs.v[at] : "";
 
-        return at < library->search->n_project || at == library->search->dirs.n;
+        /* also what a .pth file leads to, which is being worked on */
+        return at < library->search->n_project ||
+               !(is_standard(library->search, at) || strstr(dir, "-packages") != NULL);
 }
 
 bool library_may_have_tests(const struct library *library, const char *dotted, const char *path)
@@ -45,15 +59,12 @@ bool library_is_standard(struct library *library, const struct module *from, con
 {
         const struct search *search = library->search;
         const char *path = NULL;
-        size_t at;
 
         if (search->standard == NULL || import->level > 0 || strcasestr(import->module, "test") != NULL ||
             (import->name != NULL && strcasestr(import->name, "test") != NULL) ||
             library_find(library, from, 0, import->module, &path) != FOUND_SOURCE || path == NULL)
                 return false;
-        at = folder_of(search, path);
-        return at < search->dirs.n && search->dirs.v[at] == search->standard &&
-               strstr(path, "-packages/") == NULL;
+        return is_standard(search, folder_of(search, path)) && strstr(path, "-packages/") == NULL;
 }
 
 static bool has(const struct buf *text, const char *word)

@@ -175,7 +175,8 @@ static enum answer ask(struct question *q, const struct module *from, const stru
             library_find(q->library, from, import->level, import->module, &m.path) != FOUND_SOURCE ||
             m.path == NULL)
                 return q->asked == ASKED_BASE ? MAY : MAY_NOT;
-        if (q->asked != ASKED_BASE && !library_may_have_tests(q->library, import->module, m.path))
+        if (q->asked != ASKED_BASE && !library_may_have_tests(q->library, import->module, m.path) &&
+            strcasestr(import->name, "test") == NULL && strstr(import->name, "Case") == NULL)
                 return MAY_NOT;
         text = library_text(q->library, m.path);
         return text != NULL ? look(q, &m, text, import->name) : MAY;

@@ -1,13 +1,16 @@
 """What test files import is read only where it may matter: what is told without reading it holds all the same."""
 
+import os
 import pathlib
 import re
+import shutil
+import subprocess
 import sysconfig
 import time
 
 import pytest
 
-from test_list import tach_list
+from test_list import TACH, environment, tach_list, write
 from test_list_dynamic import check
 
 CASES = {
@@ -191,6 +194,57 @@ def test_a_test_case_by_way_of_another_module(tmp_path, name):
     expected = [f"pkg/test_a.py::{bound}::test_base", "pkg/test_b.py::Further::test_base", f"pkg/test_c.py::{bound}::test_base"]
     expected += ["pkg/test_c.py::Mine::test_base", "pkg/test_c.py::Mine::test_mine"]
     assert sorted(tach_list(tmp_path).stdout.split()) == sorted(expected)
+
+
+APP = {"app/__init__.py": "", "app/base.py": BASE}
+USES = {"pytest.ini": "[pytest]\n", "test_a.py": "from app.base import Base\nclass Mine(Base):\n    def test_mine(self): pass\n"}
+FOUND = ["test_a.py::Base::test_base", "test_a.py::Mine::test_base", "test_a.py::Mine::test_mine"]
+
+
+def interpreter(folder):
+    """One with a standard library of its own that can be written to."""
+    library = folder / "lib" / "python3.11"
+    (folder / "bin").mkdir(parents=True)
+    (library / "site-packages").mkdir(parents=True)
+    (folder / "bin" / "python3.11").symlink_to("python3")
+    shutil.copy(os.path.realpath("/usr/bin/python3"), folder / "bin" / "python3")
+    for name in ("os.py", "socket.py", "unittest"):
+        (library / name).symlink_to(pathlib.Path(sysconfig.get_path("stdlib")) / name)
+    return folder / "bin" / "python3.11", library
+
+
+def list_with(python, folder, **more):
+    env = {**environment(), "TACH_PYTHON": str(python), **more}
+    done = subprocess.run([TACH, "list"], cwd=folder, env=env, capture_output=True, text=True)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("where", ["proj", "site-packages/proj"])
+def test_a_project_that_lies_among_the_library_s_modules(tmp_path, where):
+    python, library = interpreter(tmp_path)
+    write(library / where, {**APP, **USES})
+    assert list_with(python, library / where) == FOUND
+
+
+def test_a_folder_among_the_library_s_modules_that_is_not_the_library_s(tmp_path):
+    python, library = interpreter(tmp_path)
+    write(library / "extra", APP)
+    write(tmp_path / "proj", USES)
+    assert list_with(python, tmp_path / "proj", PYTHONPATH=str(library / "extra")) == FOUND
+    (library / "site-packages" / "extra.pth").write_text(f"{library / 'extra'}\n")
+    assert list_with(python, tmp_path / "proj") == FOUND
+
+
+def test_a_project_by_way_of_a_link_and_beside_a_virtual_environment(tmp_path):
+    write(tmp_path / "proj", {**APP, **USES})
+    (tmp_path / "link").symlink_to("proj")
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", tmp_path / "proj" / ".venv"], check=True)
+    assert tach_list(tmp_path / "link").stdout.split() == FOUND
+
+
+def test_files_with_blanks_in_their_names_are_no_modules(tmp_path):
+    check(tmp_path, {"app/a copy.py": "", "app/__init__.py": "", "b socket.py": "", "test_a.py": "import socket\nclass TestA(socket.socket): pass\ndef test_a(): pass\n"})
 
 
 def test_modules_that_import_from_one_another(tmp_path):
