@@ -189,6 +189,7 @@ static void collect_function(struct collector *c, const char *name, const struct
                             .scope = e->scope,
                             .chain = chain};
         const char *rest, *why = NULL;
+        struct node replaced = {0};
 
         function_marks(c, e, chain, &marks);
         test.fixtures = function_fixtures(e, chain, &marks, testcase);
@@ -201,6 +202,11 @@ static void collect_function(struct collector *c, const char *name, const struct
                         (void)marks_ids(&marks, c->m->arena, c->ini->raw_ids, &ids, &why);
                 if (generated(c, chain, &asked, &marks))
                         why = "pytest_generate_tests may parametrize it";
+                replaced = ids.n > 0 ? function_replaced(e->scope, e->binding) : replaced;
+                if (!node_is_null(replaced))
+                        why = arena_printf(c->m->arena,
+                                           "its decorator %s may put another function in its place",
+                                           node_quote(m, replaced));
                 if (why != NULL) {
                         ids.n = 0;
                         test.dynamic = why;

@@ -47,6 +47,67 @@ uint32_t function_line(const struct module *m, const struct binding *b)
         return module_line(m, b->node);
 }
 
+/* The definition of NAME in the block BODY, *RET_PLAIN: without decorators; null where there is none. */
+static struct node defined_in(const struct module *m, struct node body, const char *name, bool *ret_plain)
+{
+        struct nodes statements = node_children(m, body);
+
+        for (size_t i = 0; i < statements.n; i++) {
+                struct node s = statements.v[i];
+                bool plain = !node_is(s, "decorated_definition");
+
+                if (!plain)
+                        s = node_field(s, "definition");
+                if (!node_is(s, "function_definition") ||
+                    strcmp(node_text(m, node_field(s, "name")), name) != 0)
+                        continue;
+                *ret_plain = plain;
+                return s;
+        }
+        return (struct node){0};
+}
+
+/* Whether the decorator FUNCTION, or what it returns if it IS_FACTORY, may return another function than it is
+ * given, without what functools.wraps hands over. */
+static bool replaces(const struct module *m, struct node function, bool is_factory)
+{
+        static const char *const wraps[] = {"wraps(", "update_wrapper", "__wrapped__", "__dict__",
+                                            "pytestmark"};
+        struct node body = node_field(function, "body");
+
+        for (size_t i = 0; i < sizeof wraps / sizeof wraps[0]; i++)
+                if (strstr(node_text(m, function), wraps[i]) != NULL)
+                        return false;
+        for (struct node n = body; !node_is_null(n);
+             n = node_walk(body, n, !node_is(n, "function_definition"))) {
+                struct node returned = node_is(n, "return_statement") ? node_named_child(n, 0) : n, inner;
+                bool plain = false;
+
+                if (!is_factory && node_is(n, "return_statement") && node_is(returned, "lambda"))
+                        return true;
+                if (!node_is(n, "return_statement") || !node_is(returned, "identifier"))
+                        continue;
+                inner = defined_in(m, body, node_text(m, returned), &plain);
+                if (!node_is_null(inner) && plain && (!is_factory || replaces(m, inner, false)))
+                        return true;
+        }
+        return false;
+}
+
+struct node function_replaced(const struct scope *scope, const struct binding *b)
+{
+        for (size_t i = 0; i < b->decorators.n; i++) {
+                const struct node node = b->decorators.v[i];
+                bool is_call = node_is(node, "call");
+                struct entity e = resolve_node(scope, is_call ? node_field(node, "function") : node);
+
+                if (e.kind == ENTITY_BINDING && e.binding->kind == BINDING_FUNCTION &&
+                    replaces(e.scope->module, e.binding->node, is_call))
+                        return node;
+        }
+        return (struct node){0};
+}
+
 /* How many of its first arguments the decorators' mock.patch gives. */
 static size_t patched(const struct scope *scope, const struct nodes *decorators)
 {

@@ -11,6 +11,10 @@
 /* Whether B, a function bound in SCOPE, is a fixture, a property or the like: no test, whatever its name. */
 bool function_is_other(const struct scope *scope, const struct binding *b);
 
+/* A decorator of B, a function bound in SCOPE, that may put another function in its place, which has neither
+ * its parameters nor its marks; null where there is none. */
+struct node function_replaced(const struct scope *scope, const struct binding *b);
+
 /* Whether a class decorator gives CLASS_DEF an __init__. */
 bool function_is_dataclass(const struct class_def *class_def);
 

@@ -70,6 +70,9 @@ bool library_is_class(struct library *library, const struct module *from, const 
 bool library_has_word(struct library *library, const struct module *from, const struct binding *b,
                       const char *word);
 
+/* Whether the text of the file PATH puts something into what NAME stands for. */
+bool library_fills(struct library *library, const char *path, const char *name);
+
 /* The module in the file PATH; NULL if it cannot be read, or is being read further up. */
 struct module *library_load(struct library *library, const char *path);
 

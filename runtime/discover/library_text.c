@@ -184,3 +184,18 @@ bool library_has_word(struct library *library, const struct module *from, const 
                                            b->import.module[0] != '\0' ? "." : "", b->import.name),
                               word));
 }
+
+bool library_fills(struct library *library, const char *path, const char *name)
+{
+        static const char *const ways[] = {"[",        ".append(",     ".extend(", ".insert(",
+                                           ".update(", ".setdefault(", " += ",     " |= "};
+        const struct shelf *s = library_text(library, path);
+        size_t n = strlen(name);
+
+        for (const char *p = s != NULL ? s->text.data : NULL; p != NULL && (p = strstr(p, name)) != NULL;
+             p += n)
+                for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+                        if (strncmp(p + n, ways[i], strlen(ways[i])) == 0)
+                                return true;
+        return s == NULL;
+}

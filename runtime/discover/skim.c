@@ -124,9 +124,12 @@ struct line {
         bool blank, is_string, is_def, opens; /* is_def and opens: a block follows */
         bool is_test;                         /* the def of a function called test_... */
         bool is_setup;                        /* or setUpClass or the like: called after all is collected */
+        bool is_simple;                       /* "def f(a):" */
         bool returns, on_class, on_platform;  /* on_class: the statement begins with cls */
         bool gives_class;                     /* cls is an argument of a call */
         enum telling telling;                 /* of its most telling word */
+        const char *what;                     /* of a def: its name; of "return NAME": the name */
+        size_t n_what;
         const char *name; /* of a def: its first parameter's; else: what an attribute is assigned of */
         size_t n_name;
 };
@@ -213,8 +216,12 @@ static bool read_line(struct skimmer *s, struct line *ret, struct suspect *suspe
                         if (ret->is_def && last == 'd' && l->p - l->start > 5 &&
                             memcmp(l->start, "test_", 5) == 0)
                                 ret->is_test = true;
-                        if (ret->is_def && last == 'd')
+                        if (ret->is_def && last == 'd' && tokens <= 2)
                                 ret->is_setup = is_setup(l);
+                        if ((ret->is_def && last == 'd' && tokens <= 2) || (ret->returns && tokens == 1)) {
+                                ret->what = l->start;
+                                ret->n_what = (size_t)(l->p - l->start);
+                        }
                 }
                 if (token != TOKEN_NAME) {
                         ret->gives_class |= is_class && given && (*l->start == ',' || *l->start == ')');
@@ -239,6 +246,9 @@ static bool read_line(struct skimmer *s, struct line *ret, struct suspect *suspe
         if (tokens > 0 && suspect != NULL)
                 suspect_line_end(suspect);
         ret->blank = tokens == 0;
+        ret->is_simple = ret->is_def && tokens == 6;
+        if (ret->returns && tokens != 2)
+                ret->n_what = 0;
         if (!ret->is_def && tokens <= 3)
                 ret->n_name = 0;
         ret->opens = last == ':';
@@ -322,7 +332,9 @@ static void skim_body(struct skimmer *s, const struct line *def, bool open)
         uint32_t number = s->lex.line;
         struct line line, first = {0};
         struct suspect suspect;
-        bool keep = false, only_text = true, returns = false;
+        bool keep = false, only_text = true, returns = false, returns_def = false;
+        const char *inner = NULL; /* the last def in it */
+        size_t n_inner = 0;
         size_t n_lines = 0;
 
         while (s->lex.p < s->lex.end) {
@@ -343,6 +355,12 @@ static void skim_body(struct skimmer *s, const struct line *def, bool open)
                         (def->column == 0 && (line.on_platform || assigns(def, &line)));
                 only_text &= line.is_string;
                 returns |= line.returns;
+                if (line.is_def) {
+                        inner = line.what;
+                        n_inner = line.n_what;
+                } else if (line.returns && n_inner > 0 && line.n_what == n_inner) {
+                        returns_def |= memcmp(line.what, inner, n_inner) == 0;
+                }
                 n_lines += !line.is_string;
                 if (first.start == NULL)
                         first = line;
@@ -350,7 +368,8 @@ static void skim_body(struct skimmer *s, const struct line *def, bool open)
         }
         if (s->failed)
                 return;
-        keep |= def->column == 0 && !def->is_test && returns && n_lines <= MAX_SHORT;
+        keep |= def->column == 0 && !def->is_test && returns &&
+                (n_lines <= MAX_SHORT || (def->is_simple && returns_def));
         if (first.start == NULL || keep || suspect_end(&suspect)) {
                 put(s, open ? "\n" : "");
                 copy(s, from, to, number); /* without a body, the parser will say so */

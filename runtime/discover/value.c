@@ -95,6 +95,16 @@ static enum nature class_nature(struct class_def *c)
         return is_text ? NATURE_UNKNOWN : NATURE_PLAIN;
 }
 
+/* Whether B, an empty list or dict of a module, is filled by a function of its file. */
+static bool is_filled(const struct scope *scope, const struct binding *b)
+{
+        const struct module *m = scope->module;
+
+        return (node_is(b->node, "list") || node_is(b->node, "dictionary")) &&
+               node_children(m, b->node).n == 0 && m->library != NULL && m->path != NULL &&
+               library_fills(m->library, m->path, b->name);
+}
+
 static struct value of_entity(struct eval *e, struct entity entity)
 {
         const struct binding *b = entity.binding;
@@ -109,8 +119,9 @@ static struct value of_entity(struct eval *e, struct entity entity)
         case BINDING_VALUE:
                 if (b->known != NULL)
                         return *b->known;
-                return b->vague || b->maybe != NULL || node_is_null(b->node) ? value_of_kind(VALUE_UNKNOWN)
-                                                                             : eval(e, entity.scope, b->node);
+                if (b->vague || b->maybe != NULL || node_is_null(b->node) || is_filled(entity.scope, b))
+                        return value_of_kind(VALUE_UNKNOWN);
+                return eval(e, entity.scope, b->node);
         default:
                 return value_of_kind(VALUE_UNKNOWN);
         }

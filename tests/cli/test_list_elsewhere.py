@@ -79,3 +79,55 @@ def test_star_import_of_what_is_made(tmp_path, name):
 
 def test_nothing_is_made_after_collection(tmp_path):
     assert not check(tmp_path, {"helper.py": HELPER, "test_a.py": "import helper\nfrom helper import NotLoaded\nclass TestA(NotLoaded):\n    def test_a(self): pass\nprint(helper.NAMES)\n"})
+
+
+DECORATORS = """
+    import functools
+    def same(f): return f
+    def other(f):
+        def inner(): pass
+        return inner
+    def passes_on(f):
+        def inner(*args, **kwargs): return f(*args, **kwargs)
+        return inner
+    def wrapped(f):
+        @functools.wraps(f)
+        def inner(*args, **kwargs): return f(*args, **kwargs)
+        return inner
+    def made(n):
+        def decorate(f): return f
+        return decorate
+    def made_other(n):
+        def decorate(f):
+            def inner(): pass
+            return inner
+        return decorate
+    def perhaps(f):
+        if not f.__name__: return f
+        def inner(): pass
+        return inner
+    def short(f): return lambda: None
+    def long(f):
+        'Does what it does.'
+        a = 1
+        b = 2
+        c = 3
+        print(a, b, c)
+        def inner():
+            assert a
+        return inner
+"""
+
+
+@pytest.mark.parametrize("name", ["same", "wrapped", "made(1)", "other", "passes_on", "made_other(1)", "perhaps", "short", "long"])
+def test_decorators_that_put_another_function_in_its_place(tmp_path, name):
+    """It has neither the parameters nor the marks of the one below it."""
+    test = f"import deco, pytest\n@deco.{name}\n@pytest.mark.parametrize('a', [1, 2])\ndef test_a(a): pass\n@deco.{name}\ndef test_b(): pass\n"
+    dynamic = check(tmp_path, {"deco.py": DECORATORS, "test_a.py": test})
+    assert list(dynamic) == ([] if name in ("same", "wrapped", "made(1)") else ["test_a.py::test_a"])
+
+
+def test_values_that_functions_collect(tmp_path):
+    registry = "KNOWN = {}\nLISTED = []\nEMPTY = []\ndef register(f):\n    KNOWN[f.__name__] = f\n    LISTED.append(f)\n    return f\n@register\ndef one(): pass\n"
+    test = "import pytest, registry\nfrom registry import KNOWN\n@pytest.mark.parametrize('a', KNOWN)\ndef test_a(a): pass\n@pytest.mark.parametrize('a', registry.LISTED)\ndef test_b(a): pass\n@pytest.mark.parametrize('a', registry.EMPTY)\ndef test_c(a): pass\n"
+    assert list(check(tmp_path, {"registry.py": registry, "test_a.py": test})) == ["test_a.py::test_a", "test_a.py::test_b"]
