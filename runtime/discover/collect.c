@@ -275,6 +275,8 @@ static void collect_binding(struct collector *c, const struct scope *scope, stru
                 return;
         e = resolve_binding(scope, b);
         maybe = first_of(maybe, depends(c, b->maybe));
+        if (b->either)
+                maybe = first_of(maybe, "its parameters depend on a condition");
         if (e.kind != ENTITY_BINDING) {
                 if ((e.kind == ENTITY_UNKNOWN ||
                      (e.kind == ENTITY_FOREIGN && e.dotted != NULL && !resolve_is_plain(e.dotted))) &&

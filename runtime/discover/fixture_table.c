@@ -55,16 +55,23 @@ static bool read_call(struct fixture *f, const struct scope *scope, struct node 
         struct node function = node_is(node, "call") ? node_field(node, "function") : node;
         const char *word = names_last_word(module_dotted(m, scope, function));
         struct nodes arguments = node_children(m, node_field(node, "arguments"));
+        struct entity e;
 
         if (word == NULL || !names_end_with(word, "fixture"))
                 return false;
         f->scope = scope;
+        if (strcmp(word, "fixture") != 0 && strcmp(word, "yield_fixture") != 0) { /* the project's own */
+                e = resolve_node(scope, function);
+                f->autouse = e.kind == ENTITY_BINDING && entity_mentions(&e, "autouse");
+                if (f->autouse || (e.kind == ENTITY_BINDING && entity_mentions(&e, "params")))
+                        f->unsure = arena_printf(m->own, "%s may say more of it", node_text(m, function));
+        }
         for (size_t k = 0; node_is(node, "call") && k < arguments.n; k++)
                 if (node_is(arguments.v[k], "keyword_argument"))
                         read_keyword(f, node_text(m, node_field(arguments.v[k], "name")),
                                      node_field(arguments.v[k], "value"));
                 else if (node_is(arguments.v[k], "dictionary_splat") || node_is(arguments.v[k], "list_splat"))
-                        f->unsure = "its arguments are unpacked";
+                        f->unsure = "its arguments are unpacked", f->autouse = true;
                 else if (k >= skip && k < sizeof positions / sizeof positions[0])
                         read_keyword(f, positions[k], arguments.v[k]);
         return true;
@@ -129,6 +136,14 @@ static bool of_binding(const struct scope *scope, struct binding *b, struct fixt
         *ret = (struct fixture){.attribute = b->name};
         if (b->kind == BINDING_IMPORT || (b->kind == BINDING_VALUE && !node_is(b->node, "call")))
                 e = resolve_binding(scope, b);
+        if (e.kind == ENTITY_BINDING && e.binding == b && b->kind == BINDING_VALUE &&
+            node_is(b->node, "identifier")) {
+                ret->name = b->name; /* of a name that is not bound any more */
+                ret->scope = scope;
+                ret->unsure =
+                    arena_printf(scope->module->own, "%s is not known", node_text(scope->module, b->node));
+                return true;
+        }
         if (e.kind != ENTITY_BINDING)
                 return false;
         if (e.binding->kind == BINDING_VALUE)
@@ -137,7 +152,28 @@ static bool of_binding(const struct scope *scope, struct binding *b, struct fixt
                 found = e.binding->kind == BINDING_FUNCTION && of_function(e.scope, e.binding, ret);
         if (ret->name == NULL)
                 ret->name = b->name;
+        if (found && ret->unsure == NULL && (b->either || e.binding->either))
+                ret->unsure = "it depends on a condition";
+        else if (found && ret->unsure == NULL && ret->has_params &&
+                 (b->maybe != NULL || e.binding->maybe != NULL))
+                ret->unsure = arena_printf(scope->module->own, "it depends on %s",
+                                           b->maybe != NULL ? b->maybe : e.binding->maybe);
         return found;
+}
+
+/* Whether what NODE, an attribute, is taken of may have fixtures: a class of the same file, or what is
+ * imported. */
+static bool has_fixtures(const struct scope *scope, struct node node)
+{
+        const struct module *m = scope->module;
+        const struct binding *b;
+
+        while (node_is(node, "attribute"))
+                node = node_field(node, "object");
+        b = module_resolve(m, scope, node_is(node, "identifier") ? node_text(m, node) : "");
+        return b != NULL && (b->kind == BINDING_CLASS ? strstr(m->text, "fixture") != NULL
+                                                      : b->kind == BINDING_IMPORT &&
+                                                            library_has_word(m->library, m, b, "fixture"));
 }
 
 /* Whether B is worth a look before anyone asks for it: it may be a fixture that is used all the same. */
@@ -150,6 +186,7 @@ static bool is_looked_at(const struct scope *scope, const struct binding *b)
                 return b->decorators.n > 0;
         case BINDING_VALUE:
                 return node_is(b->node, "identifier") ||
+                       (node_is(b->node, "attribute") && has_fixtures(scope, b->node)) ||
                        (node_is(b->node, "call") && strstr(node_text(m, b->node), "fixture") != NULL);
         case BINDING_IMPORT:
                 return m->library != NULL && library_has_fixtures(m->library, m, &b->import);
@@ -196,9 +233,9 @@ bool fixture_find(const struct scope *scope, const char *name, struct fixture *r
         const struct fixtures_of *all = fixture_table(scope);
         struct binding *b;
 
-        for (size_t i = 0; all != NULL && i < all->n; i++)
-                if (strcmp(all->v[i].name, name) == 0) {
-                        *ret = all->v[i];
+        for (size_t i = all != NULL ? all->n : 0; i > 0; i--) /* the last one overrides the others */
+                if (strcmp(all->v[i - 1].name, name) == 0) {
+                        *ret = all->v[i - 1];
                         return true;
                 }
         b = module_find(scope, name);

@@ -49,6 +49,7 @@ struct binding {
         struct binding *target;    /* interp.h: it is what this binding is, of another scope */
         const struct scope *target_scope;
         const char *maybe; /* the text of the condition that it depends on, where that cannot be told */
+        bool either;       /* by one branch of several, and parameters may be another branch's */
         bool is_module;    /* an import of a module, not of a name in one */
         bool is_made;      /* interp.h: by code */
         bool vague;        /* bound more than once, or changed in place: its value is not that of node */

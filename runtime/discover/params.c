@@ -12,6 +12,7 @@
 #include "runtime/discover/function.h"
 #include "runtime/discover/library.h"
 #include "runtime/discover/names.h"
+#include "runtime/discover/value.h"
 
 #define MAX_NAMES  256
 #define MAX_DEPTH  16 /* of fixtures that override one another */
@@ -176,6 +177,41 @@ bool params_ids(const struct module *m, const struct conftests *conftests, const
         return true;
 }
 
+/* The module of the project's that NODE, a string, names as a plugin. */
+static void add_plugin(struct conftests *all, const struct scope *scope, struct node node)
+{
+        const struct module *m = scope->module, *plugin;
+        struct value name = value_read(scope, node, NULL);
+        const char *path = NULL;
+
+        if (name.kind != VALUE_STR || all->n >= MAX_LEVELS ||
+            library_find(m->library, m, 0, arena_strn(m->arena, name.s, name.n), &path) != FOUND_SOURCE ||
+            path == NULL || !library_is_project_s(m->library, path) ||
+            (plugin = library_load(m->library, path)) == NULL)
+                return;
+        for (size_t i = 0; i < all->n; i++)
+                if (all->v[i] == plugin)
+                        return;
+        all->v[all->n++] = plugin;
+}
+
+/* What pytest_plugins of M lists. */
+static void add_plugins(struct conftests *all, const struct module *m)
+{
+        const struct binding *b = module_find(&m->scope, "pytest_plugins");
+        struct nodes names;
+
+        if (b == NULL || b->kind != BINDING_VALUE || node_is_null(b->node))
+                return;
+        if (node_is(b->node, "string"))
+                add_plugin(all, &m->scope, b->node);
+        names = node_is(b->node, "list") || node_is(b->node, "tuple") || node_is(b->node, "expression_list")
+                    ? node_children(m, b->node)
+                    : (struct nodes){0};
+        for (size_t i = 0; i < names.n; i++)
+                add_plugin(all, &m->scope, names.v[i]);
+}
+
 struct conftests params_conftests(const struct module *m, const char *root)
 {
         struct conftests all = {arena_get(m->arena, MAX_LEVELS * sizeof *all.v), 0};
@@ -197,5 +233,8 @@ struct conftests params_conftests(const struct module *m, const char *root)
                         all.v[all.n++] = conftest;
                 *slash = '\0';
         }
+        add_plugins(&all, m);
+        for (size_t i = 0; i < all.n; i++)
+                add_plugins(&all, all.v[i]);
         return all;
 }

@@ -57,6 +57,15 @@ static struct nodes keep_nodes(const struct module *m, struct nodes nodes)
         return kept;
 }
 
+/* Whether a decorator of B mentions parameters. */
+static bool is_parametrized(const struct module *m, const struct binding *b)
+{
+        for (size_t i = 0; i < b->decorators.n; i++)
+                if (strstr(node_text(m, b->decorators.v[i]), "param") != NULL)
+                        return true;
+        return false;
+}
+
 static struct binding *bind(struct reading *r, struct scope *scope, const char *name, struct binding what)
 {
         const struct binding *old = module_find(scope, name);
@@ -65,8 +74,10 @@ static struct binding *bind(struct reading *r, struct scope *scope, const char *
         if (old != NULL && r->maybe != NULL) {
                 if (old->maybe == NULL)
                         what.maybe = NULL;
-                else if (old->maybe == r->maybe && r->otherwise)
+                else if (old->maybe == r->maybe && r->otherwise) {
                         what.maybe = r->outer; /* one branch or the other binds it */
+                        what.either = is_parametrized(r->module, old) || is_parametrized(r->module, &what);
+                }
         }
         return scope_bind(r->module->own, scope, name, what);
 }

@@ -74,6 +74,48 @@ FILES = {
                 def test_d(self, alias): pass
         """,
     },
+    "fixtures by way of further files": {
+        "lib.py": """
+            import pytest
+            from pytest import fixture as fix
+            @pytest.fixture (params=[5, 6], name = "named")
+            def _named(request): return request.param
+            @fix(autouse=True, params=["auto"])
+            def _auto(request): return request.param
+        """,
+        "lib2.py": "from lib import _auto as automatic, _named\n",
+        "test_a.py": "from lib2 import automatic\ndef test_a(): pass\n",
+        "test_b.py": "from lib2 import _named\ndef test_b(named): pass\n",
+        "test_c.py": "import lib\nx = lib._auto\ndef test_c(): pass\n",
+        "test_d.py": "import lib\nx, y = lib._auto, lib._named\nclass TestD:\n    z = lib._auto\n    def test_d(self, named): pass\n",
+        "sub/conftest.py": "from lib2 import *\n",
+        "sub/test_e.py": "def test_e(): pass\n",
+        "sub/pkg/__init__.py": "",
+        "sub/pkg/conftest.py": "from .fixtures import *\n",
+        "sub/pkg/fixtures/__init__.py": "from .one import every\n",
+        "sub/pkg/fixtures/one.py": "import pytest\n@pytest.fixture(autouse=True, params=[3])\ndef every(request): pass\n",
+        "sub/pkg/test_f.py": "def test_f(): pass\n",
+    },
+    "fixtures of a plugin of the project's": {
+        "plug.py": "import pytest\n@pytest.fixture(autouse=True, params=[1, 2])\ndef plugged(request): pass\n",
+        "more.py": "import pytest\n@pytest.fixture(params=['m'])\ndef more(request): pass\n",
+        "conftest.py": "pytest_plugins = ('plug', 'more')\n",
+        "test_a.py": "def test_a(more): pass\n",
+    },
+    "fixtures of one name in one file": {
+        "test_a.py": """
+            import pytest
+            @pytest.fixture(name="n", params=[1])
+            def b(request): pass
+            @pytest.fixture(name="n", params=[2])
+            def a(request): pass
+            @pytest.fixture(params=[3])
+            def other(request): pass
+            @pytest.fixture(name="other", params=[4])
+            def z(request): pass
+            def test_a(n, other): pass
+        """,
+    },
     "fixtures that are used and asked for": {
         "test_a.py": """
             import pytest
@@ -154,6 +196,46 @@ def test_followed(tmp_path, name):
 
 
 CASES = {
+    "fixtures that say too little": ({
+        "test_a.py": """
+            import functools, os, pytest
+            auto_fixture = functools.partial(pytest.fixture, autouse=True)
+            class TestA:
+                @auto_fixture(params=["q"])
+                def auto(self, request): pass
+                def test_a(self): pass
+            class TestB:
+                more = {"autouse": True, "params": [1]}
+                @pytest.fixture(**more)
+                def every(self, request): pass
+                def test_b(self): pass
+            @pytest.fixture(params=[1])
+            def gone(request): pass
+            other = gone
+            del gone
+            def test_other(other): pass
+            if os.environ.get("HOME"):
+                @pytest.fixture(params=[1])
+                def by_turns(request): pass
+                @pytest.fixture(params=[2])
+                def perhaps(request): pass
+                @pytest.mark.parametrize("x", [1, 2])
+                def test_turn(x): pass
+            else:
+                @pytest.fixture
+                def by_turns(request): pass
+                def test_turn(): pass
+            def test_turns(by_turns): pass
+            def test_perhaps(perhaps): pass
+        """,
+    }, {
+        "test_a.py::TestA::test_a": "params of fixture auto: auto_fixture may say more of it",
+        "test_a.py::TestB::test_b": "params of fixture every: its arguments are unpacked",
+        "test_a.py::test_other": "params of fixture other: gone is not known",
+        "test_a.py::test_turn": "its parameters depend on a condition",
+        "test_a.py::test_turns": "params of fixture by_turns: it depends on a condition",
+        "test_a.py::test_perhaps": "params of fixture perhaps: it depends on os.environ.get(\"HOME\")",
+    }),
     "exec()": ({
         "test_a.py": """
             import unittest
