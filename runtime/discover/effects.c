@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/discover/classes.h"
+#include "runtime/discover/execs.h"
 #include "runtime/discover/inline.h"
 #include "runtime/discover/library.h"
 #include "runtime/discover/names.h"
@@ -15,12 +16,6 @@
 
 #define MAX_BLOCKS 20 /* in a function */
 #define MAX_CALLS  4  /* one in another */
-
-static bool is_namespace(const char *text)
-{
-        return strstr(text, "globals()") != NULL || strstr(text, "vars()") != NULL ||
-               strstr(text, "locals()") != NULL || strstr(text, "sys.modules") != NULL;
-}
 
 static void grows(struct effects *f, const struct module *m, struct node node, const char *what)
 {
@@ -119,19 +114,6 @@ static bool call_may_skip(const struct scope *scope, struct node node, const str
         return inside == NULL || may_skip(inside, node_field(e->binding->node, "body"), 0, &ends);
 }
 
-/* Whether the exec() CALL may define functions or classes among the module's names. */
-static bool defines_here(const struct module *m, struct node call)
-{
-        struct nodes arguments = node_children(m, node_field(call, "arguments"));
-        const char *text;
-
-        if (arguments.n == 0 || (arguments.n > 1 && !is_namespace(node_text(m, arguments.v[1]))))
-                return false;
-        text = node_text(m, arguments.v[0]);
-        return !node_is(arguments.v[0], "string") || strstr(text, "def ") != NULL ||
-               strstr(text, "class ") != NULL || strchr(text, '{') != NULL;
-}
-
 /* Whether E is of a file of the project's. */
 static bool is_own_s(const struct module *m, const struct entity *e)
 {
@@ -208,12 +190,9 @@ static void of_call(struct effects *f, const struct module *m, const struct even
                 set_attribute(f, m, event->node);
                 return;
         }
-        if (strcmp(name, "exec") == 0) {
-                if (defines_here(m, event->node))
-                        grows(f, m, event->node, "may add tests");
+        if (strcmp(name, "exec") == 0) /* effects_of looks for all of them */
                 return;
-        }
-        if (is_namespace(event->assigned ? node_text(m, node_field(event->node, "arguments")) : text) &&
+        if (execs_is_namespace(event->assigned ? node_text(m, node_field(event->node, "arguments")) : text) &&
             !(event->assigned && value_is_builtin(name))) {
                 grows(f, m, event->node, "may add tests");
                 return;
@@ -238,6 +217,7 @@ static void of_call(struct effects *f, const struct module *m, const struct even
 struct effects effects_of(struct module *m)
 {
         struct effects f = {0};
+        struct node exec;
 
         for (size_t i = 0; i < m->n_events; i++) {
                 const struct event *event = &m->events[i];
@@ -257,7 +237,7 @@ struct effects effects_of(struct module *m)
                         }
                         break;
                 case EVENT_ASSIGN:
-                        if (node_is(left, "subscript") && is_namespace(node_text(m, left)))
+                        if (node_is(left, "subscript") && execs_is_namespace(node_text(m, left)))
                                 grows(&f, m, left, "is assigned to");
                         break;
                 case EVENT_CALL:
@@ -265,6 +245,9 @@ struct effects effects_of(struct module *m)
                         break;
                 }
         }
+        exec = execs_find(m, m->root, false);
+        if (!node_is_null(exec))
+                grows(&f, m, exec, "may add tests");
         if (f.grows == NULL)
                 f.grows = m->grows;
         return f;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "runtime/discover/execs.h"
 #include "runtime/discover/library.h"
 #include "runtime/discover/names.h"
 #include "runtime/discover/star.h"
@@ -163,6 +164,8 @@ static void read_class(struct reading *r, struct scope *scope, struct node node,
         r->class_def = c;
         read_block(r, &c->scope, node_field(node, "body"));
         r->class_def = outer;
+        if (c->grows == NULL && !node_is_null(execs_find(m, node_field(node, "body"), true)))
+                c->grows = "its body calls exec()";
         (void)bind(
             r, scope, c->name,
             (struct binding){.kind = BINDING_CLASS, .node = node, .decorators = decorators, .class_def = c});
@@ -295,10 +298,6 @@ static void read_call(struct reading *r, struct scope *scope, struct node call)
 
                         if (strstr(text, "locals()") != NULL || strstr(text, "vars()") != NULL)
                                 r->class_def->grows = "its body changes locals()";
-                        if (dotted != NULL && strcmp(dotted, "exec") == 0) {
-                                r->class_def->grows = "its body calls exec()";
-                                return;
-                        }
                 }
                 add_event(r, (struct event){.kind = EVENT_CALL, .node = call});
         }

@@ -236,6 +236,43 @@ CASES = {
         "test_a.py::test_turns": "params of fixture by_turns: it depends on a condition",
         "test_a.py::test_perhaps": "params of fixture perhaps: it depends on os.environ.get(\"HOME\")",
     }),
+    **{
+        f"{place}": ({"test_a.py": f"import builtins, contextlib, lib\n{text}\ndef test_own(): pass\n", "lib.py": "def test_t(): pass\n"}, {"test_a.py": f"{call} may add tests"})
+        for place, text, call in [
+            ("exec() of an import", "exec('from lib import *')", "exec('from lib import *')"),
+            ("exec() of an attribute", "exec('test_t = lib.test_t')", "exec('test_t = lib.test_t')"),
+            ("exec() of escapes", "exec('d\\x65f test_t(): pass')", "exec('d\\x65f test_t(): pass')"),
+            ("exec() by another name", "run = exec\nrun('def test_t(): pass')", "exec"),
+            ("exec() of builtins", "builtins.exec('def test_t(): pass')", "builtins.exec('def test_t(): pass')"),
+            ("exec() in an expression", "x = [1, True and exec('def test_t(): pass')]", "exec('def test_t(): pass')"),
+            ("exec() in a condition", "if exec('def test_t(): pass'): pass", "exec('def test_t(): pass')"),
+            ("exec() in a with statement", "with contextlib.nullcontext(exec('def test_t(): pass')): pass", "exec('def test_t(): pass')"),
+            ("exec() handed on", "list(map(exec, ['def test_t(): pass']))", "exec"),
+            ("exec() of no names", "exec('def test_t(): pass', None)", "exec('def test_t(): pass', None)"),
+            ("exec() in a class", "class A:\n    exec('def test_t(): pass', globals())", "exec('def test_t(): pass', globals())"),
+        ]
+    },
+    "exec() that makes no tests": ({
+        "test_a.py": """
+            def test_a(): pass
+            exec("import os, sys")
+            exec("def test_b(): pass", {})
+            class TestA:
+                exec("import os")
+                def test_c(self): exec("def test_d(): pass", globals())
+            def execute(exec=None): exec("def test_e(): pass", globals())
+            x = lambda: exec("def test_f(): pass", globals())
+        """,
+    }, {}),
+    "exec() in a class's expressions": ({
+        "test_a.py": """
+            class TestA:
+                x = exec("def test_m(self): pass")
+                def test_own(self): pass
+            class TestB:
+                [exec("def test_m(self): pass", locals())]
+        """,
+    }, {"test_a.py::TestA": "its body calls exec()", "test_a.py::TestB": "its body calls exec()"}),
     "exec()": ({
         "test_a.py": """
             import unittest
