@@ -3,6 +3,7 @@
 #include "runtime/base/toml.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tree_sitter/api.h>
@@ -103,8 +104,9 @@ static int array_of_strings(struct spec_strv *out, const struct source *src, TSN
         return r;
 }
 
-static int one_pair(const struct source *src, TSNode pair, int (*each)(void *, const struct toml_value *),
-                    void *ctx)
+/* SKIP: how much of the key names tables. */
+static int one_pair(const struct source *src, TSNode pair, size_t skip,
+                    int (*each)(void *, const struct toml_value *), void *ctx)
 {
         struct buf key = {0}, text = {0};
         struct spec_strv array = {0};
@@ -127,7 +129,7 @@ static int one_pair(const struct source *src, TSNode pair, int (*each)(void *, c
                 v.type = TOML_ARRAY;
                 r = array_of_strings(&array, src, value);
         }
-        v.key = key.data;
+        v.key = key.data != NULL && skip <= key.len ? key.data + skip : "";
         v.text = text.data;
         if (r == 0)
                 r = each(ctx, &v);
@@ -149,6 +151,54 @@ static TSNode find_error(TSNode node)
                         return find_error(child);
         }
         return node;
+}
+
+/* Whether PAIR, below the table HEADER ("" at the top), is of TABLE; *RET_SKIP: as of one_pair; *RET_DEEP: it
+ * is of a table below that. */
+static int belongs(const struct source *src, TSNode pair, const char *header, const char *table,
+                   size_t *ret_skip, bool *ret_deep)
+{
+        size_t n = strlen(header);
+        bool same = strcmp(header, table) == 0;
+        struct buf key = {0};
+        int r = key_text(&key, src, ts_node_named_child(pair, 0));
+
+        *ret_skip = 0;
+        if (r == 0 && !same && (n == 0 || (strncmp(table, header, n) == 0 && table[n] == '.'))) {
+                table += n > 0 ? n + 1 : 0;
+                n = strlen(table);
+                if (key.len > n && strncmp(key.data, table, n) == 0 && key.data[n] == '.')
+                        *ret_skip = n + 1;
+        }
+        *ret_deep = r == 0 && strchr(key.data + *ret_skip, '.') != NULL;
+        buf_finish(&key);
+        return r < 0 ? r : same || *ret_skip > 0;
+}
+
+/* The pairs of NODE, a table or the whole document, that are TABLE's. */
+static int pairs_of(const struct source *src, TSNode node, const char *header, const char *table,
+                    int (*each)(void *, const struct toml_value *), void *ctx, int *ret_found)
+{
+        size_t pairs = 0, skip;
+        bool deep;
+        int r = 0;
+
+        for (uint32_t k = 0; r == 0 && k < ts_node_named_child_count(node); k++) {
+                TSNode pair = ts_node_named_child(node, k);
+
+                if (!is(pair, "pair"))
+                        continue;
+                pairs++;
+                r = belongs(src, pair, header, table, &skip, &deep);
+                if (r <= 0)
+                        continue;
+                if (!deep) /* "a.b = 1" may be all that the table has, and is [table.a]'s */
+                        *ret_found = 1;
+                r = one_pair(src, pair, skip, each, ctx);
+        }
+        if (pairs == 0 && strcmp(header, table) == 0)
+                *ret_found = 1;
+        return r;
 }
 
 int toml_table(const char *text, size_t n, const char *origin, const char *table,
@@ -173,6 +223,8 @@ int toml_table(const char *text, size_t n, const char *origin, const char *table
                 r = error_set(err, "settings", 0, "%s:%u: not TOML", origin, line_of(find_error(root)));
                 error_hint(err, "mend the file");
         }
+        if (r == 0)
+                r = pairs_of(&src, root, "", table, each, ctx, ret_found);
         for (uint32_t i = 0; r == 0 && i < ts_node_named_child_count(root); i++) {
                 TSNode node = ts_node_named_child(root, i);
                 struct buf name = {0};
@@ -180,12 +232,8 @@ int toml_table(const char *text, size_t n, const char *origin, const char *table
                 if (!is(node, "table"))
                         continue;
                 r = key_text(&name, &src, ts_node_named_child(node, 0));
-                if (r == 0 && name.data != NULL && strcmp(name.data, table) == 0) {
-                        *ret_found = 1;
-                        for (uint32_t k = 1; r == 0 && k < ts_node_named_child_count(node); k++)
-                                if (is(ts_node_named_child(node, k), "pair"))
-                                        r = one_pair(&src, ts_node_named_child(node, k), each, ctx);
-                }
+                if (r == 0 && name.data != NULL)
+                        r = pairs_of(&src, node, name.data, table, each, ctx, ret_found);
                 buf_finish(&name);
         }
         ts_tree_delete(tree);

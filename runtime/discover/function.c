@@ -176,6 +176,38 @@ static bool is_static(const struct entity *e)
         return false;
 }
 
+/* Takes out of NAMES what hypothesis.given fills: parameters by name, or from the right. */
+static void without_given(const struct entity *e, struct ids *names)
+{
+        const struct module *m = e->scope->module;
+
+        for (size_t i = 0; i < e->binding->decorators.n; i++) {
+                struct node call = e->binding->decorators.v[i];
+                const char *dotted =
+                    node_is(call, "call") ? module_dotted(m, e->scope, node_field(call, "function")) : NULL;
+                struct nodes arguments;
+
+                if (dotted == NULL || strcmp(dotted, "hypothesis.given") != 0)
+                        continue;
+                arguments = node_children(m, node_field(call, "arguments"));
+                for (size_t k = 0; k < arguments.n; k++) {
+                        const char *name = node_is(arguments.v[k], "keyword_argument")
+                                               ? node_text(m, node_field(arguments.v[k], "name"))
+                                               : NULL;
+                        size_t n = 0;
+
+                        if (node_is(arguments.v[k], "list_splat") ||
+                            node_is(arguments.v[k], "dictionary_splat") ||
+                            node_is(arguments.v[k], "ellipsis"))
+                                names->n = 0; /* all that is left, most likely */
+                        for (size_t j = 0; name != NULL && j < names->n; j++)
+                                if (strcmp(names->v[j], name) != 0)
+                                        names->v[n++] = names->v[j];
+                        names->n = name != NULL ? n : names->n > 0 ? names->n - 1 : 0;
+                }
+        }
+}
+
 struct ids function_fixtures(const struct entity *e, const struct chain *chain, const struct marks *marks,
                              bool testcase)
 {
@@ -186,8 +218,10 @@ struct ids function_fixtures(const struct entity *e, const struct chain *chain, 
         skip += patched(e->scope, &e->binding->decorators);
         for (const struct chain *c = chain; c != NULL; c = c->outer)
                 skip += patched(c->class_def->scope.outer, &c->class_def->decorators);
-        if (!testcase)
+        if (!testcase) {
                 names = parameters(m, e->binding->node, skip);
+                without_given(e, &names);
+        }
         given = marks_argnames(marks, m->arena);
         all.v = arena_get(m->arena, (names.n + 1) * sizeof *all.v);
         all.n = 0;

@@ -147,6 +147,15 @@ static struct entity of_call(const struct scope *scope, struct node call)
         return n > 2 ? import_module(m, 0, arena_strn(m->arena, text + 1, n - 2)) : unknown(NULL);
 }
 
+/* Whether the class, whose mro is known, makes members of its values: they are not what the text assigns. */
+static bool is_enum(const struct class_def *c)
+{
+        for (size_t i = 0; i < c->n_foreign; i++)
+                if (names_end_with(c->foreign[i], "Enum") || names_end_with(c->foreign[i], "Flag"))
+                        return true;
+        return false;
+}
+
 static struct entity of_node(const struct scope *scope, struct node node, int hops)
 {
         const struct module *m = scope->module;
@@ -181,7 +190,9 @@ static struct entity of_node(const struct scope *scope, struct node node, int ho
                 const struct scope *owner = NULL;
 
                 b = resolve_member(e.binding->class_def, name, &owner);
-                return b != NULL ? follow(owner, b, hops + 1) : unknown(NULL);
+                return b != NULL && !(b->kind == BINDING_VALUE && is_enum(e.binding->class_def))
+                           ? follow(owner, b, hops + 1)
+                           : unknown(NULL);
         }
         if (e.kind == ENTITY_BINDING)
                 return unknown(NULL);
