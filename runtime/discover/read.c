@@ -2,34 +2,20 @@
  * one way or another, both are read, and what they bind is marked with the condition. A statement that ends
  * the module (raise, an import of what is not there) is noted; in a try statement, the handler that catches
  * it is read instead of the rest. */
-#include "runtime/discover/read.h"
+#include "runtime/discover/read_internal.h"
 
 #include <string.h>
 
 #include "runtime/discover/execs.h"
 #include "runtime/discover/library.h"
 #include "runtime/discover/names.h"
-#include "runtime/discover/star.h"
 
 #define MAX_DEPTH 100 /* of nested blocks; Python itself ends at 100 levels of indentation */
-
-struct reading {
-        struct module *module;
-        struct class_def *class_def; /* whose body is read, or NULL */
-        int depth;
-        const char *maybe, *outer; /* the condition around the statement, and the one around that */
-        bool otherwise;            /* in the last branch of an if */
-        int tries;                 /* try statements around the statement */
-        int catching;              /* those of them that handle an ImportError */
-        const char *import_unsure; /* an import in the try statement that may fail, or NULL */
-        const char *stopped;       /* why the rest of the try statement is not executed, or NULL */
-        bool by_import;            /* by an ImportError */
-};
 
 static void read_block(struct reading *r, struct scope *scope, struct node block);
 
 /* Text that lives as long as the module. */
-static const char *keep(const struct module *m, struct node node)
+const char *read_keep(const struct module *m, struct node node)
 {
         uint32_t start = node_is_null(node) ? 0 : node_start(node);
         const char *s =
@@ -38,7 +24,7 @@ static const char *keep(const struct module *m, struct node node)
         return s != NULL ? s : "";
 }
 
-static const char *keep_quote(const struct module *m, struct node node)
+const char *read_keep_quote(const struct module *m, struct node node)
 {
         const char *s = node_quote(m, node);
 
@@ -67,7 +53,7 @@ static bool is_parametrized(const struct module *m, const struct binding *b)
         return false;
 }
 
-static struct binding *bind(struct reading *r, struct scope *scope, const char *name, struct binding what)
+struct binding *read_bind(struct reading *r, struct scope *scope, const char *name, struct binding what)
 {
         const struct binding *old = module_find(scope, name);
 
@@ -101,7 +87,7 @@ static void add_event(struct reading *r, struct event event)
 }
 
 /* The module ends here, if what is around it holds. */
-static void stop(struct reading *r, struct node node, bool by_import, const char *why)
+void read_stop(struct reading *r, struct node node, bool by_import, const char *why)
 {
         if (r->class_def != NULL && !by_import)
                 return;
@@ -145,7 +131,7 @@ static void read_class(struct reading *r, struct scope *scope, struct node node,
 
         if (c == NULL)
                 return;
-        c->name = keep(m, node_field(node, "name"));
+        c->name = read_keep(m, node_field(node, "name"));
         c->decorators = decorators;
         arguments = keep_nodes(m, arguments);
         c->bases.v = arguments.v;
@@ -166,7 +152,7 @@ static void read_class(struct reading *r, struct scope *scope, struct node node,
         r->class_def = outer;
         if (c->grows == NULL && !node_is_null(execs_find(m, node_field(node, "body"), true)))
                 c->grows = "its body calls exec()";
-        (void)bind(
+        (void)read_bind(
             r, scope, c->name,
             (struct binding){.kind = BINDING_CLASS, .node = node, .decorators = decorators, .class_def = c});
 }
@@ -176,8 +162,8 @@ static void read_definition(struct reading *r, struct scope *scope, struct node 
         if (node_is(node, "class_definition"))
                 read_class(r, scope, node, decorators);
         else if (node_is(node, "function_definition"))
-                (void)bind(
-                    r, scope, keep(r->module, node_field(node, "name")),
+                (void)read_bind(
+                    r, scope, read_keep(r->module, node_field(node, "name")),
                     (struct binding){.kind = BINDING_FUNCTION, .node = node, .decorators = decorators});
 }
 
@@ -193,8 +179,8 @@ static void bind_attribute(struct reading *r, struct scope *scope, struct node l
         if (strcmp(name, "__test__") == 0)
                 b->test_flag = node_is(right, "true") ? 1 : -1;
         else if (b->kind == BINDING_CLASS && b->class_def != NULL && !node_is_null(right))
-                (void)bind(r, &b->class_def->scope, keep(m, node_field(left, "attribute")),
-                           (struct binding){.kind = BINDING_VALUE, .node = right});
+                (void)read_bind(r, &b->class_def->scope, read_keep(m, node_field(left, "attribute")),
+                                (struct binding){.kind = BINDING_VALUE, .node = right});
 }
 
 static void bind_pattern(struct reading *r, struct scope *scope, struct node left, struct node right)
@@ -202,7 +188,8 @@ static void bind_pattern(struct reading *r, struct scope *scope, struct node lef
         struct module *m = r->module;
 
         if (node_is(left, "identifier")) {
-                (void)bind(r, scope, keep(m, left), (struct binding){.kind = BINDING_VALUE, .node = right});
+                (void)read_bind(r, scope, read_keep(m, left),
+                                (struct binding){.kind = BINDING_VALUE, .node = right});
         } else if (node_is(left, "attribute")) {
                 bind_attribute(r, scope, left, right);
         } else if (node_is(left, "subscript")) {
@@ -246,18 +233,6 @@ static const char *first_string(const struct module *m, struct node call)
                    : NULL;
 }
 
-static const char *missing(const struct module *m, const char *name)
-{
-        const char *why = arena_printf(m->own, "module %s is not found", name);
-
-        return why != NULL ? why : "";
-}
-
-static bool is_missing(const struct module *m, int level, const char *name)
-{
-        return m->library != NULL && library_find(m->library, m, level, name, NULL) == FOUND_NOT;
-}
-
 /* The same for what is asked for by name: also where that module imports what is not there. */
 static bool is_unavailable(const struct module *m, const char *name)
 {
@@ -267,7 +242,7 @@ static bool is_unavailable(const struct module *m, const char *name)
         if (m->library == NULL)
                 return false;
         if (library_find(m->library, m, 0, name, &path) != FOUND_SOURCE || path == NULL)
-                return is_missing(m, 0, name);
+                return read_is_missing(m, 0, name);
         found = library_load(m->library, path);
         for (size_t i = 0; found != NULL && i < found->n_events; i++)
                 if (found->events[i].kind == EVENT_STOP && found->events[i].maybe == NULL)
@@ -286,12 +261,12 @@ static void read_call(struct reading *r, struct scope *scope, struct node call)
                              strcmp(word, "import_fresh_module") == 0)) {
                 name = first_string(m, call);
                 if (name != NULL && strcmp(word, "import_fresh_module") != 0 && is_unavailable(m, name))
-                        stop(r, call, true, missing(m, name));
+                        read_stop(r, call, true, read_missing(m, name));
                 else if (name == NULL)
                         add_event(r, (struct event){.kind = EVENT_CALL, .node = call});
         } else if (dotted != NULL &&
                    (strcmp(dotted, "pytest.skip") == 0 || strcmp(dotted, "_pytest.outcomes.skip") == 0)) {
-                stop(r, call, false, "pytest.skip() leaves the module out");
+                read_stop(r, call, false, "pytest.skip() leaves the module out");
         } else {
                 if (r->class_def != NULL) {
                         const char *text = node_text(m, call);
@@ -332,7 +307,7 @@ static void read_assignment(struct reading *r, struct scope *scope, struct node 
                 if (word != NULL && name != NULL &&
                     (strcmp(word, "importorskip") == 0 || strcmp(word, "import_module") == 0)) {
                         if (is_unavailable(m, name))
-                                stop(r, end, true, missing(m, name));
+                                read_stop(r, end, true, read_missing(m, name));
                 } else if (r->class_def == NULL) {
                         add_event(r, (struct event){.kind = EVENT_CALL, .node = end, .assigned = true});
                 }
@@ -358,128 +333,6 @@ static void read_expression(struct reading *r, struct scope *scope, struct node 
                 b->vague = true;
 }
 
-/* "from X import *" */
-static void bind_star(struct reading *r, struct scope *scope, struct node node, struct import import)
-{
-        struct module *m = r->module, *from = NULL;
-        const char *path = NULL, *maybe = r->maybe, *outer = r->outer;
-        enum found found =
-            m->library != NULL ? library_find(m->library, m, import.level, import.module, &path) : FOUND_NOT;
-        struct star star;
-
-        if (found == FOUND_SOURCE && path != NULL)
-                from = library_load(m->library, path);
-        if (from == NULL) {
-                if (found == FOUND_MAYBE && m->grows == NULL)
-                        m->grows = arena_printf(m->own, "%s is not known", import.module);
-                return;
-        }
-        star = star_of(from, m->own);
-        if (star.grows != NULL && m->grows == NULL)
-                m->grows = star.grows;
-        for (size_t i = 0; i < star.n; i++) {
-                const struct binding *b = module_find(&from->scope, star.names[i]);
-                const char *unsure = b != NULL && b->maybe != NULL && star.unsure == NULL
-                                         ? arena_strn(m->own, b->maybe, strlen(b->maybe))
-                                         : star.unsure;
-
-                r->maybe = maybe != NULL ? maybe : unsure;
-                r->outer = maybe != NULL ? outer : NULL;
-                import.name = star.names[i];
-                (void)bind(r, scope, import.name,
-                           (struct binding){.kind = BINDING_IMPORT,
-                                            .node = node,
-                                            .from = arena_printf(m->own, "%s.%s", import.module, import.name),
-                                            .import = import});
-        }
-        r->maybe = maybe;
-        r->outer = outer;
-}
-
-/* The dotted name NODE, without the blanks that may stand in it. */
-static const char *keep_dotted(const struct module *m, struct node node)
-{
-        const char *text = node_text(m, node);
-        char *copy = arena_strn(m->own, text, strlen(text));
-        size_t n = 0;
-
-        for (size_t i = 0; copy != NULL && text[i] != '\0'; i++)
-                if (strchr(" \t\f\r\n\\", text[i]) == NULL)
-                        copy[n++] = text[i];
-        if (copy != NULL)
-                copy[n] = '\0';
-        return copy != NULL ? copy : "";
-}
-
-/* An import in a try statement that handles its failing: false if it fails. */
-static bool try_import(struct reading *r, struct node node, const struct import *import)
-{
-        struct module *m = r->module;
-        enum found found = m->library != NULL ? library_import(m->library, m, import) : FOUND_SOURCE;
-
-        if (found == FOUND_NOT)
-                stop(r, node, true, missing(m, import->module));
-        else if (found == FOUND_MAYBE && r->maybe == NULL)
-                r->import_unsure = r->maybe = keep_quote(m, node); /* what follows it in the statement */
-        return found != FOUND_NOT;
-}
-
-/* "a.b" in "import a.b" binds a; with "as c", c is a.b. */
-static void read_import(struct reading *r, struct scope *scope, struct node node)
-{
-        struct module *m = r->module;
-        bool from = node_is(node, "import_from_statement");
-        const char *spelled = from ? keep_dotted(m, node_field(node, "module_name")) : "";
-        struct import import = {.level = (int)strspn(spelled, ".")};
-        struct nodes names = node_children(m, node);
-
-        if (from && is_missing(m, import.level, spelled + import.level)) {
-                stop(r, node, true, missing(m, spelled));
-                return;
-        }
-        for (size_t i = from ? 1 : 0; i < names.n; i++) {
-                struct node name = names.v[i], alias = {0};
-                const char *dotted, *bound;
-
-                if (node_is(name, "wildcard_import")) {
-                        import.module = spelled + import.level;
-                        if (r->catching > 0 && !try_import(r, node, &import))
-                                return;
-                        bind_star(r, scope, node, import);
-                        continue;
-                }
-                if (node_is(name, "aliased_import")) {
-                        alias = node_field(name, "alias");
-                        name = node_field(name, "name");
-                }
-                if (!node_is(name, "dotted_name"))
-                        continue;
-                dotted = keep_dotted(m, name);
-                if (!from && is_missing(m, 0, dotted)) {
-                        stop(r, node, true, missing(m, dotted));
-                        return;
-                }
-                import.module = from ? spelled + import.level : dotted;
-                import.name = from ? dotted : NULL;
-                if (r->catching > 0 && !try_import(r, node, &import))
-                        return;
-                bound = node_is_null(alias) ? dotted : keep(m, alias);
-                if (!from && node_is_null(alias))
-                        bound = dotted = arena_strn(m->own, dotted, strcspn(dotted, "."));
-                if (!from)
-                        import.module = dotted;
-                else
-                        dotted = arena_printf(m->own, "%s.%s", spelled, dotted);
-                if (bound != NULL && dotted != NULL)
-                        (void)bind(r, scope, bound,
-                                   (struct binding){.kind = BINDING_IMPORT,
-                                                    .node = node,
-                                                    .from = dotted,
-                                                    .import = import,
-                                                    .is_module = !from});
-        }
-}
-
 /* A branch that is taken if HOLDS is 1, or perhaps if it is -1. */
 static void read_branch(struct reading *r, struct scope *scope, struct node block, int holds,
                         const char *maybe, bool otherwise)
@@ -502,7 +355,7 @@ static void read_if(struct reading *r, struct scope *scope, struct node node)
         struct nodes parts = node_children(r->module, node);
         int holds = condition_holds(scope, node_field(node, "condition"));
         bool sure = holds >= 0; /* so far */
-        const char *maybe = sure ? NULL : keep_quote(r->module, node_field(node, "condition"));
+        const char *maybe = sure ? NULL : read_keep_quote(r->module, node_field(node, "condition"));
 
         if (holds != 0)
                 read_branch(r, scope, node_field(node, "consequence"), holds, maybe, false);
@@ -510,7 +363,7 @@ static void read_if(struct reading *r, struct scope *scope, struct node node)
                 if (node_is(parts.v[i], "elif_clause")) {
                         holds = condition_holds(scope, node_field(parts.v[i], "condition"));
                         if (holds < 0 && maybe == NULL)
-                                maybe = keep_quote(r->module, node_field(parts.v[i], "condition"));
+                                maybe = read_keep_quote(r->module, node_field(parts.v[i], "condition"));
                         sure &= holds >= 0;
                         if (holds != 0)
                                 read_branch(r, scope, node_field(parts.v[i], "consequence"),
@@ -667,7 +520,7 @@ static void read_statement(struct reading *r, struct scope *scope, struct node n
         } else if (strcmp(type, "with_statement") == 0 || strcmp(type, "while_statement") == 0) {
                 read_block(r, scope, node_field(node, "body"));
         } else if (strcmp(type, "raise_statement") == 0) {
-                stop(r, node, false, arena_printf(r->module->own, "%s", node_quote(r->module, node)));
+                read_stop(r, node, false, arena_printf(r->module->own, "%s", node_quote(r->module, node)));
         }
 }
 
