@@ -1,7 +1,8 @@
 /* library_internal: what library.c and its parts share. A shelf's key is a path, or "BASE:name" for where a
  * top-level module is and ">BASE:a.b" for one in a package, a folder with a slash for the folder that its
  * top-level package lies in, "*folder" for what that has, "?path" for a text, "=name path", "<name path",
- * "@name path" and "#name path" for what was asked about a name in one, "!path" for whether importing one fails. */
+ * "@name path" and "#name path" for what was asked about a name in one, "!path" for whether importing one
+ * fails. */
 #ifndef TACH_DISCOVER_LIBRARY_INTERNAL_H
 #define TACH_DISCOVER_LIBRARY_INTERNAL_H
 
