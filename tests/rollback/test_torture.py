@@ -134,7 +134,7 @@ def test_rolled_back():
 @pytest.mark.parametrize("mode", ["cell", "never"])
 def test_other_modes_agree(mode):
     result = torture("--workers=2", f"--reuse={mode}")
-    check_none_was_seen(result)
+    check_none_was_seen(result, workers=2)
     assert all(event["worker"] is None for event in result.tests().values())
 
 
@@ -145,7 +145,7 @@ def test_other_pythons(minor, tmp_path):
         pytest.skip(f"there is no CPython 3.{minor} on this machine")
     result = torture("--workers=2", "--verify-rollback", f"--python={python}", env=pytest_for(python, tmp_path))
     assert result.event("start")["python"] is None or result.event("start")["python"].startswith(f"3.{minor}.")
-    kinds = check_none_was_seen(result)
+    kinds = check_none_was_seen(result, workers=2)
     if can_roll_back(result):
         assert sum(event["worker"] == "rolled back" for events in kinds.values() for event in events) > len(kinds) * 2
 
