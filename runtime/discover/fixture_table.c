@@ -46,6 +46,12 @@ static void read_keyword(struct fixture *f, const char *key, struct node value)
         }
 }
 
+static void read_unpacked(struct fixture *f)
+{
+        f->unsure = "its arguments are unpacked";
+        f->autouse = true;
+}
+
 /* Whether NODE, or what it calls, is pytest.fixture; the arguments are then read, the first SKIP positions
  * not. */
 static bool read_call(struct fixture *f, const struct scope *scope, struct node node, size_t skip)
@@ -71,7 +77,7 @@ static bool read_call(struct fixture *f, const struct scope *scope, struct node 
                         read_keyword(f, node_text(m, node_field(arguments.v[k], "name")),
                                      node_field(arguments.v[k], "value"));
                 else if (node_is(arguments.v[k], "dictionary_splat") || node_is(arguments.v[k], "list_splat"))
-                        f->unsure = "its arguments are unpacked", f->autouse = true;
+                        read_unpacked(f);
                 else if (k >= skip && k < sizeof positions / sizeof positions[0])
                         read_keyword(f, positions[k], arguments.v[k]);
         return true;
@@ -205,25 +211,26 @@ const struct fixtures_of *fixture_table(const struct scope *scope)
         const struct module *m = scope->module;
         struct scope *changed = (struct scope *)(uintptr_t)scope;
         struct fixtures_of *all = scope->fixtures;
-        size_t n = 0;
+        size_t cap = 0;
 
         if (all != NULL)
                 return all;
-        for (size_t i = 0; i < scope->n; i++)
-                n += is_looked_at(scope, &scope->v[i]);
         all = arena_get(m->own, sizeof *all);
         if (all == NULL)
                 return NULL;
         changed->fixtures = all; /* following names may come here again */
-        all->v = arena_get(m->own, (n + 1) * sizeof *all->v);
-        for (size_t i = 0; n > 0 && all->v != NULL && all->n < n && i < scope->n; i++) {
-                struct fixture *f = &all->v[all->n];
+        for (size_t i = 0; i < scope->n; i++) {
                 struct binding *b = &scope->v[i];
+                struct fixture f;
 
-                all->n += is_looked_at(scope, b) && of_binding(scope, b, f) &&
-                          (b->kind == BINDING_FUNCTION || f->autouse || strcmp(f->name, b->name) != 0);
+                if (!is_looked_at(scope, b) || !of_binding(scope, b, &f) ||
+                    (b->kind != BINDING_FUNCTION && !f.autouse && strcmp(f.name, b->name) == 0))
+                        continue;
+                if (!arena_room(m->own, &all->v, all->n, &cap, sizeof f))
+                        break;
+                all->v[all->n++] = f;
         }
-        if (all->v != NULL && all->n > 1)
+        if (all->n > 1)
                 qsort(all->v, all->n, sizeof *all->v, by_attribute);
         return all;
 }

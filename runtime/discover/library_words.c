@@ -7,9 +7,8 @@
 #include "runtime/discover/value.h"
 #include "runtime/discover/words.h"
 
-#define MAX_LOOKS                                                                                            \
-        64 /* into texts for one name, and at what one text makes of it; then it may be anything             \
-            */
+/* Into texts for one name, and at what one text makes of it; then it may be anything. */
+#define MAX_LOOKS 64
 
 /* What is asked: whether a name that a test file imports may be a TestCase, whether a base of its classes
  * may, or whether a name may be a fixture that counts without being asked for. Of a name nothing is missed
@@ -182,22 +181,32 @@ static enum answer ask(struct question *q, const struct module *from, const stru
         return text != NULL ? look(q, &m, text, import->name) : MAY;
 }
 
-/* The same, remembered. */
+/* The shelf for the answer to the question MARK about what IMPORT names; NULL: it is nowhere to be found.
+ * *RET_PATH: the file. */
+static struct shelf *answer_shelf(struct library *library, const struct module *from,
+                                  const struct import *import, char mark, const char **ret_path)
+{
+        char key[PATH_MAX + 256];
+
+        *ret_path = NULL;
+        if (import->name == NULL ||
+            library_find(library, from, import->level, import->module, ret_path) != FOUND_SOURCE ||
+            *ret_path == NULL ||
+            snprintf(key, sizeof key, "%c%s %s", mark, import->name, *ret_path) >= (int)sizeof key)
+                return NULL;
+        return library_shelf(library, key);
+}
+
+/* The same as ask(), remembered. */
 static bool ask_once(struct library *library, const struct module *from, const struct import *import,
                      enum asked asked)
 {
         struct question q = {.library = library, .asked = asked};
-        const char *path = NULL;
-        char key[PATH_MAX + 256];
-        struct shelf *s = NULL;
+        const char *path;
+        struct shelf *s = answer_shelf(library, from, import, "=<@"[asked], &path);
         enum answer answer;
         bool may;
 
-        if (import->name != NULL &&
-            library_find(library, from, import->level, import->module, &path) == FOUND_SOURCE &&
-            path != NULL &&
-            snprintf(key, sizeof key, "%c%s %s", "=<@"[asked], import -> name, path) < (int)sizeof key)
-                s = library_shelf(library, key);
         if (s != NULL && s->tried)
                 return s->may;
         answer = ask(&q, from, import);
@@ -242,15 +251,11 @@ static bool is_class(const struct shelf *text, const char *name)
 
 bool library_is_class(struct library *library, const struct module *from, const struct import *import)
 {
+        const char *path;
+        struct shelf *s = answer_shelf(library, from, import, '#', &path);
         const struct shelf *text;
-        const char *path = NULL;
-        char key[PATH_MAX + 256];
-        struct shelf *s;
 
-        if (import->name == NULL ||
-            library_find(library, from, import->level, import->module, &path) != FOUND_SOURCE ||
-            path == NULL || snprintf(key, sizeof key, "#%s %s", import->name, path) >= (int)sizeof key ||
-            (s = library_shelf(library, key)) == NULL)
+        if (s == NULL)
                 return false;
         if (!s->tried) {
                 s->tried = true;
